@@ -1,0 +1,1 @@
+"""What the tensors mean: labels, rollout, reconstruction. Tensors in, frozen numpy results out."""

@@ -1,0 +1,1 @@
+"""How the bundled weights were made: labelled synthetic clips, pretraining, fine-tuning, evaluation."""
