@@ -7,8 +7,8 @@ The tree::
     +-- CheckpointError        weights that can't be found, read, or fitted to the model
     +-- RequestError           an argument out of range, or one that contradicts another
 
-Every message is one sentence or two: what happened, the value seen, what to do. Command line and page
-show it as it stands. Anything else that is raised is a defect of ours.
+Every message is one sentence or two: what happened, the value seen, what to do. Command line and
+page show it as it stands. Anything else that is raised is a defect of ours.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ class TokenGrid:
 class VideoMAEConfig:
     """Configuration with the names, defaults and meaning of transformers 4.37.
 
-    Mutable, as the class it stands in for. Keys of a ``config.json`` that a VideoMAE does not have are kept in
-    `extra` and written back by `save_pretrained`.
+    Mutable, as the class it stands in for. Keys of a ``config.json`` that a VideoMAE does not have
+    are kept in `extra` and written back by `save_pretrained`.
 
     Parameters
     ----------
@@ -59,10 +59,11 @@ class VideoMAEConfig:
     hidden_act : str
         Only "gelu", the exact (erf) form, which all published checkpoints use.
     use_mean_pooling : bool
-        True: the classifier reads the mean of all tokens. False: it reads token 0, and the encoder ends in a
-        LayerNorm of its own.
+        True: the classifier reads the mean of all tokens. False: it reads token 0, and the encoder
+        ends in a LayerNorm of its own.
     norm_pix_loss : bool
-        True: the decoder predicts pixels normalised per token and channel. False: plain pixels in 0..1.
+        True: the decoder predicts pixels normalised per token and channel. False: plain pixels in
+        0..1.
     id2label : dict of int to str
         The classifier's labels; their number is `num_labels`.
     problem_type : str, optional

@@ -1,0 +1,197 @@
+"""What the decoder imagined, as pixels, beside baselines that need no model, with one measure for
+all.
+
+A decoder trained with ``norm_pix_loss`` predicts pixels normalised per token. To show them as a
+picture the hidden tokens' true mean and contrast must be put back, which **leaks** them: such
+pictures are marked, and stand beside the true-patch-mean baseline, which shows the leak alone. A
+decoder of plain pixels leaks nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from videomae_demo.errors import RequestError
+from videomae_demo.model.config import TokenGrid, VideoMAEConfig
+from videomae_demo.model.patches import (
+    denormalise_tokens,
+    normalise_tokens,
+    patchify,
+    token_statistics,
+    unpatchify,
+)
+
+NORMALISED_RANGE = 3.0
+"""A raw normalised prediction is shown from -3 (black) over 0 (mid-grey) to 3 (white) deviations."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A clip whose hidden tokens were filled in by some method; the visible ones are the
+    original's.
+
+    Attributes
+    ----------
+    name : str
+        "prediction", "visible-mean", "nearest-visible", "distance-weighted" or "true-patch-mean".
+    frames : ndarray
+        (T, H, W, C) float32 in 0..1.
+    psnr_db : float
+        Peak signal-to-noise ratio over the hidden pixels, in decibel; higher is nearer to the
+        original.
+    leaks : bool
+        True if it was made with statistics of the hidden pixels.
+    """
+
+    name: str
+    frames: NDArray[np.float32]
+    psnr_db: float
+    leaks: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstruction:
+    """A masked clip and what became of it.
+
+    Attributes
+    ----------
+    mask : ndarray
+        (time, height, width) bool, True = hidden.
+    target : ndarray
+        (T, H, W, C) float32 in 0..1: the original.
+    prediction : Picture
+    baselines : tuple of Picture
+    normalised : ndarray or None
+        (T, H, W, C) float32 in 0..1: the raw prediction of a ``norm_pix_loss`` decoder, mid-grey
+        where a pixel is at its token's mean (`NORMALISED_RANGE` deviations up and down); None for a
+        decoder of pixels.
+    token_error : ndarray
+        (time, height, width) float32: mean squared pixel error of the prediction; NaN where
+        visible.
+    loss : float
+        Mean squared error in the space the decoder was trained in.
+    """
+
+    mask: NDArray[np.bool_]
+    target: NDArray[np.float32]
+    prediction: Picture
+    baselines: tuple[Picture, ...]
+    normalised: NDArray[np.float32] | None
+    token_error: NDArray[np.float32]
+    loss: float
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The prediction and the baselines."""
+        return self.prediction, *self.baselines
+
+
+def reconstruct(
+    predicted: Tensor, clip: Tensor, mask: NDArray[np.bool_], config: VideoMAEConfig
+) -> Reconstruction:
+    """Put a decoder's output back into its clip and measure it.
+
+    Parameters
+    ----------
+    predicted : Tensor
+        (N_hidden, tubelet_size * patch_size**2 * C): the decoder's output for the hidden tokens, in
+        order.
+    clip : Tensor
+        (T, C, H, W) the original in 0..1.
+    mask : ndarray
+        (time, height, width) bool, True = hidden.
+
+    Raises
+    ------
+    RequestError
+        When the shapes do not belong together.
+    """
+    grid = config.grid
+    if mask.shape != grid.shape or len(predicted) != mask.sum():
+        raise RequestError(
+            f"A mask of shape {mask.shape} with {int(mask.sum())} hidden tokens does not fit the grid "
+            f"{grid.shape} and {len(predicted)} predicted tokens."
+        )
+    predicted, clip = predicted.detach().float().cpu(), clip.detach().float().cpu()
+    hidden = torch.from_numpy(mask.reshape(-1))
+    tokens = patchify(clip[None], config.tubelet_size, config.patch_size)[0]  # (N, P)
+    pixels, loss, raw = predicted, predicted - tokens[hidden], None
+    if config.norm_pix_loss:
+        statistics = token_statistics(tokens[None, hidden], config.num_channels)
+        loss = predicted - normalise_tokens(tokens[None, hidden], statistics)[0]
+        pixels = denormalise_tokens(predicted[None], statistics)[0]
+        raw = _frames(_filled(tokens, hidden, 0.5 + predicted / (2 * NORMALISED_RANGE)), config)
+    filled = _filled(tokens, hidden, pixels.clamp(0, 1))
+    error = torch.full((grid.tokens,), math.nan)
+    error[hidden] = (filled - tokens)[hidden].square().mean(dim=1)
+    return Reconstruction(
+        mask=mask,
+        target=_frames(tokens, config),
+        prediction=_picture("prediction", filled, tokens, hidden, config, config.norm_pix_loss),
+        baselines=_baselines(tokens, hidden, config),
+        normalised=raw,
+        token_error=error.reshape(grid.shape).numpy(),
+        loss=float(loss.square().mean()),
+    )
+
+
+def _baselines(tokens: Tensor, hidden: Tensor, config: VideoMAEConfig) -> tuple[Picture, ...]:
+    """Fill the hidden tokens without a model; the true-patch-mean only where the decoder leaks it too."""
+    colours = tokens.unflatten(-1, (-1, config.num_channels)).mean(dim=1)  # (N, C)
+    pixels_per_token = config.token_values // config.num_channels
+    distance = _distances(config.grid, hidden)
+    # Slices of time without any visible token borrow from the nearest slice that has some.
+    weights = torch.where(distance < distance.amin(1, keepdim=True) + _FAR, 1 / distance, 0)
+    weighted = weights / weights.sum(1, keepdim=True) @ colours[~hidden]
+    fills = {
+        "visible-mean": colours[~hidden].mean(0).expand(int(hidden.sum()), -1),
+        "distance-weighted": weighted,
+    }
+    painted = {name: fill.repeat(1, pixels_per_token) for name, fill in fills.items()}
+    painted["nearest-visible"] = tokens[~hidden][distance.argmin(dim=1)]
+    if config.norm_pix_loss:
+        painted["true-patch-mean"] = colours[hidden].repeat(1, pixels_per_token)
+    return tuple(
+        _picture(
+            name, _filled(tokens, hidden, values), tokens, hidden, config, name.startswith("true")
+        )
+        for name, values in painted.items()
+    )
+
+
+_FAR = 1e6
+"""Squared distance of neighbouring slices of time: farther than any two patches of one slice."""
+
+
+def _distances(grid: TokenGrid, hidden: Tensor) -> Tensor:
+    """Return squared distances in patches, (N_hidden, N_visible); slices of time are `_FAR` apart."""
+    axes = torch.meshgrid(*(torch.arange(size) for size in grid.shape), indexing="ij")
+    places = torch.stack(axes, dim=-1).reshape(-1, 3).float()
+    between = (places[hidden][:, None] - places[~hidden][None]).square()
+    return between[..., 0] * _FAR + between[..., 1] + between[..., 2]
+
+
+def _filled(tokens: Tensor, hidden: Tensor, values: Tensor) -> Tensor:
+    filled = tokens.clone()
+    filled[hidden] = values
+    return filled
+
+
+def _frames(tokens: Tensor, config: VideoMAEConfig) -> NDArray[np.float32]:
+    clip = unpatchify(tokens[None], config.grid, config.tubelet_size, config.patch_size)[0]
+    frames: NDArray[np.float32] = clip.clamp(0, 1).permute(0, 2, 3, 1).contiguous().numpy()
+    return frames
+
+
+def _picture(
+    name: str, filled: Tensor, tokens: Tensor, hidden: Tensor, config: VideoMAEConfig, leaks: bool
+) -> Picture:
+    error = (filled - tokens)[hidden].square().mean().item()
+    psnr_db = math.inf if error == 0 else -10 * math.log10(error)
+    return Picture(name, _frames(filled, config), psnr_db, leaks)

@@ -1,0 +1,236 @@
+"""Attention rollout: attention chained through the layers, from what the head reads back to the
+tokens.
+
+Abnar and Zuidema, "Quantifying Attention Flow in Transformers" (2020). Per layer: fuse the heads;
+optionally set the lowest fraction of the fused map to zero; ``A <- (A + I) / 2``, for the residual
+connection; rows scaled to sum to 1. Then ``r <- r A`` from the last layer to the first. A row
+vector is multiplied by each map in turn, which equals the usual product of whole maps at O(layers *
+N**2) instead of O(layers * N**3).
+
+The result is a distribution over the tokens. It follows where information could flow; it is no
+proof of cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from videomae_demo.errors import RequestError
+from videomae_demo.model.config import TokenGrid
+
+HeadFusion: TypeAlias = Literal["mean", "max", "min"]
+HEAD_FUSIONS: tuple[HeadFusion, ...] = get_args(HeadFusion)
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutSettings:
+    """How to roll attention out.
+
+    Attributes
+    ----------
+    fusion : str
+        How the heads of a layer become one map: "mean", "max" or "min".
+    discard : float
+        Fraction in 0..1 (1 excluded) of each fused map that is set to zero, the lowest values
+        first. Values equal to the first one kept are kept, so that a uniform map is not torn.
+    first_layer, last_layer : int
+        Which layers are chained, counted from 1; `last_layer` None: up to the model's last.
+    query : (int, int, int), optional
+        Token (time, row, column) from which the rollout starts; None: what the head reads.
+    """
+
+    fusion: HeadFusion = "mean"
+    discard: float = 0.0
+    first_layer: int = 1
+    last_layer: int | None = None
+    query: tuple[int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.fusion not in HEAD_FUSIONS:
+            raise RequestError(
+                f"The head fusion {self.fusion!r} is unknown; choose {', '.join(HEAD_FUSIONS)}."
+            )
+        if not 0 <= self.discard < 1:
+            raise RequestError(
+                f"The discarded fraction is {self.discard}; choose from 0 up to, not including, 1."
+            )
+
+    def layers(self, count: int) -> range:
+        """Return the layers to chain, counted from 0, of a model with `count` layers.
+
+        Raises
+        ------
+        RequestError
+            When the model does not have them.
+        """
+        last = count if self.last_layer is None else self.last_layer
+        if not 1 <= self.first_layer <= last <= count:
+            raise RequestError(
+                f"Layers {self.first_layer} to {last} can't be chained: this model has layers 1 to "
+                f"{count}, and the first must not come after the last."
+            )
+        return range(self.first_layer - 1, last)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rollout:
+    """Where a rollout ended up.
+
+    Attributes
+    ----------
+    scores : ndarray
+        (time, height, width) float64, sums to 1.
+    settings : RolloutSettings
+    """
+
+    scores: NDArray[np.float64]
+    settings: RolloutSettings
+
+    @property
+    def times_uniform(self) -> NDArray[np.float64]:
+        """The scores in units of uniform attention: 1.0 is a token's even share."""
+        return self.scores * self.scores.size
+
+    @property
+    def over_time(self) -> NDArray[np.float64]:
+        """Attention per slice of time, in units of uniform attention: (time,), mean 1."""
+        return self.times_uniform.mean(axis=(1, 2))
+
+
+class FusedAttention(Sequence[Tensor]):
+    """The head-fused attention of each layer for one clip.
+
+    Held in half precision in units of uniform attention (rows sum to N), where half precision is
+    finest; handed out layer by layer as (N, N) float32 whose rows are probabilities. Base at 16
+    frames of 224 px takes 59 MB for its 12 layers, instead of 1.4 GB unfused.
+    """
+
+    def __init__(self, scaled_maps: Sequence[Tensor]) -> None:
+        self._scaled = tuple(scaled_maps)
+
+    @overload
+    def __getitem__(self, layer: int) -> Tensor: ...
+
+    @overload
+    def __getitem__(self, layer: slice) -> FusedAttention: ...
+
+    def __getitem__(self, layer: int | slice) -> Tensor | FusedAttention:
+        if isinstance(layer, slice):
+            return FusedAttention(self._scaled[layer])
+        scaled = self._scaled[layer]
+        return scaled.float() / len(scaled)
+
+    def __len__(self) -> int:
+        return len(self._scaled)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory taken, in bytes."""
+        return sum(scaled.nbytes for scaled in self._scaled)
+
+
+class AttentionRecorder:
+    """An observer that fuses the heads of each layer as the blocks come by; see `FusedAttention`.
+
+    Parameters
+    ----------
+    fusion : str
+        "mean", "max" or "min" over the heads.
+    """
+
+    def __init__(self, fusion: HeadFusion = "mean") -> None:
+        self.fusion = fusion
+        self._scaled: dict[int, Tensor] = {}
+
+    def __call__(self, layer: int, rows: slice, probabilities: Tensor, /) -> None:
+        """Fuse one block of rows, (B, heads, rows, N)."""
+        batch, _, _, count = probabilities.shape
+        if layer not in self._scaled:
+            self._scaled[layer] = torch.empty(
+                batch, count, count, dtype=torch.float16, device=probabilities.device
+            )
+        if self.fusion == "mean":
+            fused = probabilities.mean(dim=1)
+        elif self.fusion == "max":
+            fused = probabilities.amax(dim=1)
+        else:
+            fused = probabilities.amin(dim=1)
+        self._scaled[layer][:, rows] = (fused * count).to(torch.float16)
+
+    def clip(self, index: int = 0) -> FusedAttention:
+        """Return what was recorded of one clip of the batch."""
+        return FusedAttention([self._scaled[layer][index] for layer in sorted(self._scaled)])
+
+
+def rollout(
+    maps: Sequence[Tensor], start: Tensor, grid: TokenGrid, settings: RolloutSettings
+) -> Rollout:
+    """Roll attention out from a start.
+
+    Parameters
+    ----------
+    maps : sequence of Tensor
+        Each layer's fused attention, (N, N) float32: row = the token that looks, a distribution.
+    start : Tensor
+        (N,) distribution from which to start; see `start_from`. A `query` in the settings takes its
+        place.
+
+    Raises
+    ------
+    RequestError
+        When the settings name layers or a token that are not there.
+    """
+    if settings.query is not None:
+        start = start_from_token(grid, settings.query)
+    reached = start.to(device=maps[0].device, dtype=torch.float32)
+    for layer in reversed(settings.layers(len(maps))):
+        reached = _step(reached, discard_lowest(maps[layer], settings.discard))
+    scores = reached.cpu().double().numpy().reshape(grid.shape)
+    return Rollout(scores / scores.sum(), settings)
+
+
+def _step(reached: Tensor, fused: Tensor) -> Tensor:
+    """Go one layer down: ``reached @ normalised((fused + I) / 2)``, without building that matrix."""
+    share = reached / (fused.sum(dim=1) + 1)  # the row sums of fused + I
+    return share @ fused + share
+
+
+def discard_lowest(fused: Tensor, fraction: float) -> Tensor:
+    """Set the lowest `fraction` of a whole map (N, N) to zero; values equal to the first kept one stay."""
+    count = int(fraction * fused.numel())
+    if count == 0:
+        return fused
+    first_kept = fused.flatten().kthvalue(count + 1).values
+    return torch.where(fused < first_kept, 0, fused)
+
+
+def start_from_head(grid: TokenGrid, mean_pooling: bool) -> Tensor:
+    """Return what the head reads, (N,): the average of all tokens, or (without mean pooling) token 0."""
+    if mean_pooling:
+        return torch.full((grid.tokens,), 1 / grid.tokens)
+    return start_from_token(grid, (0, 0, 0))
+
+
+def start_from_token(grid: TokenGrid, query: tuple[int, int, int]) -> Tensor:
+    """Return one token's unit vector, (N,).
+
+    Raises
+    ------
+    RequestError
+        When the token is outside the grid.
+    """
+    if any(not 0 <= at < size for at, size in zip(query, grid.shape, strict=True)):
+        raise RequestError(
+            f"The token {query} is outside the grid: time 0 to {grid.time - 1}, row 0 to "
+            f"{grid.height - 1}, column 0 to {grid.width - 1}."
+        )
+    start = torch.zeros(grid.shape)
+    start[query] = 1
+    return start.flatten()

@@ -1,0 +1,176 @@
+"""The transformer block: attention in three forms, a two-layer perceptron, and the two joined.
+
+The three forms compute the same thing:
+
+- plain: torch's fused kernel, when nobody asks for probabilities;
+- streamed: row blocks of probabilities are handed to an observer and then forgotten;
+- eager: all of (B, heads, N, N) at once, for ``output_attentions``, head masks and attention dropout.
+
+Submodules carry the names of the published state dicts, so that a state dict needs no translation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from videomae_demo.model.config import VideoMAEConfig
+
+RowObserver: TypeAlias = Callable[[slice, Tensor], None]
+"""Called with the rows of one block and their probabilities (B, heads, rows, N); valid only during the call."""
+
+BLOCK_BYTES = 8 * 2**20
+"""Size of one streamed block: small enough to stay in a processor's cache, large enough to keep it busy."""
+
+
+class SelfAttention(nn.Module):
+    """Projections and scaled dot products; queries and values have a bias, keys have none."""
+
+    q_bias: nn.Parameter | None
+    v_bias: nn.Parameter | None
+
+    def __init__(self, width: int, heads: int, bias: bool, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width, bias=False)
+        self.q_bias = nn.Parameter(torch.zeros(width)) if bias else None
+        self.v_bias = nn.Parameter(torch.zeros(width)) if bias else None
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, N, D / heads)
+
+    def queries_and_keys(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Project (B, N, D) to queries and keys, (B, heads, N, D / heads) each."""
+        return self._split(F.linear(x, self.query.weight, self.q_bias)), self._split(self.key(x))
+
+    def forward(
+        self,
+        x: Tensor,
+        head_mask: Tensor | None = None,
+        with_probabilities: bool = False,
+        observe: RowObserver | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Attend; return the context (B, N, D) and, if wanted, the probabilities (B, heads, N, N)."""
+        q, k = self.queries_and_keys(x)
+        v = self._split(F.linear(x, self.value.weight, self.v_bias))
+        dropout = self.dropout if self.training else 0.0
+        probabilities = None
+        if observe is not None:
+            context = torch.empty_like(v)
+            for rows, block in probability_blocks(q, k):
+                observe(rows, block)
+                context[:, :, rows] = block.to(v.dtype) @ v
+        elif with_probabilities or head_mask is not None:
+            probabilities = torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5, dim=-1)
+            probabilities = F.dropout(probabilities, dropout)
+            if head_mask is not None:
+                probabilities = probabilities * head_mask
+            context = probabilities @ v
+        else:
+            context = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        return context.transpose(1, 2).flatten(-2), probabilities if with_probabilities else None
+
+
+def probability_blocks(q: Tensor, k: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Yield attention probabilities in blocks of rows, none larger than `BLOCK_BYTES` or one row.
+
+    Parameters
+    ----------
+    q, k : Tensor
+        (B, heads, N, d).
+
+    Yields
+    ------
+    slice, Tensor
+        The rows of a block, and their probabilities (B, heads, rows, N).
+    """
+    batch, heads, count, depth = q.shape
+    step = max(1, BLOCK_BYTES // (batch * heads * count * 4))
+    q, k = q * depth**-0.5, k.transpose(-1, -2)
+    for start in range(0, count, step):
+        rows = slice(start, min(start + step, count))
+        yield rows, torch.softmax(q[:, :, rows] @ k, dim=-1)
+
+
+class Attention(nn.Module):
+    """Self-attention and the projection of its output."""
+
+    def __init__(
+        self, width: int, heads: int, bias: bool, attention_dropout: float, dropout: float
+    ) -> None:
+        super().__init__()
+        self.attention = SelfAttention(width, heads, bias, attention_dropout)
+        self.output = Dense(width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        x: Tensor,
+        head_mask: Tensor | None = None,
+        with_probabilities: bool = False,
+        observe: RowObserver | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """See `SelfAttention.forward`."""
+        context, probabilities = self.attention(x, head_mask, with_probabilities, observe)
+        return self.dropout(self.output(context)), probabilities
+
+
+class Dense(nn.Module):
+    """A linear layer one level down, where the published state dicts keep it."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(inputs, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Project (..., inputs) to (..., outputs)."""
+        return self.dense(x)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block: ``x += attention(norm(x)); x += mlp(norm(x))``, exact GELU."""
+
+    def __init__(
+        self, config: VideoMAEConfig, width: int, heads: int, intermediate_size: int
+    ) -> None:
+        super().__init__()
+        self.attention = Attention(
+            width,
+            heads,
+            config.qkv_bias,
+            config.attention_probs_dropout_prob,
+            config.hidden_dropout_prob,
+        )
+        self.intermediate = Dense(width, intermediate_size)
+        self.output = Dense(intermediate_size, width)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.layernorm_before = nn.LayerNorm(width, eps=config.layer_norm_eps)
+        self.layernorm_after = nn.LayerNorm(width, eps=config.layer_norm_eps)
+
+    def forward(
+        self,
+        x: Tensor,
+        head_mask: Tensor | None = None,
+        with_probabilities: bool = False,
+        observe: RowObserver | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Map (B, N, D) to (B, N, D); also the probabilities (B, heads, N, N), if wanted."""
+        attended, probabilities = self.attention(
+            self.layernorm_before(x), head_mask, with_probabilities, observe
+        )
+        x = x + attended
+        x = x + self.dropout(self.output(F.gelu(self.intermediate(self.layernorm_after(x)))))
+        return x, probabilities
+
+    def observe_attention(self, x: Tensor, observe: RowObserver) -> None:
+        """Show `observe` the attention that this block computes from its input (B, N, D), and no more."""
+        q, k = self.attention.attention.queries_and_keys(self.layernorm_before(x))
+        for rows, probabilities in probability_blocks(q, k):
+            observe(rows, probabilities)

@@ -1,0 +1,460 @@
+"""The three VideoMAE models, with the arguments, outputs and state dicts of transformers 4.37.
+
+Tong et al., "VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video
+Pre-Training" (arXiv 2203.12602). Beyond that interface there are two keyword arguments: `observer`,
+which sees the attention probabilities without anybody holding them, and masks for the parts of a
+clip that are encoded (`bool_masked_pos` in the classifier) or decoded (`bool_decoded_pos` in
+pretraining).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from videomae_demo.errors import RequestError
+from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.model.layers import Block
+from videomae_demo.model.outputs import (
+    BaseModelOutput,
+    ImageClassifierOutput,
+    VideoMAEForPreTrainingOutput,
+)
+from videomae_demo.model.patches import (
+    normalise_tokens,
+    patchify,
+    sincos_positions,
+    token_statistics,
+)
+from videomae_demo.model.pretrained import PretrainedModel
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""How every published checkpoint normalises its frames, and how pretraining undoes it."""
+
+
+class AttentionObserver(Protocol):
+    """Sees a layer's attention in blocks of rows: probabilities (B, heads, rows, N).
+
+    A block is valid only during the call: copy or reduce it, do not keep it.
+    """
+
+    def __call__(self, layer: int, rows: slice, probabilities: Tensor, /) -> None:
+        """Look at one block."""
+        ...
+
+
+class PatchEmbeddings(nn.Module):
+    """Clips to tokens by a convolution whose kernel is one token."""
+
+    def __init__(self, config: VideoMAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        step = (config.tubelet_size, config.patch_size, config.patch_size)
+        self.projection = nn.Conv3d(config.num_channels, config.hidden_size, step, stride=step)
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """Map (B, T, C, H, W) to (B, N, D)."""
+        check_pixel_values(pixel_values, self.config)
+        embedded: Tensor = self.projection(pixel_values.transpose(1, 2))
+        return embedded.flatten(2).transpose(1, 2)
+
+
+class Embeddings(nn.Module):
+    """Patch embeddings plus fixed positions; hidden tokens are left out."""
+
+    position_embeddings: Tensor
+
+    def __init__(self, config: VideoMAEConfig) -> None:
+        super().__init__()
+        self.patch_embeddings = PatchEmbeddings(config)
+        self.register_buffer(
+            "position_embeddings",
+            sincos_positions(config.grid.tokens, config.hidden_size),
+            persistent=False,
+        )
+
+    def forward(self, pixel_values: Tensor, bool_masked_pos: Tensor | None = None) -> Tensor:
+        """Map (B, T, C, H, W) to (B, N or N_visible, D)."""
+        tokens: Tensor = self.patch_embeddings(pixel_values) + self.position_embeddings
+        if bool_masked_pos is None:
+            return tokens
+        return select_tokens(tokens, ~bool_masked_pos)
+
+
+class Encoder(nn.Module):
+    """The stack of blocks."""
+
+    def __init__(self, config: VideoMAEConfig) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(
+            Block(config, config.hidden_size, config.num_attention_heads, config.intermediate_size)
+            for _ in range(config.num_hidden_layers)
+        )
+
+    def forward(
+        self,
+        hidden_state: Tensor,
+        head_mask: Tensor | None = None,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        observer: AttentionObserver | None = None,
+    ) -> BaseModelOutput:
+        """Map (B, N, D) to (B, N, D), keeping what was asked for on the way."""
+        states: list[Tensor] = []
+        attentions: list[Tensor] = []
+        for index, block in enumerate(self.layer):
+            if output_hidden_states:
+                states.append(hidden_state)
+            hidden_state, probabilities = block(
+                hidden_state,
+                None if head_mask is None else head_mask[index],
+                output_attentions,
+                None if observer is None else partial(observer, index),
+            )
+            if output_attentions:
+                attentions.append(probabilities)
+        if output_hidden_states:
+            states.append(hidden_state)
+        return BaseModelOutput(
+            hidden_state,
+            tuple(states) if output_hidden_states else None,
+            tuple(attentions) if output_attentions else None,
+        )
+
+
+class VideoMAEModel(PretrainedModel):
+    """The encoder.
+
+    Parameters
+    ----------
+    config : VideoMAEConfig
+    """
+
+    may_be_unused = (
+        "decoder.",
+        "mask_token",
+        "encoder_to_decoder.",
+        "classifier.",
+        "fc_norm.",
+    )
+
+    def __init__(self, config: VideoMAEConfig) -> None:
+        super().__init__(config)
+        self.embeddings = Embeddings(config)
+        self.encoder = Encoder(config)
+        self.layernorm = (
+            None
+            if config.use_mean_pooling
+            else nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        )
+        self.apply(self.initialise)
+
+    def forward(
+        self,
+        pixel_values: Tensor,
+        bool_masked_pos: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        *,
+        observer: AttentionObserver | None = None,
+    ) -> BaseModelOutput | tuple[Any, ...]:
+        """Encode clips.
+
+        Parameters
+        ----------
+        pixel_values : Tensor
+            (B, T, C, H, W) float32, normalised.
+        bool_masked_pos : Tensor, optional
+            (B, N) bool, True = hidden; the same number in each clip. Hidden tokens are not encoded.
+        head_mask : Tensor, optional
+            (heads,) or (layers, heads) in 0..1, multiplied with the attention probabilities.
+        output_attentions, output_hidden_states, return_dict : bool, optional
+            What to return, and whether as a tuple; default: as the configuration says.
+        observer : AttentionObserver, optional
+            Sees every layer's attention while it exists. In eval mode only, without
+            `output_attentions` and `head_mask`.
+
+        Raises
+        ------
+        RequestError
+            When a shape or a combination of arguments can't be.
+        """
+        config = self.config
+        output_attentions = _default(output_attentions, config.output_attentions)
+        output_hidden_states = _default(output_hidden_states, config.output_hidden_states)
+        if observer is not None and (self.training or output_attentions or head_mask is not None):
+            raise RequestError(
+                "An attention observer works in eval mode, without output_attentions and head_mask."
+            )
+        if bool_masked_pos is not None:
+            check_mask(bool_masked_pos, pixel_values.shape[0], config, "bool_masked_pos")
+        output: BaseModelOutput = self.encoder(
+            self.embeddings(pixel_values, bool_masked_pos),
+            _expand_head_mask(head_mask, config),
+            output_attentions,
+            output_hidden_states,
+            observer,
+        )
+        if self.layernorm is not None:
+            output.last_hidden_state = self.layernorm(output.last_hidden_state)
+        return output if _default(return_dict, config.use_return_dict) else output.to_tuple()
+
+    def observe_layer(self, layer: int, hidden_state: Tensor, observer: AttentionObserver) -> None:
+        """Show `observer` one layer's attention again, computed from that layer's input (B, N, D)."""
+        block: Block = self.encoder.layer[layer]  # type: ignore[assignment]
+        block.observe_attention(hidden_state, partial(observer, layer))
+
+
+class Decoder(nn.Module):
+    """The narrow decoder: blocks over all tokens, then pixels for the last ones."""
+
+    def __init__(self, config: VideoMAEConfig) -> None:
+        super().__init__()
+        width = config.decoder_hidden_size
+        self.decoder_layers = nn.ModuleList(
+            Block(
+                config, width, config.decoder_num_attention_heads, config.decoder_intermediate_size
+            )
+            for _ in range(config.decoder_num_hidden_layers)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, config.token_values)
+
+    def forward(self, tokens: Tensor, count: int) -> Tensor:
+        """Map (B, N, D) to the pixels of the last `count` tokens, (B, count, tubelet * patch**2 * C)."""
+        for block in self.decoder_layers:
+            tokens, _ = block(tokens)
+        pixels: Tensor = self.head(self.norm(tokens[:, -count:]))
+        return pixels
+
+
+class VideoMAEForPreTraining(PretrainedModel):
+    """The masked autoencoder: the encoder sees what is visible, the decoder predicts what is hidden."""
+
+    may_be_fresh = ("decoder.", "mask_token", "encoder_to_decoder.")
+    may_be_unused = ("classifier.", "fc_norm.")
+
+    def __init__(self, config: VideoMAEConfig) -> None:
+        super().__init__(config)
+        self.videomae = VideoMAEModel(config)
+        width = config.decoder_hidden_size
+        self.encoder_to_decoder = nn.Linear(config.hidden_size, width, bias=False)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.position_embeddings: Tensor
+        self.register_buffer(
+            "position_embeddings", sincos_positions(config.grid.tokens, width), persistent=False
+        )
+        self.decoder = Decoder(config)
+        self.apply(self.initialise)
+
+    def forward(
+        self,
+        pixel_values: Tensor,
+        bool_masked_pos: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        *,
+        bool_decoded_pos: Tensor | None = None,
+    ) -> VideoMAEForPreTrainingOutput | tuple[Any, ...]:
+        """Predict the hidden tokens.
+
+        Parameters
+        ----------
+        bool_masked_pos : Tensor
+            (B, N) bool, True = hidden; the same number in each clip.
+        bool_decoded_pos : Tensor, optional
+            (B, N) bool: the hidden tokens to decode, the same number in each clip; default: all
+            that are hidden. Decoding a part of them is the "dual masking" of VideoMAE V2 (arXiv
+            2303.16727).
+
+        Other parameters, and errors, as in `VideoMAEModel.forward`.
+        """
+        config = self.config
+        if bool_masked_pos is None:
+            raise RequestError("Pretraining needs bool_masked_pos: which tokens are hidden.")
+        output = self.videomae(
+            pixel_values,
+            bool_masked_pos,
+            head_mask,
+            output_attentions,
+            output_hidden_states,
+            return_dict=True,
+        )
+        decoded = bool_masked_pos
+        if bool_decoded_pos is not None:
+            check_mask(bool_decoded_pos, pixel_values.shape[0], config, "bool_decoded_pos")
+            if bool((bool_decoded_pos & ~bool_masked_pos).any()):
+                raise RequestError(
+                    "bool_decoded_pos names visible tokens; only hidden ones are decoded."
+                )
+            decoded = bool_decoded_pos
+        logits = self._decode(output.last_hidden_state, bool_masked_pos, decoded)
+        targets = select_tokens(self.targets(pixel_values), decoded)
+        result = VideoMAEForPreTrainingOutput(
+            F.mse_loss(logits, targets), logits, output.hidden_states, output.attentions
+        )
+        return result if _default(return_dict, config.use_return_dict) else result.to_tuple()
+
+    def _decode(self, encoded: Tensor, hidden: Tensor, decoded: Tensor) -> Tensor:
+        visible = self.encoder_to_decoder(encoded)  # (B, N_visible, D_decoder)
+        positions = self.position_embeddings.to(visible.dtype).expand(len(visible), -1, -1)
+        asked = select_tokens(positions, decoded)  # (B, N_decoded, D_decoder)
+        tokens = torch.cat(
+            [visible + select_tokens(positions, ~hidden), self.mask_token + asked], dim=1
+        )
+        pixels: Tensor = self.decoder(tokens, asked.shape[1])
+        return pixels
+
+    @torch.no_grad()
+    def targets(self, pixel_values: Tensor) -> Tensor:
+        """Return what the decoder is asked to predict, for every token: (B, N, tubelet * patch**2 *
+        C).
+
+        Pixels in 0..1 (three channels: normalisation with ImageNet's mean and deviation undone;
+        otherwise `pixel_values` as they are), normalised per token and channel if the configuration
+        has ``norm_pix_loss``.
+        """
+        config = self.config
+        tokens = patchify(self.to_pixels(pixel_values), config.tubelet_size, config.patch_size)
+        if not config.norm_pix_loss:
+            return tokens
+        return normalise_tokens(tokens, token_statistics(tokens, config.num_channels))
+
+    def to_pixels(self, pixel_values: Tensor) -> Tensor:
+        """Undo the normalisation of (B, T, C, H, W) clips, if they have three channels."""
+        if self.config.num_channels != len(IMAGENET_MEAN):
+            return pixel_values
+        mean = pixel_values.new_tensor(IMAGENET_MEAN)[:, None, None]
+        std = pixel_values.new_tensor(IMAGENET_STD)[:, None, None]
+        return pixel_values * std + mean
+
+
+class VideoMAEForVideoClassification(PretrainedModel):
+    """The classifier: the encoder, and a linear head over the mean of all tokens (or over token 0)."""
+
+    may_be_fresh = ("classifier.", "fc_norm.")
+    may_be_unused = ("decoder.", "mask_token", "encoder_to_decoder.")
+
+    def __init__(self, config: VideoMAEConfig) -> None:
+        super().__init__(config)
+        self.videomae = VideoMAEModel(config)
+        self.fc_norm = nn.LayerNorm(config.hidden_size) if config.use_mean_pooling else None
+        self.classifier = (
+            nn.Linear(config.hidden_size, config.num_labels) if config.num_labels else nn.Identity()
+        )
+        self.apply(self.initialise)
+
+    def forward(
+        self,
+        pixel_values: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        *,
+        bool_masked_pos: Tensor | None = None,
+        observer: AttentionObserver | None = None,
+    ) -> ImageClassifierOutput | tuple[Any, ...]:
+        """Classify clips.
+
+        Parameters
+        ----------
+        labels : Tensor, optional
+            (B,) indices, or (B, labels) float for several labels at once, or (B,) float for
+            regression; the loss follows ``config.problem_type``, or else their number and type.
+
+        Other parameters, and errors, as in `VideoMAEModel.forward`.
+        """
+        if pixel_values is None:
+            raise RequestError("The classifier needs pixel_values, (B, T, C, H, W).")
+        output = self.videomae(
+            pixel_values,
+            bool_masked_pos,
+            head_mask,
+            output_attentions,
+            output_hidden_states,
+            return_dict=True,
+            observer=observer,
+        )
+        encoded = output.last_hidden_state
+        pooled = encoded[:, 0] if self.fc_norm is None else self.fc_norm(encoded.mean(1))
+        logits = self.classifier(pooled)
+        loss = None if labels is None else self._loss(logits, labels)
+        result = ImageClassifierOutput(loss, logits, output.hidden_states, output.attentions)
+        return result if _default(return_dict, self.config.use_return_dict) else result.to_tuple()
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        config = self.config
+        if config.problem_type is None:
+            if config.num_labels == 1:
+                config.problem_type = "regression"
+            elif labels.dtype in (torch.long, torch.int):
+                config.problem_type = "single_label_classification"
+            else:
+                config.problem_type = "multi_label_classification"
+        if config.problem_type == "regression":
+            if config.num_labels == 1:
+                return F.mse_loss(logits.squeeze(), labels.squeeze())
+            return F.mse_loss(logits, labels)
+        if config.problem_type == "single_label_classification":
+            return F.cross_entropy(logits.view(-1, config.num_labels), labels.view(-1))
+        return F.binary_cross_entropy_with_logits(logits, labels)
+
+
+def select_tokens(tokens: Tensor, keep: Tensor) -> Tensor:
+    """Return the (B, N_kept, D) tokens of (B, N, D) where `keep` (B, N) is True, in order."""
+    return tokens[keep].reshape(len(keep), -1, tokens.shape[-1])
+
+
+def check_pixel_values(pixel_values: Tensor, config: VideoMAEConfig) -> None:
+    """Refuse clips of another shape than the configuration's, naming both."""
+    height, width = config.frame_size
+    wanted = (config.num_frames, config.num_channels, height, width)
+    if pixel_values.ndim != 5 or tuple(pixel_values.shape[1:]) != wanted:
+        raise RequestError(
+            f"pixel_values has the shape {tuple(pixel_values.shape)}; this model takes "
+            f"(clips, frames, channels, height, width) = (any, {', '.join(map(str, wanted))})."
+        )
+
+
+def check_mask(mask: Tensor, batch: int, config: VideoMAEConfig, name: str) -> None:
+    """Refuse a mask that is not bool, has another shape than (B, N), or differs in number between clips."""
+    tokens = config.grid.tokens
+    if mask.dtype != torch.bool:
+        raise RequestError(f"{name} is of type {mask.dtype}; give a bool tensor (mask.bool()).")
+    if tuple(mask.shape) != (batch, tokens):
+        raise RequestError(
+            f"{name} has the shape {tuple(mask.shape)}; {batch} clips of {tokens} tokens need "
+            f"({batch}, {tokens})."
+        )
+    counts = mask.sum(dim=1)
+    if bool((counts != counts[0]).any()):
+        raise RequestError(
+            f"{name} marks different numbers of tokens in the clips of a batch: {counts.tolist()}; "
+            "give each clip the same number."
+        )
+
+
+def _expand_head_mask(head_mask: Tensor | None, config: VideoMAEConfig) -> Tensor | None:
+    if head_mask is None:
+        return None
+    layers, heads = config.num_hidden_layers, config.num_attention_heads
+    if tuple(head_mask.shape) not in ((heads,), (layers, heads)):
+        raise RequestError(
+            f"head_mask has the shape {tuple(head_mask.shape)}; give ({heads},) or ({layers}, {heads})."
+        )
+    return head_mask.expand(layers, heads)[:, None, :, None, None]  # (layers, 1, heads, 1, 1)
+
+
+def _default(given: bool | None, default: bool) -> bool:
+    return default if given is None else given
