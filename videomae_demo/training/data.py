@@ -1,0 +1,112 @@
+"""Batches of synthetic clips: rendered in pools, used a few times each, flipped and reversed in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD
+from videomae_demo.training.synthetic import LABELS, REVERSED, render
+
+RENDER_BATCH = 64
+
+
+def _swap(pairs: dict[str, str]) -> Tensor:
+    both = pairs | {second: first for first, second in pairs.items()}
+    return torch.tensor([LABELS.index(both.get(name, name)) for name in LABELS])
+
+
+MIRRORED = {
+    "moving left": "moving right",
+    "spinning clockwise": "spinning counterclockwise",
+    "camera panning left": "camera panning right",
+}
+"""Labels that become one another in a mirror; the others stay as they are."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Clips for the model: `pixel_values` (B, T, 3, H, W) float32 normalised, `labels` (B,) int64."""
+
+    pixel_values: Tensor
+    labels: Tensor
+
+
+class ClipSource:
+    """Endless batches, each decided by its step alone, so that a run can be resumed exactly.
+
+    Parameters
+    ----------
+    seed : int
+        Different sources show different clips.
+    pool_clips : int
+        How many clips are rendered at once.
+    uses : int
+        How often each is shown, mirrored or reversed by chance.
+    """
+
+    def __init__(
+        self,
+        size_px: int,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        pool_clips: int = 4096,
+        uses: int = 4,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.size_px = size_px
+        self.batch_size = batch_size
+        self.seed = seed
+        self.pool_clips = max(pool_clips, batch_size)
+        self.steps_per_use = self.pool_clips // batch_size
+        self.uses = uses
+        self.device = torch.device(device)
+        self._pool_index = -1
+        self._frames = torch.empty(0)
+        self._labels = torch.empty(0)
+
+    def batch(self, step: int) -> Batch:
+        """Return the batch of one training step."""
+        use, place = divmod(step, self.steps_per_use)
+        self._fill(use // self.uses)
+        generator = generator_for(self.seed, use)
+        order = torch.randperm(self.pool_clips, generator=generator)
+        clips = order[place * self.batch_size :][: self.batch_size].to(self.device)
+        generator = generator_for(self.seed, use, place)
+        mirrored, reversed_ = torch.rand(2, len(clips), generator=generator).to(self.device) < 0.5
+        frames, labels = self._frames[clips], self._labels[clips]
+        frames = torch.where(mirrored[:, None, None, None, None], frames.flip(-1), frames)
+        labels = torch.where(mirrored, _swap(MIRRORED).to(self.device)[labels], labels)
+        frames = torch.where(reversed_[:, None, None, None, None], frames.flip(1), frames)
+        labels = torch.where(reversed_, _swap(REVERSED).to(self.device)[labels], labels)
+        return Batch(normalise(frames.float() / 255), labels)
+
+    def _fill(self, pool_index: int) -> None:
+        if pool_index == self._pool_index:
+            return
+        frames, labels = [], []
+        first = (self.seed * 1_000 + pool_index) * self.pool_clips
+        for start in range(first, first + self.pool_clips, RENDER_BATCH):
+            stop = min(start + RENDER_BATCH, first + self.pool_clips)
+            clips = render(range(start, stop), size_px=self.size_px, device=self.device)
+            frames.append(clips.frames.mul(255).round().to(torch.uint8))
+            labels.append(clips.labels)
+        self._frames, self._labels = torch.cat(frames), torch.cat(labels)
+        self._pool_index = pool_index
+
+
+def generator_for(*numbers: int) -> torch.Generator:
+    """Return a random generator decided by some numbers, for instance a seed and a step."""
+    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+def normalise(frames: Tensor) -> Tensor:
+    """Normalise (..., 3, H, W) frames in 0..1 as every published checkpoint does."""
+    mean = frames.new_tensor(IMAGENET_MEAN)[:, None, None]
+    std = frames.new_tensor(IMAGENET_STD)[:, None, None]
+    return (frames - mean) / std

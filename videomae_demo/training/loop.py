@@ -1,0 +1,86 @@
+"""What every training run does beside learning: log, save, resume, and say how long it will take."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+logger = logging.getLogger(__name__)
+
+LOG_NAME = "log.jsonl"
+STATE_NAME = "state.pt"
+
+
+class Run:
+    """A training run in a folder: ``log.jsonl`` (one JSON object a line) and ``state.pt`` (to
+    resume from).
+
+    Parameters
+    ----------
+    folder : Path
+    settings : dict
+        What the run was asked to do; a run is resumed only with the same settings.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.folder = folder
+        self.settings = settings
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def resume(self, model: nn.Module, optimisers: list[torch.optim.Optimizer]) -> int:
+        """Load ``state.pt``, if it is there and of the same settings; return the step to go on with."""
+        path = self.folder / STATE_NAME
+        if not path.exists():
+            (self.folder / LOG_NAME).unlink(missing_ok=True)
+            return 0
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        if state["settings"] != self.settings:
+            raise ValueError(
+                f"{self.folder} holds a run with other settings ({state['settings']}); "
+                "choose another folder, or delete it."
+            )
+        model.load_state_dict(state["model"])
+        for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        logger.info("Resuming %s at step %d.", self.folder, state["step"])
+        return int(state["step"])
+
+    def save(self, step: int, model: nn.Module, optimisers: list[torch.optim.Optimizer]) -> None:
+        """Write ``state.pt``; a run that is stopped while writing keeps the older one."""
+        path = self.folder / STATE_NAME
+        partial = path.with_suffix(".partial")
+        state = {
+            "settings": self.settings,
+            "step": step,
+            "model": model.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in optimisers],
+        }
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def log(self, **values: float) -> None:
+        """Append one line to the log."""
+        with (self.folder / LOG_NAME).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def read_log(self) -> list[dict[str, float]]:
+        """Return the log's lines."""
+        text = (self.folder / LOG_NAME).read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def steps(self, first: int, last: int, every: int) -> Iterator[int]:
+        """Count from `first` to `last`, reporting the time left every `every` steps."""
+        started = time.monotonic()
+        for step in range(first, last):
+            yield step
+            done = step + 1 - first
+            if (step + 1) % every == 0 or step + 1 == last:
+                left_s = (time.monotonic() - started) / done * (last - step - 1)
+                logger.info("step %d of %d, %.0f min left", step + 1, last, left_s / 60)

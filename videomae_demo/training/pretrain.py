@@ -1,0 +1,165 @@
+"""Masked pretraining on synthetic clips: tube masks of mixed ratios, pixels or normalised pixels as target."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from videomae_demo.device import inference_precision
+from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.model.videomae import VideoMAEForPreTraining
+from videomae_demo.training.data import ClipSource, generator_for
+from videomae_demo.training.loop import Run
+from videomae_demo.training.optim import (
+    ADAM_BETAS,
+    Muon,
+    adamw_groups,
+    hidden_matrices,
+    warmup_then,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainSettings:
+    """What a pretraining run does.
+
+    Attributes
+    ----------
+    ratio_low, ratio_high : float
+        Each step hides this share of the patches, drawn uniformly between the two.
+    decoded : float
+        Share of the hidden tokens that is decoded: below 1, the "dual masking" of VideoMAE V2.
+    optimiser : str
+        "muon" or "adamw".
+    """
+
+    steps: int = 2000
+    batch_size: int = 32
+    optimiser: str = "muon"
+    muon_rate: float = 0.02
+    adam_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: int = 100
+    ratio_low: float = 0.5
+    ratio_high: float = 0.9
+    decoded: float = 0.5
+    pool_clips: int = 4096
+    uses: int = 4
+    seed: int = 0
+    log_every: int = 25
+    save_every: int = 250
+
+
+def small_config() -> VideoMAEConfig:
+    """Return the architecture of the bundled weights: 64 px, patches of 8 px, 2.5 million weights."""
+    return VideoMAEConfig(
+        image_size=64,
+        patch_size=8,
+        hidden_size=160,
+        num_hidden_layers=6,
+        num_attention_heads=5,
+        intermediate_size=640,
+        decoder_hidden_size=128,
+        decoder_num_hidden_layers=3,
+        decoder_num_attention_heads=4,
+        decoder_intermediate_size=512,
+        use_mean_pooling=False,
+        norm_pix_loss=False,
+        layer_norm_eps=1e-6,
+        id2label={},
+    )
+
+
+def pretrain(
+    config: VideoMAEConfig,
+    settings: PretrainSettings,
+    folder: Path,
+    device: torch.device,
+) -> VideoMAEForPreTraining:
+    """Train (or go on training) a masked autoencoder; return it.
+
+    The run lives in `folder`: the log, a state to resume from, and at the end the weights in the
+    hub's layout.
+    """
+    torch.manual_seed(settings.seed)
+    model = VideoMAEForPreTraining(config).to(device).train()
+    optimisers = _optimisers(model, settings)
+    run = Run(folder, dataclasses.asdict(settings))
+    first = run.resume(model, optimisers)
+    height, _ = config.frame_size
+    source = ClipSource(
+        height,
+        settings.batch_size,
+        seed=settings.seed,
+        pool_clips=settings.pool_clips,
+        uses=settings.uses,
+        device=device,
+    )
+    total = 0.0
+    for step in run.steps(first, settings.steps, settings.log_every):
+        generator = generator_for(settings.seed, step)
+        factor = warmup_then(step, settings.steps, settings.warmup, "linear")
+        _set_rates(optimisers, factor)
+        batch = source.batch(step)
+        hidden, decoded = draw_masks(config, settings, len(batch.labels), generator)
+        with inference_precision(device):
+            loss = model(
+                batch.pixel_values,
+                hidden.to(device),
+                bool_decoded_pos=decoded.to(device),
+            ).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        total += loss.item()
+        if (step + 1) % settings.log_every == 0:
+            run.log(step=step + 1, loss=total / settings.log_every, rate=factor)
+            total = 0.0
+        if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
+            run.save(step + 1, model, optimisers)
+            model.save_pretrained(folder)
+    return model.eval()
+
+
+def draw_masks(
+    config: VideoMAEConfig, settings: PretrainSettings, batch: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw a tube mask per clip, and which of the hidden tokens are decoded: (B, N) bool each."""
+    grid = config.grid
+    span = settings.ratio_high - settings.ratio_low
+    ratio = settings.ratio_low + span * torch.rand((), generator=generator).item()
+    cells = int(ratio * grid.patches)
+    order = torch.rand(batch, grid.patches, generator=generator).argsort(1).argsort(1)
+    hidden = (order < cells)[:, None].expand(-1, grid.time, -1).flatten(1)
+    count = max(1, int(settings.decoded * cells * grid.time))
+    chosen = torch.rand(hidden.shape, generator=generator).masked_fill(~hidden, -1).topk(count)
+    decoded = torch.zeros_like(hidden).scatter_(1, chosen.indices, True)
+    return hidden, decoded
+
+
+def _optimisers(
+    model: VideoMAEForPreTraining, settings: PretrainSettings
+) -> list[torch.optim.Optimizer]:
+    matrices = hidden_matrices(model) if settings.optimiser == "muon" else []
+    chosen = {id(matrix) for matrix in matrices}
+    rest = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
+    groups = adamw_groups(rest, settings.adam_rate, settings.weight_decay)
+    optimisers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, betas=ADAM_BETAS)]
+    if matrices:
+        optimisers.append(Muon(matrices, lr=settings.muon_rate))
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["full_rate"] = group["lr"]
+    return optimisers
+
+
+def _set_rates(optimisers: list[torch.optim.Optimizer], factor: float) -> None:
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = group["full_rate"] * factor
