@@ -1,0 +1,69 @@
+"""VideoMAE Explorer: see what VideoMAE sees in a clip.
+
+The public names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from videomae_demo.analysis.rollout import RolloutSettings
+    from videomae_demo.errors import CheckpointError, ExplorerError, RequestError, VideoError
+    from videomae_demo.explorer import ClipRequest, Explorer, MaskRequest
+    from videomae_demo.model.config import TokenGrid, VideoMAEConfig
+    from videomae_demo.model.processor import VideoMAEImageProcessor
+    from videomae_demo.model.videomae import (
+        VideoMAEForPreTraining,
+        VideoMAEForVideoClassification,
+        VideoMAEModel,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "CheckpointError": "errors",
+    "ClipRequest": "explorer",
+    "Explorer": "explorer",
+    "ExplorerError": "errors",
+    "MaskRequest": "explorer",
+    "RequestError": "errors",
+    "RolloutSettings": "analysis.rollout",
+    "TokenGrid": "model.config",
+    "VideoError": "errors",
+    "VideoMAEConfig": "model.config",
+    "VideoMAEForPreTraining": "model.videomae",
+    "VideoMAEForVideoClassification": "model.videomae",
+    "VideoMAEImageProcessor": "model.processor",
+    "VideoMAEModel": "model.videomae",
+}
+
+__all__ = [
+    "CheckpointError",
+    "ClipRequest",
+    "Explorer",
+    "ExplorerError",
+    "MaskRequest",
+    "RequestError",
+    "RolloutSettings",
+    "TokenGrid",
+    "VideoError",
+    "VideoMAEConfig",
+    "VideoMAEForPreTraining",
+    "VideoMAEForVideoClassification",
+    "VideoMAEImageProcessor",
+    "VideoMAEModel",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,298 @@
+"""The command line: the same Explorer as the page, without gradio.
+
+Results go to stdout, progress to stderr. A person's mistake ends with one line on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from videomae_demo.errors import ExplorerError, RequestError
+
+if TYPE_CHECKING:  # torch and cv2 take seconds to import: --help and usage errors do without
+    from videomae_demo.analysis.rollout import RolloutSettings
+    from videomae_demo.explorer import ClipRequest, Explorer
+
+USER_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    parsed = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        parsed.run(parsed)
+    except ExplorerError as error:
+        print(f"videomae_demo: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("videomae_demo: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m videomae_demo",
+        description="See what VideoMAE sees in a clip: labels, attention rollout, reconstruction.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_classify(commands)
+    _add_attend(commands)
+    _add_reconstruct(commands)
+    _add_explore(commands)
+    return parser
+
+
+def _add_command(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    command.set_defaults(run=run)
+    command.add_argument("clip", metavar="CLIP", type=Path, help="a video file")
+    command.add_argument(
+        "--weights",
+        default="bundled",
+        metavar="NAME|REPO|FOLDER",
+        help="the checkpoint: a name of the catalog, a repo id of the hub, or a folder (bundled)",
+    )
+    command.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (auto)")
+    command.add_argument(
+        "--start",
+        type=float,
+        metavar="SECONDS",
+        help="where the sampled window starts (the middle)",
+    )
+    command.add_argument(
+        "--sampling",
+        metavar="SECONDS|uniform",
+        help="seconds between frames, or 'uniform' over the clip (as the checkpoint was trained)",
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--out", type=Path, metavar="DIR", help="write files into this folder")
+    return command
+
+
+def _add_classify(commands: Any) -> None:
+    command = _add_command(commands, "classify", _classify, "Name what happens in the clip.")
+    _add_label_options(command)
+
+
+def _add_label_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--top-k", type=int, default=5, metavar="K", help="how many labels (5)")
+    command.add_argument("--label", metavar="NAME", help="also look up this label")
+
+
+def _add_attend(commands: Any) -> None:
+    command = _add_command(commands, "attend", _attend, "Show where and when the model looked.")
+    command.add_argument(
+        "--fusion", default="mean", metavar="KIND", help="heads fused by mean, max or min (mean)"
+    )
+    command.add_argument(
+        "--discard", type=float, default=0.0, metavar="FRACTION", help="lowest part set to zero (0)"
+    )
+    command.add_argument(
+        "--layers", metavar="FROM-TO", help="chain these layers only, counted from 1 (all)"
+    )
+    command.add_argument(
+        "--query", metavar="TIME,ROW,COLUMN", help="start from this token (what the head reads)"
+    )
+
+
+def _add_reconstruct(commands: Any) -> None:
+    command = _add_command(
+        commands, "reconstruct", _reconstruct, "Show what the model imagines behind a mask."
+    )
+    _add_mask_options(command)
+
+
+def _add_mask_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--reconstructor",
+        metavar="NAME|REPO|FOLDER",
+        help="checkpoint with a decoder (the partner)",
+    )
+    command.add_argument(
+        "--mask", default="tube", metavar="KIND", help="tube, random, frame or cell (tube)"
+    )
+    command.add_argument(
+        "--ratio", type=float, help="share to hide (0.9; 0.75 where patches are few)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="which tokens (0)")
+
+
+def _add_explore(commands: Any) -> None:
+    command = _add_command(commands, "explore", _explore, "All three views of the clip at once.")
+    _add_label_options(command)
+    _add_mask_options(command)
+
+
+def _classify(parsed: argparse.Namespace) -> None:
+    from videomae_demo import export
+
+    view = _explorer(parsed).classify(_clip_request(parsed))
+    result = export.describe_labels(view, parsed.top_k, parsed.label)
+    if parsed.out:
+        _report_files(export.save_labels(view, parsed.out, parsed.top_k, parsed.label))
+    _print(parsed, result, _labels_text(result))
+
+
+def _attend(parsed: argparse.Namespace) -> None:
+    from videomae_demo import export
+
+    settings = _rollout_settings(parsed)
+    view = _explorer(parsed).attend(_clip_request(parsed), settings)
+    if parsed.out:
+        _report_files(export.save_rollout(view, parsed.out))
+    result = export.describe_rollout(view)
+    _print(parsed, result, [*_rollout_text(result), export.explain_rollout(view)])
+
+
+def _reconstruct(parsed: argparse.Namespace) -> None:
+    from videomae_demo import export
+    from videomae_demo.explorer import MaskRequest
+
+    mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)
+    view = _explorer(parsed).reconstruct(_clip_request(parsed), mask)
+    if parsed.out:
+        _report_files(export.save_reconstruction(view, parsed.out))
+    result = export.describe_reconstruction(view)
+    _print(parsed, result, [*_reconstruction_text(result), export.explain_reconstruction(view)])
+
+
+def _explore(parsed: argparse.Namespace) -> None:
+    from videomae_demo import export
+    from videomae_demo.explorer import MaskRequest
+
+    explorer, request = _explorer(parsed), _clip_request(parsed)
+    mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)
+    labels = explorer.classify(request)
+    rollout = explorer.attend(request)
+    reconstruction = explorer.reconstruct(request, mask)
+    if parsed.out:
+        _report_files(
+            export.save_labels(labels, parsed.out / "labels", parsed.top_k, parsed.label)
+            + export.save_rollout(rollout, parsed.out / "rollout")
+            + export.save_reconstruction(reconstruction, parsed.out / "reconstruction")
+        )
+    result = {
+        "labels": export.describe_labels(labels, parsed.top_k, parsed.label),
+        "rollout": export.describe_rollout(rollout),
+        "reconstruction": export.describe_reconstruction(reconstruction),
+    }
+    text = [
+        *_labels_text(result["labels"]),
+        "",
+        *_rollout_text(result["rollout"]),
+        "",
+        *_reconstruction_text(result["reconstruction"]),
+    ]
+    _print(parsed, result, text)
+
+
+def _explorer(parsed: argparse.Namespace) -> Explorer:
+    _progress("Starting ...")
+    from videomae_demo.explorer import Explorer
+
+    return Explorer(parsed.weights, getattr(parsed, "reconstructor", None), device=parsed.device)
+
+
+def _clip_request(parsed: argparse.Namespace) -> ClipRequest:
+    from videomae_demo.explorer import ClipRequest
+    from videomae_demo.video.sampling import SamplingRule
+
+    rule = None
+    if parsed.sampling == "uniform":
+        rule = SamplingRule.uniform()
+    elif parsed.sampling is not None:
+        try:
+            rule = SamplingRule.stride(float(parsed.sampling))
+        except ValueError as error:
+            if isinstance(error, ExplorerError):
+                raise
+            raise RequestError(
+                f"--sampling is {parsed.sampling!r}; give the seconds between frames, or uniform."
+            ) from error
+    return ClipRequest(parsed.clip, parsed.start, rule)
+
+
+def _rollout_settings(parsed: argparse.Namespace) -> RolloutSettings:
+    from videomae_demo.analysis.rollout import RolloutSettings
+
+    first, last, query = 1, None, None
+    if parsed.layers is not None:
+        first, last = _numbers(parsed.layers, "-", 2, "--layers", "FROM-TO, for instance 1-6")
+    if parsed.query is not None:
+        time, row, column = _numbers(
+            parsed.query, ",", 3, "--query", "TIME,ROW,COLUMN, for instance 3,4,4"
+        )
+        query = (time, row, column)
+    return RolloutSettings(parsed.fusion, parsed.discard, first, last, query)
+
+
+def _numbers(text: str, separator: str, count: int, option: str, form: str) -> list[int]:
+    parts = text.split(separator)
+    if len(parts) != count or not all(part.strip().isdecimal() for part in parts):
+        raise RequestError(f"{option} is {text!r}; write {form}.")
+    return [int(part) for part in parts]
+
+
+def _labels_text(result: dict[str, Any]) -> list[str]:
+    width = max(len(score["label"]) for score in result["labels"])
+    lines = [f"What the model sees ({result['checkpoint']}):"]
+    lines += [
+        f"  {score['label']:<{width}}  {score['probability']:7.2%}" for score in result["labels"]
+    ]
+    if "asked" in result:
+        asked = result["asked"]
+        lines.append(f"  {asked['label']}: {asked['probability']:.2%}, rank {asked['rank']}")
+    frames = result["frames"]
+    first, last = frames["timestamps_s"][0], frames["timestamps_s"][-1]
+    lines.append(f"  from {len(frames['indices'])} frames between {first:.2f} s and {last:.2f} s")
+    return lines + [f"  Note: {note}" for note in result["notes"]]
+
+
+def _rollout_text(result: dict[str, Any]) -> list[str]:
+    time, row, column = result["peak"]["token"]
+    slices = result["over_time"]
+    busiest = max(range(len(slices)), key=slices.__getitem__)
+    return [
+        f"Where and when it looked ({result['checkpoint']}), of {result['grid']} tokens:",
+        f"  most at time {time}, row {row}, column {column}: "
+        f"{result['peak']['times_uniform']:.1f}x uniform",
+        f"  busiest slice of time: {busiest}, {slices[busiest]:.2f}x uniform",
+        *(f"  Note: {note}" for note in result["notes"]),
+    ]
+
+
+def _reconstruction_text(result: dict[str, Any]) -> list[str]:
+    mask = result["mask"]
+    lines = [
+        f"What it imagines behind the mask ({result['checkpoint']}): {mask['kind']}, "
+        f"ratio {mask['ratio']:g}, seed {mask['seed']}, {result['hidden_tokens']} tokens hidden",
+        "  PSNR over hidden pixels:",
+    ]
+    for name, psnr_db in result["psnr_db"].items():
+        value = "exact" if psnr_db is None else f"{psnr_db:.2f} dB"
+        leak = "  (uses the hidden patches' statistics)" if name in result["leaks"] else ""
+        lines.append(f"    {name:<18} {value}{leak}")
+    lines.append(f"  loss: {result['loss']:.4f}")
+    return lines + [f"  Note: {note}" for note in result["notes"]]
+
+
+def _print(parsed: argparse.Namespace, result: dict[str, Any], text: list[str]) -> None:
+    print(json.dumps(result, indent=2) if parsed.json else "\n".join(text))
+
+
+def _report_files(paths: list[Path]) -> None:
+    for path in paths:
+        _progress(f"Wrote {path}")
+
+
+def _progress(message: str) -> None:
+    print(message, file=sys.stderr)

@@ -1,0 +1,415 @@
+"""The Explorer: one clip in, three views out. Typed requests in, frozen results out.
+
+Owns the recogniser and the reconstructor, the lock that lets one model run at a time, and the caches. One pass of
+the recogniser feeds the labels and every rollout; a rollout control never runs the model again. Knows nothing of
+pages or command lines.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from videomae_demo.analysis.classification import Classification, classify
+from videomae_demo.analysis.reconstruction import Reconstruction, reconstruct
+from videomae_demo.analysis.rollout import (
+    AttentionRecorder,
+    FusedAttention,
+    HeadFusion,
+    Rollout,
+    RolloutSettings,
+    rollout,
+    start_from_head,
+)
+from videomae_demo.cache import ByteCache
+from videomae_demo.device import choose_device, inference_precision
+from videomae_demo.errors import CheckpointError
+from videomae_demo.masking import make_mask
+from videomae_demo.model.config import TokenGrid
+from videomae_demo.model.processor import CropBox, VideoMAEImageProcessor
+from videomae_demo.roles import (
+    BUNDLED_RECOGNISER,
+    CheckpointCard,
+    Recogniser,
+    Reconstructor,
+    find_reconstructor,
+    load_recogniser,
+    load_reconstructor,
+)
+from videomae_demo.video.clip import SampledClip, sample_clip
+from videomae_demo.video.decode import Timeline, scan
+from videomae_demo.video.sampling import SamplingRule
+
+DEFAULT_CACHE_BYTES = 2**30
+DISPLAY_PX = (256, 448)
+"""The shorter side of frames for display: the crop's own, but within these bounds."""
+COARSE_GRID_PATCHES = 144
+"""Below this many patches a slice, a mask of 90 % leaves too few to say anything: 75 % is the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRequest:
+    """Which clip, and which part of it.
+
+    Attributes
+    ----------
+    path : Path
+    start_s : float, optional
+        Where the sampled window starts; default: it lies in the middle of the clip.
+    sampling : SamplingRule, optional
+        Default: the one the checkpoint was trained with.
+    """
+
+    path: Path
+    start_s: float | None = None
+    sampling: SamplingRule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRequest:
+    """Which tokens to hide.
+
+    Attributes
+    ----------
+    kind : str
+        One of `masking.MASK_KINDS`.
+    ratio : float, optional
+        Share to hide, in 0..1; default: `default_ratio` of the reconstructor's grid.
+    seed : int
+    """
+
+    kind: str = "tube"
+    ratio: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenClip:
+    """What a model saw of a clip.
+
+    Attributes
+    ----------
+    path : Path
+    frames : ndarray
+        (T, H, W, 3) uint8: the model's crop, at a size for display.
+    indices : ndarray
+        (T,) int64: the frames' numbers in the file.
+    timestamps_s : ndarray
+        (T,) float64: their times.
+    repeated : int
+        How many of them repeat the last frame, because the clip is short.
+    crop : CropBox
+        The part of the source frame that the model saw, in source pixels.
+    source_size : (int, int)
+        Height and width of the source frame in pixels.
+    duration_s : float
+        Of the whole clip.
+    notes : tuple of str
+        Sentences that a person must see.
+    """
+
+    path: Path
+    frames: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+    timestamps_s: NDArray[np.float64]
+    repeated: int
+    crop: CropBox
+    source_size: tuple[int, int]
+    duration_s: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelsView:
+    """What the recogniser calls the clip."""
+
+    checkpoint: CheckpointCard
+    clip: SeenClip
+    classification: Classification
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RolloutView:
+    """Where and when the recogniser looked; `start` says in words where the rollout starts."""
+
+    checkpoint: CheckpointCard
+    clip: SeenClip
+    rollout: Rollout
+    start: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReconstructionView:
+    """What the reconstructor imagines behind the mask; `mask` has the ratio that was used."""
+
+    checkpoint: CheckpointCard
+    clip: SeenClip
+    mask: MaskRequest
+    reconstruction: Reconstruction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Input:
+    """A clip made ready for one checkpoint: (1, T, C, H, W), and what there is to show of it."""
+
+    pixel_values: Tensor
+    clip: SeenClip
+
+    @property
+    def nbytes(self) -> int:
+        return self.pixel_values.nbytes + self.clip.frames.nbytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pass:
+    """One pass of the recogniser: all that the labels and any rollout need."""
+
+    logits: Tensor  # (labels,)
+    mean_attention: FusedAttention
+    layer_inputs: tuple[Tensor, ...]  # (1, N, D) each
+
+    @property
+    def nbytes(self) -> int:
+        return self.mean_attention.nbytes + sum(state.nbytes for state in self.layer_inputs)
+
+
+class Explorer:
+    """Runs VideoMAE on clips; safe to share between threads.
+
+    Weights are loaded when they are first needed.
+
+    Parameters
+    ----------
+    weights : str
+        The recogniser: a folder, a repo id of the hub, or a name of the catalog.
+    reconstructor : str, optional
+        Default: the one that belongs to `weights`; see `roles.find_reconstructor`.
+    device : str, optional
+        "cuda", "mps" or "cpu"; default: the fastest there is.
+    cache_bytes : int
+        How much may be kept for the next question about the same clip.
+    """
+
+    def __init__(
+        self,
+        weights: str = BUNDLED_RECOGNISER,
+        reconstructor: str | None = None,
+        *,
+        device: str | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+    ) -> None:
+        self.weights = weights
+        self.device = choose_device(device)
+        self._reconstructor_name = reconstructor
+        self._recogniser: Recogniser | None = None
+        self._reconstructor: Reconstructor | None = None
+        self._lock = threading.RLock()
+        self._timelines: ByteCache[Timeline] = ByteCache(2**24, lambda t: t.timestamps_s.nbytes)
+        self._cache: ByteCache[_Input | _Pass | FusedAttention] = ByteCache(
+            cache_bytes, lambda value: value.nbytes
+        )
+
+    @property
+    def recogniser(self) -> Recogniser:
+        """The checkpoint for labels and attention, loaded on first use."""
+        with self._lock:
+            if self._recogniser is None:
+                self._recogniser = load_recogniser(self.weights, self.device)
+            return self._recogniser
+
+    @property
+    def reconstructor(self) -> Reconstructor:
+        """The checkpoint for what is behind a mask, loaded on first use."""
+        with self._lock:
+            if self._reconstructor is None:
+                self._reconstructor = (
+                    find_reconstructor(self.weights, self.device)
+                    if self._reconstructor_name is None
+                    else load_reconstructor(self._reconstructor_name, self.device)
+                )
+            return self._reconstructor
+
+    def classify(self, request: ClipRequest) -> LabelsView:
+        """Name what is in the clip.
+
+        Raises
+        ------
+        VideoError, RequestError
+            When the clip can't be read, or the request does not fit it.
+        CheckpointError
+            When the checkpoint can't be loaded, or knows no labels.
+        """
+        recogniser = self.recogniser
+        if not recogniser.card.label_count:
+            raise CheckpointError(
+                f"The checkpoint {self.weights} was pretrained without labels, so it can't name what "
+                f"it sees; choose a fine-tuned one, for instance {BUNDLED_RECOGNISER!r}."
+            )
+        prepared = self._prepare(request, recogniser)
+        logits = self._run(request, prepared).logits
+        result = classify(logits, recogniser.model.config.id2label)
+        return LabelsView(recogniser.card, prepared.clip, result)
+
+    def attend(
+        self, request: ClipRequest, settings: RolloutSettings = RolloutSettings()
+    ) -> RolloutView:
+        """Show where and when the recogniser looked. Errors as in `classify`, labels aside."""
+        recogniser = self.recogniser
+        prepared = self._prepare(request, recogniser)
+        attention = self._fused(request, prepared, settings.fusion)
+        pooled = recogniser.model.config.use_mean_pooling or not recogniser.card.label_count
+        head = start_from_head(recogniser.card.grid, pooled)
+        with self._lock:
+            result = rollout(attention, head, recogniser.card.grid, settings)
+        return RolloutView(
+            recogniser.card, prepared.clip, result, _describe_start(recogniser, settings)
+        )
+
+    def reconstruct(
+        self, request: ClipRequest, mask: MaskRequest = MaskRequest()
+    ) -> ReconstructionView:
+        """Hide a part of the clip and show what the reconstructor makes of the rest.
+
+        Raises
+        ------
+        VideoError, RequestError
+            When the clip can't be read, or the request does not fit it.
+        CheckpointError
+            When the checkpoint can't be loaded, or has no decoder.
+        """
+        reconstructor = self.reconstructor
+        model, grid = reconstructor.model, reconstructor.card.grid
+        ratio = default_ratio(grid) if mask.ratio is None else mask.ratio
+        hidden = make_mask(mask.kind, grid, ratio, mask.seed)
+        prepared = self._prepare(request, reconstructor)
+        with self._lock, torch.inference_mode(), inference_precision(self.device):
+            output = model(
+                prepared.pixel_values.to(self.device),
+                torch.from_numpy(hidden.reshape(1, -1)).to(self.device),
+            )
+        original = model.to_pixels(prepared.pixel_values)[0]
+        result = reconstruct(output.logits[0], original, hidden, model.config)
+        used = MaskRequest(mask.kind, ratio, mask.seed)
+        return ReconstructionView(reconstructor.card, prepared.clip, used, result)
+
+    def _prepare(self, request: ClipRequest, role: Recogniser | Reconstructor) -> _Input:
+        identity = _identity(request.path)
+        rule = request.sampling or role.card.sampling
+        count = role.card.grid.time * role.card.tubelet_size
+
+        def make() -> _Input:
+            timeline = self._timelines.get_or_make(identity, lambda: scan(request.path))
+            sampled = sample_clip(timeline, count, rule, request.start_s)
+            return _Input(
+                role.processor(sampled.frames, return_tensors="pt").pixel_values,
+                _seen(request.path, sampled, role.processor),
+            )
+
+        key = (identity, rule, request.start_s, role.card)
+        prepared = self._cache.get_or_make(key, make)
+        assert isinstance(prepared, _Input)
+        return prepared
+
+    def _run(self, request: ClipRequest, prepared: _Input) -> _Pass:
+        """Run the recogniser once, recording what every later question needs."""
+
+        def make() -> _Pass:
+            recorder = AttentionRecorder("mean")
+            with torch.inference_mode(), inference_precision(self.device):
+                output = self.recogniser.model(
+                    prepared.pixel_values.to(self.device),
+                    output_hidden_states=True,
+                    observer=recorder,
+                )
+            return _Pass(output.logits[0], recorder.clip(), output.hidden_states[:-1])
+
+        with self._lock:
+            done = self._cache.get_or_make(("pass", self._key(request)), make)
+        assert isinstance(done, _Pass)
+        return done
+
+    def _fused(self, request: ClipRequest, prepared: _Input, fusion: HeadFusion) -> FusedAttention:
+        """Return the fused attention; other fusions than the mean are made from the layers' inputs."""
+        done = self._run(request, prepared)
+        if fusion == "mean":
+            return done.mean_attention
+
+        def make() -> FusedAttention:
+            recorder = AttentionRecorder(fusion)
+            encoder = self.recogniser.model.videomae
+            with torch.inference_mode(), inference_precision(self.device):
+                for layer, state in enumerate(done.layer_inputs):
+                    encoder.observe_layer(layer, state, recorder)
+            return recorder.clip()
+
+        with self._lock:
+            fused = self._cache.get_or_make((fusion, self._key(request)), make)
+        assert isinstance(fused, FusedAttention)
+        return fused
+
+    def _key(self, request: ClipRequest) -> Hashable:
+        return _identity(request.path), request.start_s, request.sampling
+
+
+def default_ratio(grid: TokenGrid) -> float:
+    """Return the share to hide if nobody says: 0.9 as in the paper, 0.75 on a coarse grid."""
+    return 0.9 if grid.patches >= COARSE_GRID_PATCHES else 0.75
+
+
+def _identity(path: Path) -> Hashable:
+    """Tell one version of a file from another; a file that is not there has none."""
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return str(path), None, None
+    return str(Path(path).resolve()), state.st_mtime_ns, state.st_size
+
+
+def _describe_start(recogniser: Recogniser, settings: RolloutSettings) -> str:
+    if settings.query is not None:
+        time, row, column = settings.query
+        return f"the token at time {time}, row {row}, column {column}"
+    if not recogniser.card.label_count:
+        return "the average of all tokens (this checkpoint has no trained classifier)"
+    if recogniser.model.config.use_mean_pooling:
+        return "the average of all tokens, which is what the classifier reads"
+    return "token 0 (first patch of the first frames), which is what the classifier reads"
+
+
+def _seen(path: Path, sampled: SampledClip, processor: VideoMAEImageProcessor) -> SeenClip:
+    _, height, width, _ = sampled.frames.shape
+    crop = processor.crop_box(height, width)
+    return SeenClip(
+        path=Path(path),
+        frames=_cropped(sampled.frames, crop),
+        indices=sampled.indices,
+        timestamps_s=sampled.timestamps_s,
+        repeated=sampled.repeated,
+        crop=crop,
+        source_size=(height, width),
+        duration_s=sampled.timeline.duration_s,
+        notes=sampled.notes,
+    )
+
+
+def _cropped(frames: NDArray[np.uint8], crop: CropBox) -> NDArray[np.uint8]:
+    """Cut the crop out of (T, H, W, 3) frames, at a size for display; black beyond the frame's edge."""
+    smallest, largest = DISPLAY_PX
+    side = min(crop.height, crop.width)
+    scale = min(max(side, smallest), largest) / side
+    size = (round(crop.width * scale), round(crop.height * scale))
+    left, top = round(crop.left), round(crop.top)
+    right, bottom = round(crop.left + crop.width), round(crop.top + crop.height)
+    around = max(0, -left, -top, right - frames.shape[2], bottom - frames.shape[1])
+    padded = np.pad(frames, ((0, 0), (around, around), (around, around), (0, 0)))
+    cut = padded[:, top + around : bottom + around, left + around : right + around]
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.stack([cv2.resize(frame, size, interpolation=method) for frame in cut])

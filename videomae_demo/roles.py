@@ -1,0 +1,205 @@
+"""The two checkpoints at work: the recogniser (labels, attention) and the reconstructor.
+
+Owns how a checkpoint takes up a role, what it does when a part is missing, and what a person must be told of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+from videomae_demo.checkpoints.catalog import find_entry
+from videomae_demo.checkpoints.source import CheckpointFiles, locate
+from videomae_demo.errors import CheckpointError
+from videomae_demo.model.config import TokenGrid, VideoMAEConfig
+from videomae_demo.model.pretrained import PretrainedModel
+from videomae_demo.model.processor import VideoMAEImageProcessor
+from videomae_demo.model.videomae import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    VideoMAEForPreTraining,
+    VideoMAEForVideoClassification,
+)
+from videomae_demo.video.sampling import SamplingRule
+
+BUNDLED_RECOGNISER = "bundled"
+BUNDLED_RECONSTRUCTOR = "bundled-pretraining"
+KINETICS_SAMPLING = SamplingRule.stride(4 / 30)
+"""For checkpoints that the catalog does not know: as most published ones were trained."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointCard:
+    """What a person should know of a checkpoint at work.
+
+    Attributes
+    ----------
+    name : str
+        The name by which it was asked for.
+    title, licence : str
+    grid : TokenGrid
+    tubelet_size : int
+        Frames per token.
+    frame_size : (int, int)
+        Height and width of the model's frames in pixels.
+    sampling : SamplingRule
+        Which frames it was trained on.
+    label_count : int
+        0 if it knows no labels.
+    notes : tuple of str
+        Corrections, fallbacks, missing parts: sentences to be shown.
+    """
+
+    name: str
+    title: str
+    licence: str
+    grid: TokenGrid
+    tubelet_size: int
+    frame_size: tuple[int, int]
+    sampling: SamplingRule
+    label_count: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recogniser:
+    """An encoder with its classifier; `card.label_count` is 0 if the classifier was never trained."""
+
+    model: VideoMAEForVideoClassification
+    processor: VideoMAEImageProcessor
+    card: CheckpointCard
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstructor:
+    """An encoder with its pretraining decoder."""
+
+    model: VideoMAEForPreTraining
+    processor: VideoMAEImageProcessor
+    card: CheckpointCard
+
+
+def load_recogniser(name: str, device: torch.device) -> Recogniser:
+    """Load a checkpoint for labels and attention.
+
+    A checkpoint without a trained classifier serves for attention alone, and its card says so.
+
+    Raises
+    ------
+    CheckpointError
+        When it can't be found, read, or fitted to the model.
+    """
+    files = locate(name)
+    model = VideoMAEForVideoClassification.from_files(files)
+    assert model.load_report is not None
+    has_labels = model.config.num_labels > 0 and not model.load_report.fresh
+    notes: tuple[str, ...] = ()
+    if not has_labels:
+        notes = (
+            "This checkpoint was pretrained without labels: it shows attention, but names nothing.",
+        )
+    labels = model.config.num_labels if has_labels else 0
+    card, processor = _introduce(files, model.config, labels, notes)
+    return Recogniser(_settle(model, device), processor, card)
+
+
+def load_reconstructor(name: str, device: torch.device) -> Reconstructor:
+    """Load a checkpoint for what is behind a mask.
+
+    Raises
+    ------
+    CheckpointError
+        Also when it holds no decoder.
+    """
+    reconstructor = _try_reconstructor(locate(name), device)
+    if reconstructor is None:
+        raise CheckpointError(
+            f"The checkpoint {name} has no decoder, so it can't reconstruct; choose a pretraining "
+            f"checkpoint, for instance {BUNDLED_RECONSTRUCTOR!r}."
+        )
+    return reconstructor
+
+
+def find_reconstructor(weights: str, device: torch.device) -> Reconstructor:
+    """Load the reconstructor that goes with a recogniser's checkpoint.
+
+    That is its partner in the catalog; else the checkpoint itself, if it holds a decoder; else the
+    bundled one, whose card then says so.
+    """
+    entry = find_entry(weights)
+    if entry is not None:
+        chosen = weights if entry.task == "pretraining" else entry.partner
+        return load_reconstructor(chosen, device)
+    own = _try_reconstructor(locate(weights), device)
+    return own or load_reconstructor(BUNDLED_RECONSTRUCTOR, device)
+
+
+def _try_reconstructor(files: CheckpointFiles, device: torch.device) -> Reconstructor | None:
+    model = VideoMAEForPreTraining.from_files(files)
+    assert model.load_report is not None
+    if model.load_report.fresh:
+        return None
+    card, processor = _introduce(files, model.config, 0, ())
+    return Reconstructor(_settle(model, device), processor, card)
+
+
+Model = TypeVar("Model", bound=PretrainedModel)
+
+
+def _settle(model: Model, device: torch.device) -> Model:
+    return model.to(device).eval().requires_grad_(False)
+
+
+def _introduce(
+    files: CheckpointFiles, config: VideoMAEConfig, label_count: int, notes: tuple[str, ...]
+) -> tuple[CheckpointCard, VideoMAEImageProcessor]:
+    entry = files.entry
+    if config.num_channels != 3:
+        raise CheckpointError(
+            f"The checkpoint {files.name} takes frames of {config.num_channels} channels; a clip "
+            "has 3 (red, green, blue)."
+        )
+    processor, fallback = _processor(files, config)
+    if entry is not None and entry.correction_note:
+        notes += (entry.correction_note,)
+    card = CheckpointCard(
+        name=files.name,
+        title=entry.title if entry else files.name,
+        licence=entry.licence if entry else "unknown",
+        grid=config.grid,
+        tubelet_size=config.tubelet_size,
+        frame_size=config.frame_size,
+        sampling=entry.sampling if entry else KINETICS_SAMPLING,
+        label_count=label_count,
+        notes=notes + fallback,
+    )
+    return card, processor
+
+
+def _processor(
+    files: CheckpointFiles, config: VideoMAEConfig
+) -> tuple[VideoMAEImageProcessor, tuple[str, ...]]:
+    """Return the checkpoint's own image processor, or one with ImageNet's statistics and a note."""
+    height, width = config.frame_size
+    if files.preprocessor is None:
+        processor = VideoMAEImageProcessor(
+            size={"shortest_edge": min(height, width)},
+            crop_size={"height": height, "width": width},
+            image_mean=IMAGENET_MEAN,
+            image_std=IMAGENET_STD,
+        )
+        note = (
+            "The checkpoint does not say how its frames are normalised; ImageNet's mean and "
+            "deviation are used, as by every published VideoMAE."
+        )
+        return processor, (note,)
+    processor = VideoMAEImageProcessor.from_pretrained(files.preprocessor.parent)
+    crop = (processor.crop_size["height"], processor.crop_size["width"])
+    if crop != (height, width):
+        raise CheckpointError(
+            f"The checkpoint {files.name} crops frames to {crop[0]}x{crop[1]} px, but its model takes "
+            f"{height}x{width} px; make preprocessor_config.json and config.json agree."
+        )
+    return processor, ()
