@@ -45,7 +45,8 @@ def tube(grid: TokenGrid, ratio: float, seed: int) -> Mask:
     Raises
     ------
     RequestError
-        When the ratio hides nothing or is not between 0 and 1, or the seed is no whole number from 0.
+        When the ratio hides nothing or does not lie between 0 and 1, or the seed is no whole number
+        from 0.
     """
     hidden = _draw(grid.patches, ratio, seed, "patches of a slice")
     return np.tile(hidden.reshape(1, grid.height, grid.width), (grid.time, 1, 1))
@@ -163,8 +164,8 @@ def _hidden_count(count: int, ratio: float, what: str) -> int:
     if not hidden_count:
         least = math.ceil(10_000 / count) / 10_000
         raise RequestError(
-            f"A mask ratio of {ratio:g} hides none of the {count} {what}; choose one from {least:g} "
-            "up to, but not including, 1."
+            f"A mask ratio of {ratio:g} hides none of the {count} {what}; choose one from "
+            f"{least:g} up to, but not including, 1."
         )
     return hidden_count
 

@@ -342,7 +342,7 @@ class VideoMAEForVideoClassification(PretrainedModel):
     """The classifier: the encoder, and a linear head over the mean of all tokens (or over token 0)."""
 
     may_be_fresh = ("classifier.", "fc_norm.")
-    may_be_unused = ("decoder.", "mask_token", "encoder_to_decoder.")
+    may_be_unused = ("decoder.", "mask_token", "encoder_to_decoder.", "videomae.layernorm.")
 
     def __init__(self, config: VideoMAEConfig) -> None:
         super().__init__(config)

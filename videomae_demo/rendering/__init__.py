@@ -1,1 +1,1 @@
-"""Pictures from numbers: heatmaps, filmstrips, legends, plots. Numpy in, numpy (or a figure) out."""
+"""Pictures from numbers: heatmaps, filmstrips, legends, plots. Numpy in, numpy or a figure out."""

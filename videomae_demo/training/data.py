@@ -14,7 +14,8 @@ from videomae_demo.training.synthetic import LABELS, REVERSED, render
 RENDER_BATCH = 64
 
 
-def _swap(pairs: dict[str, str]) -> Tensor:
+def swap(pairs: dict[str, str]) -> Tensor:
+    """Return, for each label, the index of the one that `pairs` turns it into: (labels,) int64."""
     both = pairs | {second: first for first, second in pairs.items()}
     return torch.tensor([LABELS.index(both.get(name, name)) for name in LABELS])
 
@@ -80,9 +81,9 @@ class ClipSource:
         mirrored, reversed_ = torch.rand(2, len(clips), generator=generator).to(self.device) < 0.5
         frames, labels = self._frames[clips], self._labels[clips]
         frames = torch.where(mirrored[:, None, None, None, None], frames.flip(-1), frames)
-        labels = torch.where(mirrored, _swap(MIRRORED).to(self.device)[labels], labels)
+        labels = torch.where(mirrored, swap(MIRRORED).to(self.device)[labels], labels)
         frames = torch.where(reversed_[:, None, None, None, None], frames.flip(1), frames)
-        labels = torch.where(reversed_, _swap(REVERSED).to(self.device)[labels], labels)
+        labels = torch.where(reversed_, swap(REVERSED).to(self.device)[labels], labels)
         return Batch(normalise(frames.float() / 255), labels)
 
     def _fill(self, pool_index: int) -> None:

@@ -114,3 +114,10 @@ def warmup_then(step: int, steps: int, warmup: int, shape: str) -> float:
         return (step + 1) / warmup
     done = (step - warmup) / max(1, steps - warmup)
     return 0.5 * (1 + math.cos(math.pi * done)) if shape == "cosine" else 1 - done
+
+
+def set_rates(optimisers: Iterable[torch.optim.Optimizer], factor: float) -> None:
+    """Set each group's learning rate to `factor` times the one it was made with."""
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = group.setdefault("full_rate", group["lr"]) * factor

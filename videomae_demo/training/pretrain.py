@@ -19,6 +19,7 @@ from videomae_demo.training.optim import (
     Muon,
     adamw_groups,
     hidden_matrices,
+    set_rates,
     warmup_then,
 )
 
@@ -103,7 +104,7 @@ def pretrain(
     for step in run.steps(first, settings.steps, settings.log_every):
         generator = generator_for(settings.seed, step)
         factor = warmup_then(step, settings.steps, settings.warmup, "linear")
-        _set_rates(optimisers, factor)
+        set_rates(optimisers, factor)
         batch = source.batch(step)
         hidden, decoded = draw_masks(config, settings, len(batch.labels), generator)
         with inference_precision(device):
@@ -153,13 +154,4 @@ def _optimisers(
     optimisers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, betas=ADAM_BETAS)]
     if matrices:
         optimisers.append(Muon(matrices, lr=settings.muon_rate))
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group["full_rate"] = group["lr"]
     return optimisers
-
-
-def _set_rates(optimisers: list[torch.optim.Optimizer], factor: float) -> None:
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group["lr"] = group["full_rate"] * factor

@@ -66,6 +66,10 @@ GROUND_REACH = 2.5
 THING_REACH = 1.15
 """A thing is painted a little beyond its unit circle, for the soft edge."""
 
+GROUND_SCALE = 0.6
+THING_SCALE = 0.45
+"""How coarse their surfaces are: most of their stripes are wider than a patch of 8 px at 64 px."""
+
 GROUND_WEIGHTS = (1.5, 2.5, 1.5, 2.0, 2.5, 1.5)
 THING_WEIGHTS = (3.0, 2.0, 1.0, 1.0, 1.0, 0.5)
 
@@ -149,7 +153,7 @@ def _follow(label: Tensor, progress: Tensor, draws: Draws) -> _Path:
     start, distance = draws.uniform(-0.35, 0.35, 2), draws.uniform(0.6, 1.3)[:, None]
     ease = draws.uniform(-0.3, 0.3)[:, None]
     t_eased = t + ease * t * (1 - t)  # speeds up or slows down, never turns round
-    radius = draws.uniform(0.24, 0.46)[:, None]
+    radius = draws.uniform(0.28, 0.5)[:, None]
     turn, heading = draws.uniform(0, math.tau)[:, None], draws.uniform(0, math.tau)[:, None]
     cycles, amount = draws.uniform(0, 1)[:, None], draws.uniform(0, 1)[:, None]
     side = torch.where(draws.chance(0.5), 1.0, -1.0)[:, None]
@@ -221,14 +225,15 @@ def _painting_grid(batch: int, size_px: int, reach: float, device: torch.device)
 def _paint_ground(draws: Draws, size_px: int, light: Tensor) -> Tensor:
     """Paint the ground once per clip, (B, 3, S, S), as fine as the frames are."""
     x, y = _painting_grid(len(light), round(size_px * GROUND_REACH), GROUND_REACH, light.device)
-    return surface(x, y, draws, GROUND_WEIGHTS, light)
+    return surface(x * GROUND_SCALE, y * GROUND_SCALE, draws, GROUND_WEIGHTS, light)
 
 
 def _paint_thing(draws: Draws, size_px: int, light: Tensor) -> Tensor:
     """Paint a thing once per clip, (B, 4, S, S): colour and silhouette."""
     x, y = _painting_grid(len(light), size_px, THING_REACH, light.device)
     silhouette = outline(x, y, draws, softness=4 / size_px)
-    return torch.cat([surface(x, y, draws, THING_WEIGHTS, light), silhouette[:, None]], dim=1)
+    painted = surface(x * THING_SCALE, y * THING_SCALE, draws, THING_WEIGHTS, light)
+    return torch.cat([painted, silhouette[:, None]], dim=1)
 
 
 def _look_up(painting: Tensor, x: Tensor, y: Tensor, beyond: str) -> Tensor:

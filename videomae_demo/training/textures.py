@@ -121,7 +121,7 @@ def _waves(x: Tensor, y: Tensor, draws: Draws) -> Tensor:
 
 def _leaves(x: Tensor, y: Tensor, draws: Draws) -> Tensor:
     centre = draws.uniform(-2.6, 2.6, LEAVES, 2)
-    radius = 0.22 * draws.uniform(0.012, 1, LEAVES).pow(-0.5)  # density falls as radius**-3
+    radius = 0.26 * draws.uniform(0.012, 1, LEAVES).pow(-0.5)  # density falls as radius**-3
     tone = draws.uniform(0, 1, LEAVES)
     field = _column(draws.uniform(0, 1)).expand_as(x)
     for k in radius.argsort(dim=1, descending=True).T:  # large leaves first, so that none is lost

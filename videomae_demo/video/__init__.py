@@ -1,1 +1,1 @@
-"""Files in, frames out, and back: decoding, the choice of frames, encoding. Knows nothing of models."""
+"""Files in, frames out, and back: decoding, choosing, encoding. Knows nothing of models."""

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from videomae_demo.checkpoints.load import (
+    Comparison,
+    LoadReport,
+    assign,
+    compare,
+    fit,
+    read_tensors,
+    save_tensors,
+)
+from videomae_demo.errors import CheckpointError
+
+WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.tensor([1.5, -2.0])}
+FORMATS = ["model.safetensors", "pytorch_model.bin", "before_1.6.bin"]
+
+
+def write(path: Path, tensors: dict[str, torch.Tensor]) -> Path:
+    if path.suffix == ".safetensors":
+        save_file(tensors, path)
+    else:
+        torch.save(tensors, path, _use_new_zipfile_serialization=path.stem != "before_1.6")
+    return path
+
+
+def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return list(left) == list(right) and all(left[name].equal(right[name]) for name in left)
+
+
+class TestReadTensors:
+    @pytest.mark.parametrize("file_name", FORMATS)
+    def test_every_format_gives_the_same_tensors(self, tmp_path: Path, file_name: str) -> None:
+        tensors = read_tensors([write(tmp_path / file_name, WEIGHTS)])
+        assert same(dict(sorted(tensors.items())), dict(sorted(WEIGHTS.items())))
+
+    @pytest.mark.parametrize("file_name", FORMATS)
+    def test_writing_to_a_tensor_leaves_the_file_alone(
+        self, tmp_path: Path, file_name: str
+    ) -> None:
+        path = write(tmp_path / file_name, WEIGHTS)
+        before = path.read_bytes()
+        read_tensors([path])["a.weight"].zero_()
+        assert path.read_bytes() == before
+
+    def test_shards_are_joined(self, tmp_path: Path) -> None:
+        first = write(tmp_path / "1.safetensors", {"a.weight": WEIGHTS["a.weight"]})
+        second = write(tmp_path / "2.bin", {"a.bias": WEIGHTS["a.bias"]})
+        assert same(read_tensors([first, second]), WEIGHTS)
+
+    def test_a_name_in_two_shards_is_an_error(self, tmp_path: Path) -> None:
+        paths = [write(tmp_path / name, WEIGHTS) for name in ("1.safetensors", "2.safetensors")]
+        with pytest.raises(CheckpointError, match=r"2\.safetensors repeat a\.bias, a\.weight"):
+            read_tensors(paths)
+
+    @pytest.mark.parametrize("new_format", [True, False])
+    def test_a_pickle_that_runs_code_is_refused(self, tmp_path: Path, new_format: bool) -> None:
+        class Malicious:
+            def __reduce__(self) -> tuple[object, ...]:
+                return os.mkdir, (str(tmp_path / "owned"),)
+
+        path = tmp_path / "pytorch_model.bin"
+        torch.save({"a": Malicious()}, path, _use_new_zipfile_serialization=new_format)
+        with pytest.raises(CheckpointError, match=r"hold more than tensors.* Use a model.safetens"):
+            read_tensors([path])
+        assert not (tmp_path / "owned").exists()
+
+    @pytest.mark.parametrize("content", [{"model": WEIGHTS}, [torch.ones(1)], {1: torch.ones(1)}])
+    def test_anything_but_named_tensors_is_refused(self, tmp_path: Path, content: object) -> None:
+        path = tmp_path / "pytorch_model.bin"
+        torch.save(content, path)
+        with pytest.raises(CheckpointError, match="no plain dictionary of named tensors"):
+            read_tensors([path])
+
+    @pytest.mark.parametrize("file_name", FORMATS)
+    @pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # torch's, about the damage
+    def test_damage_is_never_worse_than_an_error_of_ours(
+        self, tmp_path: Path, file_name: str
+    ) -> None:
+        whole = write(tmp_path / file_name, WEIGHTS).read_bytes()
+        chance = random.Random(0)
+        refused = 0
+        for attempt in range(150):
+            damaged = bytearray(whole)
+            if attempt % 3 == 0:
+                del damaged[chance.randrange(len(damaged)) :]
+            else:
+                for _ in range(4):
+                    damaged[chance.randrange(min(len(damaged), 300))] = chance.randrange(256)
+            path = tmp_path / f"{attempt}_{file_name}"
+            path.write_bytes(damaged)
+            try:
+                read_tensors([path])
+            except CheckpointError as error:
+                refused += 1
+                assert str(path) in str(error)
+        assert refused > 75
+
+    def test_a_missing_file_is_an_error_of_ours(self, tmp_path: Path) -> None:
+        for name in ("none.safetensors", "none.bin"):
+            with pytest.raises(CheckpointError, match=r"none\..* can't be read"):
+                read_tensors([tmp_path / name])
+
+
+SHAPES = {
+    "videomae.w": torch.Size([2]),
+    "classifier.w": torch.Size([3]),
+    "classifier.b": torch.Size([3]),
+}
+
+
+def zeros(**shapes: int) -> dict[str, torch.Tensor]:
+    return {name.replace("__", "."): torch.zeros(size) for name, size in shapes.items()}
+
+
+class TestFit:
+    def test_a_perfect_fit_leaves_nothing_over(self) -> None:
+        tensors = zeros(videomae__w=2, classifier__w=3, classifier__b=3)
+        assert compare(tensors, SHAPES) == Comparison((), (), ())
+        assert fit(tensors, SHAPES) == LoadReport(fresh=(), unused=())
+
+    def test_compare_lists_every_difference(self) -> None:
+        found = compare(zeros(videomae__w=4, classifier__w=3, extra=1), SHAPES)
+        assert found.missing == ("classifier.b",)
+        assert found.unexpected == ("extra",)
+        assert found.mismatched == ("videomae.w (file (4,), model (2,))",)
+
+    def test_allowed_groups_are_reported_not_refused(self) -> None:
+        report = fit(
+            zeros(videomae__w=2, decoder__x=1),
+            SHAPES,
+            may_be_fresh=("classifier.", "fc_norm."),
+            may_be_unused=("decoder.",),
+        )
+        assert report.fresh == ("classifier.w", "classifier.b")
+        assert report.unused == ("decoder.x",)
+
+    def test_a_group_is_fresh_only_as_a_whole(self) -> None:
+        with pytest.raises(CheckpointError, match=r"missing in the file: classifier\.b\. "):
+            fit(zeros(videomae__w=2, classifier__w=3), SHAPES, may_be_fresh=("classifier.",))
+
+    def test_groups_do_not_count_the_encoders_prefix(self) -> None:
+        tensors = zeros(videomae__w=2, videomae__layernorm__w=1)
+        report = fit(
+            tensors, {"videomae.w": torch.Size([2])}, may_be_unused=("layernorm.", "classifier.")
+        )
+        assert report.unused == ("videomae.layernorm.w",)
+
+    def test_the_message_lists_both_sides(self) -> None:
+        with pytest.raises(CheckpointError) as caught:
+            fit(zeros(videomae__w=4, classifier__w=3, extra=1), SHAPES, name="mine")
+        assert str(caught.value) == (
+            "The weights of mine do not fit the model; missing in the file: classifier.b; "
+            "in the file but not in the model: extra; "
+            "of another shape: videomae.w (file (4,), model (2,)). "
+            "Check that config.json belongs to these weights."
+        )
+
+    def test_long_lists_are_cut(self) -> None:
+        many = {f"layer.{index}": torch.zeros(1) for index in range(20)}
+        with pytest.raises(CheckpointError, match=r"layer\.7 and 12 more\."):
+            fit(many, {})
+
+
+class Tiny(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(3, 2)
+        self.head = nn.Linear(2, 1)
+        self.register_buffer("table", torch.zeros(4), persistent=False)
+        self.a.bias.requires_grad_(False)
+
+
+class TestAssign:
+    def test_a_module_without_memory_takes_the_files_own_memory(self, tmp_path: Path) -> None:
+        tensors = read_tensors([write(tmp_path / "model.safetensors", WEIGHTS)])
+        with torch.device("meta"):
+            module = Tiny()
+        empty = assign(module, tensors | {"unused": torch.ones(1)})
+        assert set(empty) == {"head.weight", "head.bias", "table"}
+        assert module.a.weight.data_ptr() == tensors["a.weight"].data_ptr()
+        assert module.a.weight.equal(WEIGHTS["a.weight"])
+        assert module.a.weight.requires_grad
+        assert not module.a.bias.requires_grad
+
+    @pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16, torch.float64])
+    def test_other_precisions_become_float32(self, stored: torch.dtype) -> None:
+        with torch.device("meta"):
+            module = Tiny()
+        assign(module, {name: tensor.to(stored) for name, tensor in WEIGHTS.items()})
+        assert module.a.weight.dtype == torch.float32
+        assert module.a.weight.equal(WEIGHTS["a.weight"])
+
+    def test_a_module_with_weights_of_its_own_is_refilled(self) -> None:
+        module = Tiny()
+        assert assign(module, WEIGHTS, dtype=torch.float16) == ()
+        assert module.a.bias.dtype == torch.float16
+        assert module.a.bias.float().equal(WEIGHTS["a.bias"])
+
+
+class TestSaveTensors:
+    def test_what_is_saved_is_read_back(self, tmp_path: Path) -> None:
+        path = save_tensors(tmp_path / "new" / "folder", {"t": WEIGHTS["a.weight"].T})
+        assert path == tmp_path / "new" / "folder" / "model.safetensors"
+        assert same(read_tensors([path]), {"t": WEIGHTS["a.weight"].T})
+        with safe_open(path, "pt") as file:
+            assert file.metadata() == {"format": "pt"}
+
+    def test_half_precision_leaves_integers_alone(self, tmp_path: Path) -> None:
+        tensors = WEIGHTS | {"count": torch.tensor(70000)}
+        stored = read_tensors([save_tensors(tmp_path, tensors, dtype=torch.float16)])
+        assert stored["a.weight"].dtype == torch.float16
+        assert stored["count"].equal(torch.tensor(70000))
+
+    def test_a_checkpoint_can_be_saved_over_itself(self, tmp_path: Path) -> None:
+        save_tensors(tmp_path, WEIGHTS)
+        mapped = read_tensors([tmp_path / "model.safetensors"])
+        save_tensors(tmp_path, mapped)
+        assert same(read_tensors([tmp_path / "model.safetensors"]), mapped)
+        assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+    def test_a_folder_that_is_a_file_is_an_error_of_ours(self, tmp_path: Path) -> None:
+        (tmp_path / "taken").write_text("")
+        with pytest.raises(CheckpointError, match="can't be written to"):
+            save_tensors(tmp_path / "taken", WEIGHTS)

@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from made_clips import (
+    add_sound,
+    add_video,
+    break_packets,
+    count_up,
+    keep_share,
+    numbered,
+    numbers_of,
+    picture_frame,
+    write_clip,
+)
+from PIL import Image, features
+
+from videomae_demo.errors import RequestError, VideoError
+from videomae_demo.video.decode import DecodeLimits, read_frames, scan
+
+
+def read_all(path: Path) -> list[int]:
+    timeline = scan(path)
+    return numbers_of(read_frames(timeline, range(timeline.count)))
+
+
+def test_a_plain_clip_is_counted_and_timed(tmp_path: Path) -> None:
+    timeline = scan(write_clip(tmp_path / "plain.mp4", count_up(40)))
+    assert timeline.count == 40
+    np.testing.assert_allclose(timeline.timestamps_s, np.arange(40) / 30, atol=1e-6)
+    assert timeline.frame_interval_s == pytest.approx(1 / 30)
+    assert timeline.duration_s == pytest.approx(40 / 30)
+    assert (timeline.height, timeline.width) == (48, 64)
+    assert timeline.warnings == ()
+
+
+def test_frames_come_in_the_order_asked_for_and_may_repeat(tmp_path: Path) -> None:
+    timeline = scan(write_clip(tmp_path / "plain.mp4", count_up(40), bf="3", b_adapt="0"))
+    frames = read_frames(timeline, [5, 0, 39, 5, 17])
+    assert frames.shape == (5, 48, 64, 3)
+    assert frames.dtype == np.uint8
+    assert numbers_of(frames) == [5, 0, 39, 5, 17]
+
+
+def test_reading_stops_after_the_last_wanted_frame(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "cut.mkv", count_up(40), g="1")
+    timeline = scan(path)
+    keep_share(path, 0.5)
+    assert numbers_of(read_frames(timeline, [3])) == [3]
+    with pytest.raises(VideoError, match="changed after it was scanned: frame 39 of 40"):
+        read_frames(timeline, [39])
+
+
+@pytest.mark.parametrize("indices", [[], [-1], [0, 10]])
+def test_frames_that_are_not_there_are_refused(tmp_path: Path, indices: list[int]) -> None:
+    timeline = scan(write_clip(tmp_path / "short.mp4", count_up(10)))
+    with pytest.raises(RequestError, match="frames 0 to 9"):
+        read_frames(timeline, indices)
+
+
+def test_variable_frame_rate_keeps_its_times(tmp_path: Path) -> None:
+    pts_ms = [0, 40, 50, 150, 151, 400, 480, 1000]
+    timeline = scan(write_clip(tmp_path / "vfr.mp4", count_up(8), pts_ms=pts_ms))
+    np.testing.assert_allclose(timeline.timestamps_s * 1000, pts_ms, atol=0.1)
+    assert timeline.frame_interval_s == pytest.approx(0.08, abs=1e-4)  # 10 40 1 100 249 80 520
+    assert timeline.warnings == ()
+
+
+def test_times_start_at_zero_wherever_the_file_starts(tmp_path: Path) -> None:
+    pts_ms = [5000 + 40 * index for index in range(10)]
+    timeline = scan(write_clip(tmp_path / "late.mkv", count_up(10), pts_ms=pts_ms, fps=25))
+    np.testing.assert_allclose(timeline.timestamps_s, np.arange(10) * 0.04, atol=1e-6)
+    assert timeline.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "container"),
+    [
+        ("live.mkv", {"live": "1"}),
+        ("fragmented.mp4", {"movflags": "frag_keyframe+empty_moov+default_base_moof"}),
+    ],
+)
+def test_a_header_without_a_count_is_no_hindrance(
+    tmp_path: Path, name: str, container: dict[str, str]
+) -> None:
+    path = write_clip(tmp_path / name, count_up(40), container=container, g="10")
+    with av.open(str(path)) as opened:
+        assert opened.streams.video[0].frames == 0
+    timeline = scan(path)
+    assert timeline.count == 40
+    assert timeline.duration_s == pytest.approx(40 / 30, abs=2e-3)
+    assert timeline.warnings == ()
+
+
+def test_frames_without_timestamps_are_timed_by_counting(tmp_path: Path) -> None:
+    timeline = scan(write_clip(tmp_path / "raw.h264", count_up(20), fps=15))
+    np.testing.assert_allclose(timeline.timestamps_s, np.arange(20) / 15)
+    (warning,) = timeline.warnings
+    assert "20 of 20 frames have no timestamp" in warning
+    assert "15 frames per second" in warning
+
+
+def test_timestamps_that_go_back_never_reorder_frames(tmp_path: Path) -> None:
+    # An AVI keeps no timestamps but the order of its packets, and B-frames are packed out of order.
+    path = write_clip(tmp_path / "b.avi", count_up(30), bf="2", b_adapt="0", g="12")
+    timeline = scan(path)
+    assert read_all(path) == list(range(30))
+    np.testing.assert_allclose(timeline.timestamps_s, np.arange(30) / 30)
+    assert any("go back" in warning for warning in timeline.warnings)
+
+
+def test_an_edit_list_hides_frames_without_a_warning(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "edited.mp4", count_up(30), bf="0")
+    data = bytearray(path.read_bytes())
+    start = data.index(b"elst") + 12  # version and flags, count; then duration in ms, media time
+    (media_time,) = struct.unpack_from(">i", data, start + 4)
+    struct.pack_into(">Ii", data, start, 500, media_time + 15 * 512)
+    path.write_bytes(data)
+    with av.open(str(path)) as opened:
+        assert opened.streams.video[0].frames == 30
+    assert scan(path).warnings == ()
+    assert read_all(path) == list(range(15, 30))
+
+
+def test_a_stream_that_starts_between_keyframes_gives_what_decodes(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "tail.ts", count_up(40), g="10", bf="0")
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        assert packets[5].pos is not None
+        cut = packets[5].pos
+    path.write_bytes(path.read_bytes()[: 188 * 3] + path.read_bytes()[cut:])
+    assert read_all(path) == list(range(10, 40))
+
+
+def test_every_frame_gets_the_size_of_the_first(tmp_path: Path) -> None:
+    first = write_clip(tmp_path / "a.ts", count_up(10))
+    second = write_clip(
+        tmp_path / "b.ts",
+        [numbered(number, 96, 80) for number in range(10, 20)],
+        pts_ms=[1000 + 33 * index for index in range(10)],
+    )
+    both = tmp_path / "both.ts"
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    timeline = scan(both)
+    assert (timeline.height, timeline.width, timeline.count) == (48, 64, 20)
+    assert read_frames(timeline, [19]).shape == (1, 48, 64, 3)
+    assert read_all(both) == list(range(20))
+    assert any("64x48, 80x96" in warning for warning in timeline.warnings)
+
+
+def test_damaged_packets_are_skipped_and_counted(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "damaged.mp4", count_up(30), g="1")
+    break_packets(path, [5, 6, 20])
+    left = [number for number in range(30) if number not in (5, 6, 20)]
+    assert read_all(path) == left
+    (warning,) = scan(path).warnings
+    assert "damaged packets: 3; frames left: 27" in warning
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_flipped_bytes_give_the_same_frames_every_time(tmp_path: Path, seed: int) -> None:
+    noise = np.random.default_rng(seed)
+    pictures = [noise.integers(0, 256, (48, 64, 3), dtype=np.uint8) for _ in range(20)]
+    path = write_clip(tmp_path / "flipped.mkv", pictures, preset="medium", crf="25")
+    data = bytearray(path.read_bytes())
+    for place in noise.integers(2000, len(data) - 2000, 30):
+        data[place] ^= 255
+    path.write_bytes(data)
+    once, again = scan(path), scan(path)
+    np.testing.assert_array_equal(once.timestamps_s, again.timestamps_s)
+    assert once.warnings == again.warnings
+    everything = range(once.count)
+    np.testing.assert_array_equal(read_frames(once, everything), read_frames(again, everything))
+
+
+def test_a_truncated_mp4_says_how_much_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "cut.mp4"
+    write_clip(path, count_up(60), container={"movflags": "faststart"}, g="1")
+    timeline = scan(keep_share(path, 0.6))
+    assert 15 < timeline.count < 50
+    shortfall = f"fewer frames than the header says ({timeline.count} of 60)"
+    assert any(shortfall in warning for warning in timeline.warnings)
+    assert read_all(path) == list(range(timeline.count))
+
+
+def test_a_truncated_mkv_says_where_it_ends(tmp_path: Path) -> None:
+    timeline = scan(keep_share(write_clip(tmp_path / "cut.mkv", count_up(60), g="1"), 0.6))
+    assert 15 < timeline.count < 50
+    ends = f"ends at {timeline.duration_s:.2f} s of 2.00 s"
+    assert any(ends in warning for warning in timeline.warnings)
+
+
+@pytest.mark.parametrize("name", ["sound.mkv", "sound.mp4"])
+def test_longer_sound_is_no_sign_of_truncation(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with av.open(str(path), "w") as output:
+        stream = add_video(output, (48, 64), "mpeg4", "yuv420p", 30)
+        for picture in count_up(15):
+            output.mux(stream.encode(picture_frame(picture, stream)))
+        output.mux(stream.encode())
+        add_sound(output, seconds=3)
+    assert scan(path).warnings == ()
+    assert scan(path).count == 15
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_very_short_clips_are_clips(tmp_path: Path, count: int) -> None:
+    timeline = scan(write_clip(tmp_path / "short.mp4", count_up(count)))
+    assert timeline.count == count
+    assert timeline.duration_s == pytest.approx(count / 30)
+    assert timeline.warnings == ()
+
+
+def test_the_largest_of_two_streams_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as output:
+        small = add_video(output, (32, 32), "mpeg4", "yuv420p", 30)
+        large = add_video(output, (48, 64), "mpeg4", "yuv420p", 30)
+        for index in range(10):
+            output.mux(small.encode(picture_frame(numbered(index + 50, 32, 32), small)))
+            output.mux(large.encode(picture_frame(numbered(index), large)))
+        output.mux(small.encode())
+        output.mux(large.encode())
+    assert scan(path).width == 64
+    assert read_all(path) == list(range(10))
+
+
+def test_the_name_of_a_file_means_nothing(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mkv", count_up(5)).rename(tmp_path / "notes.%03d.txt")
+    assert read_all(path) == list(range(5))
+
+
+def test_a_title_in_another_encoding_is_no_hindrance(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mkv", count_up(5))
+    data = path.read_bytes()
+    assert b"Lavf" in data
+    path.write_bytes(data.replace(b"Lavf", b"L\xe9vf"))
+    assert scan(path).count == 5
+
+
+@pytest.mark.parametrize("kind", ["gif", "png", "webp", "avif"])
+def test_animated_pictures_are_clips(tmp_path: Path, kind: str) -> None:
+    if kind in ("webp", "avif") and not features.check(kind):
+        pytest.skip(f"this Pillow writes no {kind}")
+    path = tmp_path / f"animated.{kind}"
+    images = [Image.fromarray(picture) for picture in count_up(6)]
+    images[0].save(
+        path,
+        save_all=True,
+        append_images=images[1:],
+        duration=[100, 200, 100, 300, 100, 100],
+        **({"lossless": True} if kind == "webp" else {}),
+    )
+    timeline = scan(path)
+    np.testing.assert_allclose(timeline.timestamps_s, [0.0, 0.1, 0.3, 0.4, 0.7, 0.8], atol=1e-3)
+    assert timeline.warnings == ()
+    assert read_all(path) == list(range(6))
+
+
+def test_a_truncated_webp_gives_what_decodes(tmp_path: Path) -> None:
+    path = tmp_path / "cut.webp"
+    noise = np.random.default_rng(0).integers(0, 256, (8, 48, 64, 3), dtype=np.uint8)
+    images = [Image.fromarray(picture) for picture in noise]
+    images[0].save(path, save_all=True, append_images=images[1:], duration=100, lossless=True)
+    keep_share(path, 0.6)
+    with pytest.raises(VideoError, match="animated WebP"):
+        scan(path)
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (DecodeLimits(frames=19), "has at least 20 frames, the limit is 19"),
+        (DecodeLimits(pixels_per_frame=3000), "64x48 = 3072 pixels, the limit is 3000"),
+        (DecodeLimits(seconds=0), "the limit of 0 s"),
+    ],
+)
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.h264"])
+def test_limits_are_named_with_the_value_seen(
+    tmp_path: Path, limits: DecodeLimits, sentence: str, name: str
+) -> None:
+    path = write_clip(tmp_path / name, count_up(20))
+    with pytest.raises(VideoError, match=sentence):
+        scan(path, limits=limits)
+
+
+def test_limits_that_are_met_are_no_hindrance(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", count_up(20))
+    assert scan(path, limits=DecodeLimits(frames=20, pixels_per_frame=64 * 48)).count == 20
+
+
+def test_a_long_clip_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", count_up(20))
+    with pytest.raises(VideoError, match="at least 20 frames"):
+        scan(path, limits=DecodeLimits(frames=19, seconds=0))
+
+
+def test_a_frame_that_grows_beyond_the_limit_is_refused(tmp_path: Path) -> None:
+    small = write_clip(tmp_path / "a.ts", count_up(5))
+    large = write_clip(tmp_path / "b.ts", [numbered(1, 96, 128)] * 5)
+    both = tmp_path / "both.ts"
+    both.write_bytes(small.read_bytes() + large.read_bytes())
+    with pytest.raises(VideoError, match="128x96 = 12288 pixels"):
+        scan(both, limits=DecodeLimits(pixels_per_frame=8000))
+
+
+def test_pixel_aspect_counts_towards_the_limit(tmp_path: Path) -> None:
+    wide = {"sample_aspect_ratio": Fraction(3, 1)}
+    path = write_clip(tmp_path / "wide.mp4", count_up(3), context=wide)
+    with pytest.raises(VideoError, match="192x48"):
+        scan(path, limits=DecodeLimits(pixels_per_frame=64 * 48))
+
+
+def test_hdr_is_said(tmp_path: Path) -> None:
+    path = write_clip(
+        tmp_path / "hdr.mkv", count_up(3), pixel_format="yuv420p10le", context={"color_trc": 16}
+    )
+    assert any("HDR (PQ)" in warning for warning in scan(path).warnings)
+    assert read_all(path) == [0, 1, 2]

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from videomae_demo.errors import RequestError
+from videomae_demo.video.sampling import FrameChoice, SamplingRule, choose_frames
+
+K400 = SamplingRule.stride(4 / 30)
+SSV2 = SamplingRule.uniform()
+
+
+def choose(
+    frames: int, fps: float, rule: SamplingRule, count: int = 16, start_s: float | None = None
+) -> FrameChoice:
+    return choose_frames(np.arange(frames) / fps, 1 / fps, count, rule, start_s)
+
+
+@pytest.mark.parametrize(("fps", "stride"), [(15, 2), (30, 4), (60, 8), (120, 16)])
+def test_the_stride_follows_the_frame_rate(fps: int, stride: int) -> None:
+    for frames in range(3 * fps, 3 * fps + 5):
+        choice = choose(frames, fps, K400)
+        assert set(np.diff(choice.indices)) == {stride}
+        assert choice.repeated == 0
+
+
+def test_between_frame_rates_the_nearest_frame_is_taken() -> None:
+    choice = choose(250, 25, K400, start_s=2.0)
+    # 4/30 s are 3 1/3 frames at 25 frames per second.
+    assert choice.indices[:7].tolist() == [50, 53, 57, 60, 63, 67, 70]
+    np.testing.assert_allclose(choice.timestamps_s, choice.indices / 25)
+    assert np.abs(choice.timestamps_s - (2.0 + np.arange(16) * 4 / 30)).max() <= 0.5 / 25
+
+
+@pytest.mark.parametrize("frames", [61, 100, 101, 250, 251])
+def test_the_default_window_lies_in_the_middle(frames: int) -> None:
+    indices = choose(frames, 30, K400).indices
+    before, after = indices[0], frames - 1 - indices[-1]
+    assert abs(before - after) <= 1
+
+
+def test_a_chosen_start_is_where_the_window_starts() -> None:
+    assert choose(300, 30, K400, start_s=1.0).indices[0] == 30
+    assert choose(300, 30, K400, start_s=1.004).indices.tolist() == list(range(30, 91, 4))
+
+
+def test_a_window_beyond_the_end_repeats_the_last_frame() -> None:
+    choice = choose(100, 30, K400, start_s=80 / 30)
+    assert choice.indices.tolist() == [80, 84, 88, 92, 96, 99] + [99] * 10
+    assert choice.repeated == 10  # the first 99 is as near as the clip gets, the others are repeats
+    assert choice.timestamps_s[-1] == pytest.approx(3.3)
+
+
+@pytest.mark.parametrize(
+    ("frames", "indices", "repeated"),
+    [(1, [0] * 16, 15), (5, [0] + [4] * 15, 14), (9, [0, 4] + [8] * 14, 13)],
+)
+def test_a_short_clip_keeps_the_stride_and_repeats_the_last_frame(
+    frames: int, indices: list[int], repeated: int
+) -> None:
+    choice = choose(frames, 30, K400)
+    assert choice.indices.tolist() == indices
+    assert choice.repeated == repeated
+
+
+def test_a_slow_clip_doubles_frames_without_calling_them_repeats() -> None:
+    choice = choose(100, 5, K400)
+    assert len(np.unique(choice.indices)) < 16
+    assert choice.repeated == 0
+    assert np.all(np.diff(choice.indices) <= 1)
+
+
+def test_variable_frame_rate_is_sampled_by_time() -> None:
+    fast, slow = np.arange(60) / 60, 1 + np.arange(60) / 20
+    timestamps_s = np.concatenate([fast, slow])
+    choice = choose_frames(timestamps_s, 1 / 20, 16, SamplingRule.stride(0.2), start_s=0.0)
+    np.testing.assert_allclose(choice.timestamps_s, np.arange(16) * 0.2, atol=0.5 / 60)
+
+
+@pytest.mark.parametrize("frames", [16, 17, 31, 32, 48, 100, 250, 999])
+@pytest.mark.parametrize("fps", [12, 29.97, 30, 60])
+def test_uniform_takes_the_centres_as_segment_sampling_does(frames: int, fps: float) -> None:
+    # TSN's test-time indices, written with whole numbers: floor(frames / count * (k + 1/2)).
+    expected = [frames * (2 * k + 1) // 32 for k in range(16)]
+    choice = choose(frames, fps, SSV2)
+    assert choice.indices.tolist() == expected
+    assert choice.repeated == 0
+
+
+def test_uniform_counts_time_not_frames() -> None:
+    timestamps_s = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 3.0])
+    choice = choose_frames(timestamps_s, 1.0, 4, SSV2)  # spans of 1 s, centres at .5 1.5 2.5 3.5
+    assert choice.indices.tolist() == [4, 4, 4, 5]
+
+
+def test_uniform_with_too_few_frames_takes_each_and_repeats_the_last() -> None:
+    choice = choose(5, 30, SSV2, count=8)
+    assert choice.indices.tolist() == [0, 1, 2, 3, 4, 4, 4, 4]
+    assert choice.repeated == 3
+
+
+@pytest.mark.parametrize("rule", [K400, SSV2])
+@pytest.mark.parametrize("frames", [1, 3, 16, 40, 400])
+@pytest.mark.parametrize("count", [1, 2, 16])
+def test_every_choice_is_in_order_and_in_range(rule: SamplingRule, frames: int, count: int) -> None:
+    choice = choose(frames, 29.97, rule, count)
+    assert choice.indices.shape == choice.timestamps_s.shape == (count,)
+    assert choice.indices.dtype == np.int64
+    assert choice.indices.min() >= 0
+    assert choice.indices.max() < frames
+    assert np.all(np.diff(choice.indices) >= 0)
+    assert choice.repeated >= np.sum(choice.indices == frames - 1) - 1 if frames == 1 else True
+    assert 0 <= choice.repeated < count
+
+
+@pytest.mark.parametrize("start_s", [-0.1, 10.5, float("nan"), float("inf")])
+def test_a_start_outside_the_clip_is_refused(start_s: float) -> None:
+    with pytest.raises(RequestError, match=r"the clip is 10\.00 s long"):
+        choose(300, 30, K400, start_s=start_s)
+
+
+def test_contradictions_are_refused() -> None:
+    with pytest.raises(RequestError, match="Uniform sampling takes the whole clip"):
+        choose(300, 30, SSV2, start_s=1.0)
+    with pytest.raises(RequestError, match="0 frames"):
+        choose(300, 30, SSV2, count=0)
+    with pytest.raises(RequestError, match="no frames to choose from"):
+        choose(0, 30, K400)
+
+
+@pytest.mark.parametrize("interval_s", [0.0, -1.0, float("nan"), float("inf"), None])
+def test_an_interval_must_be_a_length_of_time(interval_s: float) -> None:
+    with pytest.raises(RequestError, match=f"interval between frames is {interval_s} s"):
+        SamplingRule("stride", interval_s)
+
+
+def test_other_rules_are_refused() -> None:
+    with pytest.raises(RequestError, match="'random'"):
+        SamplingRule("random")  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match="no interval"):
+        SamplingRule("uniform", 0.1)
+
+
+def test_rules_say_what_they_do() -> None:
+    assert K400.describe(16) == "16 frames, one every 133 ms: a window of 2.0 s."
+    assert SSV2.describe(8) == "8 frames spread evenly over the whole clip."

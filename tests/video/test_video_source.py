@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.stream import Disposition
+from made_clips import add_sound, add_video, count_up, keep_share, picture_frame, write_clip
+from PIL import Image, features
+
+from videomae_demo.errors import VideoError
+from videomae_demo.video.decode import scan
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty"),
+        (b"Dear diary, today I filmed nothing.\n" * 9, "is text, not a video"),
+        (b"\n<!DOCTYPE html><html><body>Not found</body></html>", "is a web page, not a video"),
+        (bytes(range(256)) * 8, "is not a video that can be read"),
+        (b"RIFF\x10\x00\x00\x00WEBPVP8X\x0a", "is a still WEBP picture"),
+    ],
+)
+def test_what_is_no_video_is_named(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    with pytest.raises(VideoError, match=f"clip.mp4 {sentence}"):
+        scan(path)
+
+
+def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match=r"gone\.mp4 does not exist"):
+        scan(tmp_path / "gone.mp4")
+    with pytest.raises(VideoError, match="is a folder"):
+        scan(tmp_path)
+
+
+def test_an_mp4_without_its_index_is_incomplete(tmp_path: Path) -> None:
+    path = keep_share(write_clip(tmp_path / "half.mp4", count_up(30)), 0.5)
+    assert b"moov" not in path.read_bytes()
+    with pytest.raises(VideoError, match=r"half\.mp4 is incomplete"):
+        scan(path)
+
+
+def test_a_file_without_a_single_good_frame_is_broken(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "zeroed.mp4", count_up(5), container={"movflags": "faststart"})
+    data = path.read_bytes()
+    start = data.index(b"mdat") + 4
+    path.write_bytes(data[:start] + b"\xff" * (len(data) - start))
+    with pytest.raises(VideoError, match=r"No frame of zeroed\.mp4 can be decoded"):
+        scan(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF"])
+def test_a_picture_is_no_clip_whatever_its_name(tmp_path: Path, kind: str) -> None:
+    if kind == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    path = tmp_path / "holiday.mp4"
+    Image.fromarray(count_up(1)[0]).save(path, format=kind)
+    with pytest.raises(VideoError, match=f"still {kind} picture"):
+        scan(path)
+
+
+def test_sound_alone_is_no_clip(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as output:
+        add_sound(output, seconds=0.3)
+    with pytest.raises(VideoError, match=r"no video in it \(sound, no picture\)"):
+        scan(path)
+
+
+def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp3"
+    cover = np.full((32, 32, 3), 99, np.uint8)
+    with av.open(str(path), "w") as output:
+        stream = add_video(output, cover.shape, "png", "rgb24", 1)
+        stream.disposition = Disposition.attached_pic
+        packets = [*stream.encode(picture_frame(cover, stream)), *stream.encode()]
+        add_cover_after_sound(output, packets)
+    with av.open(str(path)) as opened:
+        assert len(opened.streams.video) == 1
+    with pytest.raises(VideoError, match=r"no video in it \(sound, a cover picture\)"):
+        scan(path)
+
+
+def add_cover_after_sound(output: object, packets: list[av.Packet]) -> None:
+    add_sound(output, seconds=0.3, codec="libmp3lame")
+    output.mux(packets)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        ("list.mp4", "ffconcat version 1.0\nfile 'secret.ts'\n"),
+        (
+            "list.m3u8",
+            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:9\n#EXTINF:9.0,\n"
+            "secret.ts\n#EXT-X-ENDLIST\n",
+        ),
+    ],
+)
+def test_a_playlist_reads_no_other_file(
+    tmp_path: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "secret.ts", count_up(10))
+    Path(name).write_text(script)
+    with av.open(name) as opened:
+        assert len(list(opened.decode(video=0))) == 10  # left alone, FFmpeg follows it
+    with pytest.raises(VideoError, match="is text"):
+        scan(name)

@@ -1,0 +1,331 @@
+"""Read weights safely, compare every name and shape with the model, and put them into any module.
+
+Works on dictionaries of tensors. Knows no model class, no network and no key layout but the
+encoder's prefix.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from videomae_demo.checkpoints.huggingface_layout import ENCODER_PREFIX, to_native
+from videomae_demo.errors import CheckpointError
+
+__all__ = [
+    "Comparison",
+    "LoadReport",
+    "assign",
+    "compare",
+    "fit",
+    "read_tensors",
+    "save_tensors",
+    "to_native",  # the one layout there is; a second one would be chosen between here
+]
+
+WEIGHTS_NAME = "model.safetensors"
+
+_NAMES_SHOWN = 8
+# What torch's restricted unpickler raises on a damaged file, found by damaging files at random.
+_BROKEN_PICKLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How the names and shapes in a file differ from the model's.
+
+    Parameters
+    ----------
+    missing : tuple of str
+        In the model, but not in the file.
+    unexpected : tuple of str
+        In the file, but not in the model.
+    mismatched : tuple of str
+        In both, with other shapes; each a phrase that holds the name and both shapes.
+    """
+
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    mismatched: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What was left over on either side when weights were fitted to a model.
+
+    Parameters
+    ----------
+    fresh : tuple of str
+        Names in the model that the file lacks: the model must initialise them, and they know
+        nothing yet.
+    unused : tuple of str
+        Names in the file that the model has no place for.
+    """
+
+    fresh: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def read_tensors(paths: Iterable[Path]) -> dict[str, torch.Tensor]:
+    """Read all tensors of a checkpoint, given as one file or as several shards.
+
+    Nothing in a file is ever executed. Where the format allows it the tensors are views of the
+    mapped file, so that they take no memory until they are used; writing to one does not change the
+    file.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        ``.safetensors`` files, or files written by `torch.save`.
+
+    Returns
+    -------
+    dict of str to tensor
+        On the CPU, in the file's precision.
+
+    Raises
+    ------
+    CheckpointError
+        When a file can't be read, holds anything but named tensors, or repeats a name of another
+        shard.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    for path in paths:
+        read = _read_safetensors if path.suffix == ".safetensors" else _read_pickle
+        shard = read(path)
+        repeated = tensors.keys() & shard.keys()
+        if repeated:
+            raise CheckpointError(
+                f"The weights {path} repeat {_listed(sorted(repeated))} of another file of the "
+                "same checkpoint; download the checkpoint again."
+            )
+        tensors.update(shard)
+    return tensors
+
+
+def compare(tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Size]) -> Comparison:
+    """List every name and shape in which a file's `tensors` differ from those `expected`."""
+    mismatched = (
+        f"{name} (file {tuple(tensors[name].shape)}, model {tuple(shape)})"
+        for name, shape in expected.items()
+        if name in tensors and tensors[name].shape != shape
+    )
+    return Comparison(
+        missing=tuple(name for name in expected if name not in tensors),
+        unexpected=tuple(name for name in tensors if name not in expected),
+        mismatched=tuple(mismatched),
+    )
+
+
+def fit(
+    tensors: Mapping[str, torch.Tensor],
+    expected: Mapping[str, torch.Size],
+    *,
+    may_be_fresh: Sequence[str] = (),
+    may_be_unused: Sequence[str] = (),
+    name: str = "the checkpoint",
+) -> LoadReport:
+    """Check that `tensors` fill a model, but for what may be left over.
+
+    Parameters
+    ----------
+    tensors : mapping of str to tensor
+        The file's tensors under the model's names.
+    expected : mapping of str to torch.Size
+        The shapes in the model's state dict.
+    may_be_fresh : sequence of str
+        Beginnings of names, each naming a group that the file may lack, but only as a whole. The
+        prefix of the encoder inside a head model is not counted as part of a name.
+    may_be_unused : sequence of str
+        Beginnings of names that the file may hold without a place in the model.
+    name : str
+        What to call the checkpoint in a message.
+
+    Returns
+    -------
+    LoadReport
+
+    Raises
+    ------
+    CheckpointError
+        Listing what is missing, what is left over and which shapes differ, when anything else is.
+    """
+    found = compare(tensors, expected)
+    absent = tuple(
+        group
+        for group in may_be_fresh
+        if not any(_in_groups(key, (group,)) for key in expected if key in tensors)
+    )
+    fresh = tuple(key for key in found.missing if _in_groups(key, absent))
+    unused = tuple(key for key in found.unexpected if _in_groups(key, may_be_unused))
+    wrong = Comparison(
+        missing=tuple(key for key in found.missing if key not in fresh),
+        unexpected=tuple(key for key in found.unexpected if key not in unused),
+        mismatched=found.mismatched,
+    )
+    if wrong.missing or wrong.unexpected or wrong.mismatched:
+        raise CheckpointError(_describe(wrong, name))
+    return LoadReport(fresh=fresh, unused=unused)
+
+
+def assign(
+    module: nn.Module,
+    tensors: Mapping[str, torch.Tensor],
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> tuple[str, ...]:
+    """Make `tensors` the weights of `module`, without a second copy of them.
+
+    A module built under ``torch.device("meta")`` takes no memory before this. Weights whose
+    precision is `dtype` already are used as they are, so a mapped file stays mapped;
+    `requires_grad` is kept. Names that the module does not have are passed over: `fit` is the place
+    to judge them.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Its parameters are replaced, not filled: an optimizer made earlier would hold the old ones.
+    tensors : mapping of str to tensor
+        Under the names of the module's state dict, in its shapes.
+    dtype : torch.dtype
+        Precision in which the module holds its weights; integers are kept.
+
+    Returns
+    -------
+    tuple of str
+        Parameters and buffers that are still on the meta device, for the model to initialise: what
+        the file lacked, and what is in no state dict.
+    """
+    own = module.state_dict().keys()
+    weights = {
+        name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+        if name in own
+    }
+    module.load_state_dict(weights, strict=False, assign=True)
+    everything = [*module.named_parameters(), *module.named_buffers()]
+    return tuple(name for name, tensor in everything if tensor.is_meta)
+
+
+def save_tensors(
+    folder: str | Path, tensors: Mapping[str, torch.Tensor], *, dtype: torch.dtype | None = None
+) -> Path:
+    """Write ``model.safetensors`` into `folder`, in one step as seen by a reader.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made if absent.
+    tensors : mapping of str to tensor
+        From any device.
+    dtype : torch.dtype, optional
+        Precision in the file, e.g. `torch.float16`; that of each tensor if None.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    CheckpointError
+        When the file can't be written.
+    """
+    target = Path(folder) / WEIGHTS_NAME
+    partial = target.with_name(f".{WEIGHTS_NAME}.{os.getpid()}.partial")
+    weights = {
+        name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
+        for name, tensor in tensors.items()
+    }
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            save_file(weights, partial, metadata={"format": "pt"})
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"The weights can't be written to {target}: {error}.") from error
+    return target
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from error
+    return tensors
+
+
+def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        mapped = zipfile.is_zipfile(path)  # what torch.save wrote before 1.6 can't be mapped
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"The weights {path} hold more than tensors, or are damaged; reading them could run "
+            "code of a stranger, so they are refused. Use a model.safetensors of the same "
+            "checkpoint."
+        ) from error
+    except (OSError, *_BROKEN_PICKLE) as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor)
+        for name, tensor in content.items()
+    ):
+        raise CheckpointError(
+            f"The weights {path} are no plain dictionary of named tensors; only checkpoints saved "
+            "in the layout of the hub's VideoMAE can be loaded."
+        )
+    return content
+
+
+def _unreadable(path: Path, error: Exception) -> CheckpointError:
+    reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+    return CheckpointError(
+        f"The weights {path} can't be read ({reason}); the file is damaged or incomplete, so fetch "
+        "it again."
+    )
+
+
+def _in_groups(name: str, groups: Sequence[str]) -> bool:
+    return name.removeprefix(ENCODER_PREFIX).startswith(tuple(groups))
+
+
+def _describe(wrong: Comparison, name: str) -> str:
+    parts = (
+        ("missing in the file", wrong.missing),
+        ("in the file but not in the model", wrong.unexpected),
+        ("of another shape", wrong.mismatched),
+    )
+    found = "; ".join(f"{what}: {_listed(names)}" for what, names in parts if names)
+    return (
+        f"The weights of {name} do not fit the model; {found}. "
+        "Check that config.json belongs to these weights."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    more = len(names) - _NAMES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown

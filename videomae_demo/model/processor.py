@@ -1,0 +1,466 @@
+"""From frames to ``pixel_values``, and back for display.
+
+Owns the arithmetic between decoded frames and the model's input, equal bit for bit to transformers
+4.37.2 on integer frames: Pillow resizes each frame, the middle is cut out, and numpy rescales and
+normalises. Knows neither videos nor models.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import UserDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from videomae_demo.checkpoints.source import PREPROCESSOR_NAME, locate_preprocessor
+from videomae_demo.errors import CheckpointError, RequestError
+from videomae_demo.model.config import VideoMAEConfig
+
+Layout = Literal["channels_first", "channels_last"]
+
+_LAYOUTS = ("channels_first", "channels_last")
+_DEFAULT_EDGE = VideoMAEConfig.image_size
+_CHANNEL_COUNTS = (1, 3)
+_BYTE_MAX = 255
+
+
+@dataclass(frozen=True, slots=True)
+class CropBox:
+    """The part of a source frame that the model sees, in pixels of the source frame.
+
+    The corner (0, 0) is the frame's upper left corner. Where the processor pads with black, `left`
+    and `top` are negative and the box is larger than the frame.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class BatchFeature(UserDict[str, Any]):
+    """A mapping with the one key ``pixel_values``, to unpack into a model's call."""
+
+    @property
+    def pixel_values(self) -> Any:
+        """The clips: (B, T, C, H, W), or a list of lists of (C, H, W) arrays."""
+        return self.data["pixel_values"]
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move the clips with `torch.Tensor.to`, in place, and return this mapping."""
+        self.data = {name: tensor.to(*args, **kwargs) for name, tensor in self.data.items()}
+        return self
+
+
+class VideoMAEImageProcessor:
+    """Turns frames into a model's input, with the arguments and defaults of transformers 4.37.
+
+    Parameters
+    ----------
+    do_resize, do_center_crop, do_rescale, do_normalize : bool
+        Which of the four steps are done, in this order.
+    size : int, (int, int) or mapping, optional
+        What frames are resized to, in pixels: ``{"shortest_edge": n}`` (the same as a bare n) keeps
+        their shape, ``{"height": h, "width": w}`` (the same as a pair) does not. Default: the
+        model's 224, as shortest edge.
+    resample : int
+        A filter of Pillow; 2 is bilinear, with antialiasing.
+    crop_size : int, (int, int) or mapping, optional
+        Height and width of the middle that is cut out; what lies outside of the frame is black.
+    rescale_factor : float
+        Rescaling multiplies by it.
+    image_mean, image_std : float or sequence of float, optional
+        One for each channel, or one for all; subtracted, and divided by. Default 0.5, which no
+        published checkpoint was trained with: load a checkpoint's own with `from_pretrained`.
+    **extra
+        Kept, and written back by `save_pretrained`.
+
+    Raises
+    ------
+    RequestError
+        When a size is not of one of the forms above.
+    """
+
+    model_input_names: ClassVar[list[str]] = ["pixel_values"]
+
+    def __init__(
+        self,
+        do_resize: bool = True,
+        size: int | Sequence[int] | Mapping[str, int] | None = None,
+        resample: int = Image.Resampling.BILINEAR,
+        do_center_crop: bool = True,
+        crop_size: int | Sequence[int] | Mapping[str, int] | None = None,
+        do_rescale: bool = True,
+        rescale_factor: float = 1 / _BYTE_MAX,
+        do_normalize: bool = True,
+        image_mean: float | Sequence[float] | None = None,
+        image_std: float | Sequence[float] | None = None,
+        **extra: Any,
+    ) -> None:
+        self.do_resize = do_resize
+        self.size = _size("size", _DEFAULT_EDGE if size is None else size, bare="shortest_edge")
+        self.resample = int(Image.Resampling(resample))
+        self.do_center_crop = do_center_crop
+        self.crop_size = _size("crop_size", _DEFAULT_EDGE if crop_size is None else crop_size)
+        self.do_rescale = do_rescale
+        self.rescale_factor = float(rescale_factor)
+        self.do_normalize = do_normalize
+        self.image_mean = [0.5, 0.5, 0.5] if image_mean is None else image_mean
+        self.image_std = [0.5, 0.5, 0.5] if image_std is None else image_std
+        self.extra = extra
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path,
+        *,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        **changes: Any,
+    ) -> Self:
+        """Read a checkpoint's ``preprocessor_config.json``; its weights are not fetched.
+
+        Parameters
+        ----------
+        name_or_path : str or Path
+            A folder, a name of the catalog, or "owner/name" on the hub.
+        revision, cache_dir, local_files_only
+            See `videomae_demo.checkpoints.source.locate`.
+        **changes
+            Arguments of the class that replace the file's.
+
+        Raises
+        ------
+        CheckpointError
+            When the file can't be found or read.
+        """
+        path = locate_preprocessor(
+            name_or_path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
+        )
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls.from_dict(values, **changes)
+        except (OSError, ValueError, TypeError) as error:
+            raise CheckpointError(f"The preprocessor file {path} can't be read: {error}") from error
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], **changes: Any) -> Self:
+        """Build from what ``preprocessor_config.json`` holds; `changes` replace its values."""
+        return cls(**{**values, **changes})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``preprocessor_config.json`` holds, ready for `json.dump`."""
+        values = {name: value for name, value in vars(self).items() if name != "extra"}
+        return self.extra | values | {"image_processor_type": "VideoMAEImageProcessor"}
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write ``preprocessor_config.json`` into `folder` (made if absent) and return its path."""
+        path = Path(folder) / PREPROCESSOR_NAME
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+        return path
+
+    def __call__(self, videos: Any, **options: Any) -> BatchFeature:
+        """Do the same as `preprocess`."""
+        return self.preprocess(videos, **options)
+
+    def preprocess(
+        self,
+        videos: Any,
+        *,
+        return_tensors: Literal["pt", "np"] | None = None,
+        data_format: Layout | None = "channels_first",
+        input_data_format: Layout | None = None,
+        **changes: Any,
+    ) -> BatchFeature:
+        """Turn one clip, or a batch of clips, into the model's input.
+
+        Parameters
+        ----------
+        videos
+            A clip is a list of frames, or an array of four axes; a batch is a list of clips, or an
+            array of five. Frames are PIL images in RGB, numpy arrays or torch tensors, (H, W, C) or
+            (C, H, W), of any size, with integers in 0..255. Floats in 0..1 need
+            ``do_rescale=False``, and lose what is finer than 1/255.
+        return_tensors : str, optional
+            "pt" or "np" for one tensor or array; None for lists.
+        data_format : str, optional
+            Layout of the frames returned; None returns them as they came.
+        input_data_format : str, optional
+            Layout of the frames given. By default a frame whose first axis is 1 or 3 long is
+            "channels_first", and any other "channels_last".
+        **changes
+            Arguments of the class, for this call alone.
+
+        Returns
+        -------
+        BatchFeature
+            ``pixel_values`` is (B, T, C, H, W) float32, normalised.
+
+        Raises
+        ------
+        RequestError
+            When `videos` holds no frames, frames of another kind or layout, floats that would be
+            rescaled twice, or clips that can't be stacked.
+        """
+        for name, given, known in (
+            ("return_tensors", return_tensors, ("pt", "np")),
+            ("data_format", data_format, _LAYOUTS),
+            ("input_data_format", input_data_format, _LAYOUTS),
+        ):
+            if given is not None and given not in known:
+                raise RequestError(f"{name} is {given!r}; use {known[0]!r}, {known[1]!r} or None.")
+        processor = self._changed(changes)
+        clips = [
+            processor._clip(clip, data_format, input_data_format) for clip in _as_clips(videos)
+        ]
+        if return_tensors is None:
+            return BatchFeature({"pixel_values": clips})
+        stacked = _stack(clips)
+        return BatchFeature(
+            {"pixel_values": torch.from_numpy(stacked) if return_tensors == "pt" else stacked}
+        )
+
+    def crop_box(self, height: int, width: int) -> CropBox:
+        """Say which part of a frame the model sees.
+
+        Parameters
+        ----------
+        height, width : int
+            The source frame's size in pixels.
+
+        Returns
+        -------
+        CropBox
+            In pixels of the source frame, not rounded.
+        """
+        resized_height, resized_width = self._resized(height, width)
+        box_height, box_width = resized_height, resized_width
+        if self.do_center_crop:
+            box_height, box_width = self.crop_size["height"], self.crop_size["width"]
+        return CropBox(
+            left=(resized_width - box_width) // 2 * width / resized_width,
+            top=(resized_height - box_height) // 2 * height / resized_height,
+            width=box_width * width / resized_width,
+            height=box_height * height / resized_height,
+        )
+
+    def to_pixels(self, pixel_values: torch.Tensor | NDArray[Any]) -> NDArray[np.float32]:
+        """Undo rescaling and normalising, for display.
+
+        Parameters
+        ----------
+        pixel_values : tensor or array
+            (..., T, C, H, W), as this processor made them.
+
+        Returns
+        -------
+        array
+            (..., T, H, W, C) float32, clipped to 0..1.
+        """
+        if isinstance(pixel_values, torch.Tensor):
+            pixel_values = pixel_values.detach().float().cpu().numpy()
+        values = np.moveaxis(pixel_values, -3, -1).astype(np.float32)
+        if self.do_normalize:
+            values *= np.asarray(self.image_std, np.float32)
+            values += np.asarray(self.image_mean, np.float32)
+        if self.do_rescale:
+            values /= np.float32(self.rescale_factor * _BYTE_MAX)
+        return values.clip(0, 1)
+
+    def _changed(self, changes: Mapping[str, Any]) -> VideoMAEImageProcessor:
+        given = {name: value for name, value in changes.items() if value is not None}
+        own = {name: value for name, value in vars(self).items() if name != "extra"}
+        unknown = given.keys() - own.keys()
+        if unknown:
+            raise TypeError(f"preprocess() got unexpected arguments: {', '.join(sorted(unknown))}")
+        return VideoMAEImageProcessor(**{**own, **given}) if given else self
+
+    def _clip(
+        self, frames: Sequence[Any], data_format: Layout | None, given_format: Layout | None
+    ) -> list[NDArray[Any]]:
+        arrays = [_as_array(frame) for frame in frames]
+        if self.do_rescale:
+            _refuse_rescaled(arrays)
+        processed = []
+        for array in arrays:
+            layout = given_format or _infer_layout(array)
+            frame = array if layout == "channels_last" else array.transpose(1, 2, 0)
+            frame = self._frame(frame)
+            first = (data_format or layout) == "channels_first"
+            processed.append(frame.transpose(2, 0, 1) if first else frame)
+        return processed
+
+    def _frame(self, frame: NDArray[Any]) -> NDArray[Any]:
+        """Do the four steps on one (H, W, C) frame."""
+        if self.do_resize:
+            frame = _resize(frame, self._resized(*frame.shape[:2]), self.resample)
+        if self.do_center_crop:
+            frame = _crop_middle(frame, self.crop_size["height"], self.crop_size["width"])
+        if self.do_rescale:
+            frame = (frame * self.rescale_factor).astype(np.float32)
+        if self.do_normalize:
+            frame = self._normalise(frame)
+        return frame
+
+    def _normalise(self, frame: NDArray[Any]) -> NDArray[Any]:
+        if not np.issubdtype(frame.dtype, np.floating):
+            frame = frame.astype(np.float32)
+        channels = frame.shape[-1]
+        mean = np.array(self.image_mean, dtype=frame.dtype)
+        std = np.array(self.image_std, dtype=frame.dtype)
+        for name, statistic in (("image_mean", mean), ("image_std", std)):
+            if statistic.shape not in ((), (channels,)):
+                raise RequestError(
+                    f"{name} has {statistic.size} values, but the frames have {channels} channels."
+                )
+        normalised: NDArray[Any] = (frame - mean) / std
+        return normalised
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        """Return the height and width that a frame of this size is resized to."""
+        if not self.do_resize:
+            return height, width
+        if "shortest_edge" not in self.size:
+            return self.size["height"], self.size["width"]
+        edge, short = self.size["shortest_edge"], min(height, width)
+        return int(edge * height / short), int(edge * width / short)
+
+
+def _size(name: str, given: Any, *, bare: str | None = None) -> dict[str, int]:
+    """Bring a size into the form of a mapping; a single number means `bare`, or else a square."""
+    match given:
+        case int():
+            size = {bare: given} if bare else {"height": given, "width": given}
+        case [height, width]:
+            size = {"height": height, "width": width}
+        case Mapping():
+            size = {key: value for key, value in given.items() if value is not None}
+        case _:
+            size = {}
+    forms = ({"height", "width"}, {bare} if bare else set())
+    if size and set(size) in forms and all(isinstance(v, int) and v > 0 for v in size.values()):
+        return size
+    wanted = "'height' and 'width'" + (f", or '{bare}'" if bare else "")
+    raise RequestError(f"{name} is {given!r}; give {wanted}, in whole pixels above 0.")
+
+
+def _as_clips(videos: Any) -> list[list[Any]]:
+    """Sort what was given into clips of frames, by how deep it is nested."""
+    depth = _depth(videos)
+    if depth not in (3, 4, 5):
+        raise RequestError(
+            f"A clip is a list of frames or an array (T, H, W, 3); what was given has {depth} axes."
+        )
+    clips = videos if depth == 5 else [videos] if depth == 4 else [[videos]]
+    return [list(clip) for clip in clips]
+
+
+def _depth(videos: Any) -> int:
+    if isinstance(videos, list | tuple):
+        if not videos:
+            raise RequestError("There are no frames: an empty list was given; give at least one.")
+        return 1 + _depth(videos[0])
+    if isinstance(videos, Image.Image):
+        return 3
+    if isinstance(videos, np.ndarray | torch.Tensor):
+        if 0 in videos.shape:
+            raise RequestError(f"There are no pixels in an array of shape {tuple(videos.shape)}.")
+        return videos.ndim
+    raise RequestError(
+        "A frame must be a PIL image, a numpy array or a torch tensor, not a "
+        f"{type(videos).__name__}."
+    )
+
+
+def _as_array(frame: Any) -> NDArray[Any]:
+    """Return one frame as a numpy array of three axes, in the layout it has."""
+    if _depth(frame) != 3 or isinstance(frame, list | tuple):
+        raise RequestError("The frames of a clip must all be images, each with three axes.")
+    if isinstance(frame, Image.Image):
+        if frame.mode != "RGB":
+            raise RequestError(
+                f"A frame is a PIL image of mode {frame.mode!r}; convert it to 'RGB' first."
+            )
+        return np.asarray(frame)
+    if isinstance(frame, torch.Tensor):
+        frame = frame.detach().cpu()
+        frame = (frame.float() if frame.dtype == torch.bfloat16 else frame).numpy()
+    if frame.dtype.kind not in "uif":
+        raise RequestError(f"A frame holds {frame.dtype} values; give integers in 0..255.")
+    array: NDArray[Any] = frame
+    return array
+
+
+def _infer_layout(frame: NDArray[Any]) -> Layout:
+    if frame.shape[0] in _CHANNEL_COUNTS:
+        return "channels_first"
+    if frame.shape[-1] in _CHANNEL_COUNTS:
+        return "channels_last"
+    raise RequestError(
+        f"A frame of shape {frame.shape} has its 1 or 3 channels neither on the first nor on the "
+        "last axis."
+    )
+
+
+def _refuse_rescaled(frames: Sequence[NDArray[Any]]) -> None:
+    if any(frame.dtype.kind != "f" for frame in frames):
+        return
+    low, high = min(frame.min() for frame in frames), max(frame.max() for frame in frames)
+    if low >= 0 and 0 < high <= 1:
+        raise RequestError(
+            f"The frames are floats in 0..1 (largest {high:.3g}) and would be rescaled a second "
+            "time; pass do_rescale=False, or give integers in 0..255."
+        )
+
+
+def _resize(frame: NDArray[Any], size: tuple[int, int], resample: int) -> NDArray[Any]:
+    """Resize one (H, W, C) frame with Pillow, which needs bytes: 0..1 goes there and back."""
+    scaled = False
+    if frame.dtype != np.uint8:
+        low, high = frame.min(), frame.max()
+        whole = frame.dtype.kind != "f" or np.allclose(frame, np.trunc(frame))
+        scaled = not whole and low >= 0 and high <= 1
+        if not scaled and not (whole and low >= 0 and high <= _BYTE_MAX):
+            raise RequestError(
+                f"The frames hold values from {low:.6g} to {high:.6g}; give integers in 0..255, or "
+                "floats in 0..1 with do_rescale=False."
+            )
+        frame = (frame * _BYTE_MAX).astype(np.float32) if scaled else frame
+        frame = frame.astype(np.uint8)
+    image = Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
+    resized = np.array(image.resize(size[::-1], resample))
+    resized = resized[..., None] if resized.ndim == 2 else resized
+    return (resized * (1 / _BYTE_MAX)).astype(np.float32) if scaled else resized
+
+
+def _crop_middle(frame: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """Cut the middle out of one (H, W, C) frame; what lies outside of it is 0."""
+    top, left = (frame.shape[0] - height) // 2, (frame.shape[1] - width) // 2
+    inside = frame[max(top, 0) : top + height, max(left, 0) : left + width]
+    cropped = np.zeros((height, width, frame.shape[-1]), frame.dtype)
+    first_row, first_column = max(-top, 0), max(-left, 0)
+    cropped[
+        first_row : first_row + inside.shape[0], first_column : first_column + inside.shape[1]
+    ] = inside
+    return cropped
+
+
+def _stack(clips: Sequence[Sequence[NDArray[Any]]]) -> NDArray[Any]:
+    lengths = sorted({len(clip) for clip in clips})
+    if len(lengths) > 1:
+        raise RequestError(f"The clips of a batch have {lengths} frames; give them all as many.")
+    shapes = sorted({frame.shape for clip in clips for frame in clip})
+    if len(shapes) > 1:
+        raise RequestError(
+            f"The frames have the shapes {shapes} after resizing; crop them to one size."
+        )
+    return np.stack([np.stack(clip) for clip in clips])

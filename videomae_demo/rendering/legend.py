@@ -1,0 +1,119 @@
+"""The legend of a scale: its colours in a bar, with numbers and unit.
+
+Knows nothing of the picture it stands under.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from videomae_demo.errors import RequestError
+from videomae_demo.rendering import text
+from videomae_demo.rendering.colour import Scale, colourise
+from videomae_demo.rendering.frames import Pixels
+
+SMALLEST_TEXT_PX = 8
+MOST_TICKS = 5
+
+
+def legend(width_px: int, scale: Scale, *, text_px: int = 14, values_above: bool = False) -> Pixels:
+    """Draw the scale's title, its colours from low to high, and three to five of its values below.
+
+    Both ends always carry their value, and a scale in units "x ..." its 1x, if there is room. What
+    lies between are round numbers.
+
+    Parameters
+    ----------
+    width_px : int
+        Width of the whole.
+    scale : Scale
+    text_px : int
+        Size of the font, 8 or more.
+    values_above : bool
+        Whether some values lie above the scale; the last number then reads "6x uniform or more".
+
+    Returns
+    -------
+    (h, width_px, 3) uint8
+        On white, without a margin.
+
+    Raises
+    ------
+    RequestError
+        When the width is too small for both ends' numbers, or the text for reading.
+    """
+    if text_px < SMALLEST_TEXT_PX:
+        raise RequestError(
+            f"Text of {text_px} px can't be read; a legend needs {SMALLEST_TEXT_PX} px or more."
+        )
+    numbers = [(value, _number(value, scale)) for value in _tick_values(scale)]
+    last = " ".join(filter(None, (numbers[1][1], _unit(scale), "or more" if values_above else "")))
+    # The last number stands under the bar's end, and what follows it beyond.
+    bar_width = width_px + text.width_px(numbers[1][1], text_px) // 2 - text.width_px(last, text_px)
+    placed = _place(numbers, scale, bar_width, text_px)
+    title = text.paragraph(scale.title, text_px, width_px)
+    bar_top = len(title) + (text_px // 3 if title.size else 0)
+    bar_bottom = bar_top + max(6, round(text_px * 0.85))
+    labels_top = bar_bottom + max(3, text_px // 4) + 1
+    picture = text.sheet(labels_top + text.line_px(text_px), width_px)
+    picture[: len(title)] = title
+    bar = np.linspace(scale.lower, scale.upper, bar_width)
+    picture[bar_top:bar_bottom, :bar_width] = colourise(bar, scale)
+    for at, left, number in placed:
+        picture[bar_bottom : labels_top - 1, at] = text.FAINT_INK
+        words = last if at == bar_width - 1 else number
+        text.write(picture, words, left, labels_top, text_px, text.FAINT_INK)
+    return picture
+
+
+def _tick_values(scale: Scale) -> list[float]:
+    """Return the values worth a number, the most important first."""
+    span = scale.upper - scale.lower
+    power = 10.0 ** math.floor(math.log10(span))
+    step = next(s * power for s in (0.25, 0.5, 1, 2, 2.5) if span / (s * power) <= 4.001)
+    first = math.ceil(scale.lower / step)
+    between = [step * n for n in range(first, first + 6) if scale.lower < step * n < scale.upper]
+    one = [1.0] if scale.unit.startswith("x") and scale.lower < 1 < scale.upper else []
+    return [scale.lower, scale.upper, *one, *(v for v in between if v not in one)]
+
+
+def _number(value: float, scale: Scale) -> str:
+    """Write to about three digits of the scale's span, with the x of units such as "x uniform"."""
+    digits = max(0, 2 - math.floor(math.log10(scale.upper - scale.lower)))
+    number = f"{value:.{digits}f}"
+    if "." in number:
+        number = number.rstrip("0").rstrip(".")
+    if number in ("0", "-0"):
+        return "0"
+    return number + "x" if scale.unit.startswith("x") else number
+
+
+def _unit(scale: Scale) -> str:
+    return scale.unit.removeprefix("x").strip()
+
+
+def _place(
+    numbers: list[tuple[float, str]], scale: Scale, bar_width: int, text_px: int
+) -> list[tuple[int, int, str]]:
+    """Return (pixel of the tick, left edge of the number, number) of those that keep apart.
+
+    Of two that would touch, the one that comes first in `numbers` stays.
+    """
+    placed: list[tuple[int, int, str]] = []
+    taken: list[tuple[int, int]] = []
+    for rank, (value, number) in enumerate(numbers):
+        at = round((value - scale.lower) / (scale.upper - scale.lower) * (bar_width - 1))
+        wide = text.width_px(number, text_px)
+        left = max(0, at - wide // 2)
+        free = all(left > end or left + wide < start for start, end in taken)
+        if bar_width < 1 or (not free and rank < 2):
+            raise RequestError(
+                f"A legend's bar of {max(0, bar_width)} px has no room for its numbers; make the "
+                "legend wider or its text smaller."
+            )
+        if free and len(placed) < MOST_TICKS:
+            placed.append((at, left, number))
+            taken.append((left - text_px, left + wide + text_px))
+    return placed

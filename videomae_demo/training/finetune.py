@@ -1,0 +1,134 @@
+"""Fine-tuning a pretrained encoder to name motions: layer-wise decay, and tokens dropped at random.
+
+Tokens are dropped as in pretraining (the encoder takes any subset), which saves time and leaves a classifier that
+can be asked about a part of a clip. Towards the end of a run all tokens are kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from videomae_demo.device import inference_precision
+from videomae_demo.model.videomae import VideoMAEForVideoClassification
+from videomae_demo.training.data import ClipSource, generator_for
+from videomae_demo.training.loop import Run
+from videomae_demo.training.optim import ADAM_BETAS, set_rates, warmup_then
+from videomae_demo.training.synthetic import LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneSettings:
+    """What a fine-tuning run does.
+
+    Attributes
+    ----------
+    rate : float
+        Learning rate of the classifier; each layer below has `layer_decay` times that of the next.
+    dropped : float
+        Up to this share of the tokens is dropped, drawn uniformly each step.
+    whole : float
+        Share of the steps, at the end, that keep all tokens.
+    """
+
+    steps: int = 1200
+    batch_size: int = 32
+    rate: float = 1e-3
+    layer_decay: float = 0.8
+    weight_decay: float = 0.05
+    warmup: int = 100
+    dropped: float = 0.8
+    whole: float = 0.1
+    smoothing: float = 0.05
+    pool_clips: int = 4096
+    uses: int = 2
+    seed: int = 1
+    log_every: int = 25
+    save_every: int = 100
+
+
+def finetune(
+    pretrained: str | Path, settings: FinetuneSettings, folder: Path, device: torch.device
+) -> VideoMAEForVideoClassification:
+    """Train (or go on training) a classifier on top of a pretrained encoder; return it.
+
+    The run lives in `folder`, as in `pretrain`.
+    """
+    torch.manual_seed(settings.seed)
+    model = VideoMAEForVideoClassification.from_pretrained(
+        pretrained, use_mean_pooling=True, id2label=dict(enumerate(LABELS))
+    )
+    model.to(device).train()
+    optimiser = torch.optim.AdamW(_groups(model, settings), betas=ADAM_BETAS)
+    run = Run(folder, dataclasses.asdict(settings))
+    first = run.resume(model, [optimiser])
+    height, _ = model.config.frame_size
+    source = ClipSource(
+        height,
+        settings.batch_size,
+        seed=settings.seed,
+        pool_clips=settings.pool_clips,
+        uses=settings.uses,
+        device=device,
+    )
+    losses, right = 0.0, 0.0
+    for step in run.steps(first, settings.steps, settings.log_every):
+        factor = warmup_then(step, settings.steps, settings.warmup, "cosine")
+        set_rates([optimiser], factor)
+        batch = source.batch(step)
+        dropped = _draw_dropped(model, settings, step, len(batch.labels))
+        with inference_precision(device):
+            logits = model(batch.pixel_values, bool_masked_pos=dropped).logits
+        loss = F.cross_entropy(logits.float(), batch.labels, label_smoothing=settings.smoothing)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        losses += loss.item()
+        right += (logits.argmax(1) == batch.labels).float().mean().item()
+        if (step + 1) % settings.log_every == 0:
+            every = settings.log_every
+            run.log(step=step + 1, loss=losses / every, accuracy=right / every, rate=factor)
+            losses, right = 0.0, 0.0
+        if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
+            run.save(step + 1, model, [optimiser])
+            model.save_pretrained(folder)
+    return model.eval()
+
+
+def _draw_dropped(
+    model: VideoMAEForVideoClassification, settings: FinetuneSettings, step: int, batch: int
+) -> Tensor | None:
+    if step >= settings.steps * (1 - settings.whole):
+        return None
+    generator = generator_for(settings.seed, step)
+    tokens = model.config.grid.tokens
+    count = int(settings.dropped * torch.rand((), generator=generator).item() * tokens)
+    order = torch.rand(batch, tokens, generator=generator).argsort(1).argsort(1)
+    return (order < count).to(model.device)
+
+
+def _groups(
+    model: VideoMAEForVideoClassification, settings: FinetuneSettings
+) -> list[dict[str, object]]:
+    """Group the weights by depth: the rate falls by `layer_decay` from the classifier downwards."""
+    depth = model.config.num_hidden_layers + 1
+    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        layer = re.search(r"encoder\.layer\.(\d+)\.", name)
+        level = int(layer[1]) + 1 if layer else (0 if "embeddings" in name else depth)
+        groups.setdefault((level, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": settings.rate * settings.layer_decay ** (depth - level),
+            "weight_decay": settings.weight_decay if decayed else 0.0,
+        }
+        for (level, decayed), parameters in groups.items()
+    ]

@@ -1,0 +1,89 @@
+"""The frames a model gets from a clip, and where they come from: decoding and sampling tied.
+
+Knows nothing of models: how many frames, and by which rule, is for the caller to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from videomae_demo.video.decode import Timeline, read_frames
+from videomae_demo.video.sampling import SamplingRule, choose_frames
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampledClip:
+    """Chosen frames of a clip.
+
+    Attributes
+    ----------
+    frames : (T, H, W, 3) uint8, RGB
+        As a player shows them.
+    indices : (T,) int64
+        Their numbers in the clip.
+    timestamps_s : (T,) float64
+        Their times in the clip.
+    repeated : int
+        How many at the end repeat the last frame because the clip is too short.
+    timeline : Timeline
+        The whole clip.
+    """
+
+    frames: npt.NDArray[np.uint8]
+    indices: npt.NDArray[np.int64]
+    timestamps_s: npt.NDArray[np.float64]
+    repeated: int
+    timeline: Timeline
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that a person must see: what is wrong with the file, which frames repeat."""
+        notes = self.timeline.warnings
+        count = len(self.indices)
+        if self.repeated:
+            notes += (
+                f"The clip is too short for {count} different frames by this rule; "
+                f"at the end, repeats of its last frame: {self.repeated}.",
+            )
+        doubled = count - len(np.unique(self.indices)) - self.repeated
+        if doubled:
+            notes += (
+                f"The clip has fewer frames per second than this rule asks for; "
+                f"of {count} frames, the same as the one before: {doubled}.",
+            )
+        return notes
+
+
+def sample_clip(
+    timeline: Timeline, count: int, rule: SamplingRule, start_s: float | None = None
+) -> SampledClip:
+    """Choose frames and read them.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        What `scan` found.
+    count : int
+        How many frames.
+    rule : SamplingRule
+    start_s : float, optional
+        Where the window starts, with stride sampling; by default it lies in the middle of the clip.
+
+    Raises
+    ------
+    RequestError
+        If the arguments don't fit the clip or each other; see `choose_frames`.
+    VideoError
+        If the frames can't be read; see `read_frames`.
+    """
+    choice = choose_frames(timeline.timestamps_s, timeline.frame_interval_s, count, rule, start_s)
+    return SampledClip(
+        frames=read_frames(timeline, choice.indices),
+        indices=choice.indices,
+        timestamps_s=choice.timestamps_s,
+        repeated=choice.repeated,
+        timeline=timeline,
+    )
