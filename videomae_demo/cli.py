@@ -1,6 +1,7 @@
 """The command line: the same Explorer as the page, without gradio.
 
-Results go to stdout, progress to stderr. A person's mistake ends with one line on stderr and exit code 2.
+Results go to stdout, progress to stderr. A person's mistake ends with one line on stderr and exit
+code 2.
 """
 
 from __future__ import annotations

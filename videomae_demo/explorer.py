@@ -1,8 +1,8 @@
 """The Explorer: one clip in, three views out. Typed requests in, frozen results out.
 
-Owns the recogniser and the reconstructor, the lock that lets one model run at a time, and the caches. One pass of
-the recogniser feeds the labels and every rollout; a rollout control never runs the model again. Knows nothing of
-pages or command lines.
+Owns the recogniser and the reconstructor, the lock that lets one model run at a time, and the
+caches. One pass of the recogniser feeds the labels and every rollout; a rollout control never runs
+the model again. Knows nothing of pages or command lines.
 """
 
 from __future__ import annotations
@@ -49,10 +49,11 @@ from videomae_demo.video.decode import Timeline, scan
 from videomae_demo.video.sampling import SamplingRule
 
 DEFAULT_CACHE_BYTES = 2**30
+DEFAULT_ROLLOUT = RolloutSettings()
 DISPLAY_PX = (256, 448)
 """The shorter side of frames for display: the crop's own, but within these bounds."""
 COARSE_GRID_PATCHES = 144
-"""Below this many patches a slice, a mask of 90 % leaves too few to say anything: 75 % is the default."""
+"""With fewer patches a slice, a mask of 90 % leaves too few to say anything; 75 % is then used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ class MaskRequest:
     kind: str = "tube"
     ratio: float | None = None
     seed: int = 0
+
+
+DEFAULT_MASK = MaskRequest()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,8 +254,8 @@ class Explorer:
         recogniser = self.recogniser
         if not recogniser.card.label_count:
             raise CheckpointError(
-                f"The checkpoint {self.weights} was pretrained without labels, so it can't name what "
-                f"it sees; choose a fine-tuned one, for instance {BUNDLED_RECOGNISER!r}."
+                f"The checkpoint {self.weights} was pretrained without labels, so it can't name "
+                f"what it sees; choose a fine-tuned one, for instance {BUNDLED_RECOGNISER!r}."
             )
         prepared = self._prepare(request, recogniser)
         logits = self._run(request, prepared).logits
@@ -259,7 +263,7 @@ class Explorer:
         return LabelsView(recogniser.card, prepared.clip, result)
 
     def attend(
-        self, request: ClipRequest, settings: RolloutSettings = RolloutSettings()
+        self, request: ClipRequest, settings: RolloutSettings = DEFAULT_ROLLOUT
     ) -> RolloutView:
         """Show where and when the recogniser looked. Errors as in `classify`, labels aside."""
         recogniser = self.recogniser
@@ -274,7 +278,7 @@ class Explorer:
         )
 
     def reconstruct(
-        self, request: ClipRequest, mask: MaskRequest = MaskRequest()
+        self, request: ClipRequest, mask: MaskRequest = DEFAULT_MASK
     ) -> ReconstructionView:
         """Hide a part of the clip and show what the reconstructor makes of the rest.
 
@@ -337,7 +341,7 @@ class Explorer:
         return done
 
     def _fused(self, request: ClipRequest, prepared: _Input, fusion: HeadFusion) -> FusedAttention:
-        """Return the fused attention; other fusions than the mean are made from the layers' inputs."""
+        """Return the fused attention; fusions other than the mean come from the layers' inputs."""
         done = self._run(request, prepared)
         if fusion == "mean":
             return done.mean_attention
@@ -401,7 +405,7 @@ def _seen(path: Path, sampled: SampledClip, processor: VideoMAEImageProcessor) -
 
 
 def _cropped(frames: NDArray[np.uint8], crop: CropBox) -> NDArray[np.uint8]:
-    """Cut the crop out of (T, H, W, 3) frames, at a size for display; black beyond the frame's edge."""
+    """Cut the crop out of (T, H, W, 3) frames, at a size for display; black beyond the edge."""
     smallest, largest = DISPLAY_PX
     side = min(crop.height, crop.width)
     scale = min(max(side, smallest), largest) / side

@@ -136,7 +136,8 @@ def save_labels(view: LabelsView, folder: Path, top_k: int, label: str | None = 
 def save_rollout(view: RolloutView, folder: Path) -> list[Path]:
     """Write ``rollout.npz``, ``heatmap.mp4``, ``filmstrip.png`` and ``attention_over_time.png``.
 
-    The array ``rollout`` is (time, height, width) float64 and sums to 1; ``timestamps_s`` are the frames' times.
+    The array ``rollout`` is (time, height, width) float64 and sums to 1; ``timestamps_s`` are the
+    frames' times.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rollout, clip = view.rollout, view.clip
@@ -177,13 +178,13 @@ def save_rollout(view: RolloutView, folder: Path) -> list[Path]:
 def save_reconstruction(view: ReconstructionView, folder: Path) -> list[Path]:
     """Write ``reconstruction.npz``, ``reconstruction.mp4`` and ``filmstrip.png`` into `folder`.
 
-    Arrays: ``mask`` (time, height, width) bool; ``prediction`` and ``target`` (T, H, W, 3) float32 in 0..1, the
-    visible patches kept; ``token_error`` (time, height, width), NaN where visible; and for a decoder of
-    normalised pixels, ``normalised`` (T, H, W, 3): its raw output.
+    Arrays: ``mask`` (time, height, width) bool; ``prediction`` and ``target`` (T, H, W, 3) float32
+    in 0..1, the visible patches kept; ``token_error`` (time, height, width), NaN where visible; and
+    for a decoder of normalised pixels, ``normalised`` (T, H, W, 3): its raw output.
     """
     folder.mkdir(parents=True, exist_ok=True)
     result, clip = view.reconstruction, view.clip
-    arrays = {
+    arrays: dict[str, Any] = {
         "mask": result.mask,
         "prediction": result.prediction.frames,
         "target": result.target,
@@ -238,8 +239,8 @@ def explain_rollout(view: RolloutView) -> str:
         layers = f"layers {settings.first_layer} to the last"
     dropped = f", the lowest {settings.discard:.0%} discarded" if settings.discard else ""
     return (
-        f"Rollout follows attention through {layers} (heads fused by {settings.fusion}{dropped}), starting "
-        f"from {view.start}. It shows where information could flow, not proof of cause."
+        f"Rollout follows attention through {layers} (heads fused by {settings.fusion}{dropped}), "
+        f"starting from {view.start}. It shows where information could flow, not proof of cause."
     )
 
 
@@ -252,14 +253,14 @@ def explain_reconstruction(view: ReconstructionView) -> str:
         for p in result.pictures
     )
     leak = (
-        f" The reconstruction {LEAK}, since this decoder predicts normalised pixels: compare it with "
-        "the true patch mean, which is that leak alone."
+        f" The reconstruction {LEAK}, since this decoder predicts normalised pixels: compare it "
+        "with the true patch mean, which is that leak alone."
         if result.prediction.leaks
         else ""
     )
     return (
-        f"{hidden:.0%} of the tokens were hidden ({mask.kind} mask, seed {mask.seed}); visible ones are "
-        f"kept as they are. PSNR over hidden pixels in dB, higher is nearer: {scores}.{leak}"
+        f"{hidden:.0%} of the tokens were hidden ({mask.kind} mask, seed {mask.seed}); visible "
+        f"ones are kept as they are. PSNR over hidden pixels in dB, higher is nearer: {scores}.{leak}"
     )
 
 

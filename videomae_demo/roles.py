@@ -1,6 +1,7 @@
 """The two checkpoints at work: the recogniser (labels, attention) and the reconstructor.
 
-Owns how a checkpoint takes up a role, what it does when a part is missing, and what a person must be told of it.
+Owns how a checkpoint takes up a role, what it does when a part is missing, and what a person must
+be told of it.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class CheckpointCard:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recogniser:
-    """An encoder with its classifier; `card.label_count` is 0 if the classifier was never trained."""
+    """An encoder with its classifier; `card.label_count` is 0 if that was never trained."""
 
     model: VideoMAEForVideoClassification
     processor: VideoMAEImageProcessor
@@ -199,7 +200,7 @@ def _processor(
     crop = (processor.crop_size["height"], processor.crop_size["width"])
     if crop != (height, width):
         raise CheckpointError(
-            f"The checkpoint {files.name} crops frames to {crop[0]}x{crop[1]} px, but its model takes "
-            f"{height}x{width} px; make preprocessor_config.json and config.json agree."
+            f"The checkpoint {files.name} crops frames to {crop[0]}x{crop[1]} px, but its model "
+            f"takes {height}x{width} px; make preprocessor_config.json and config.json agree."
         )
     return processor, ()

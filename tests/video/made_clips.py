@@ -4,7 +4,7 @@ which frame it got, whatever happened to size, colours and compression on the wa
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,8 @@ def write_clip(
 ) -> Path:
     """Write pictures (H, W, 3) or (H, W, 4) uint8 as a video.
 
-    `container` are options of the format, `context` attributes and `options` options of the encoder.
+    `container` are options of the format, `context` attributes of the encoder and `options` its
+    options.
     """
     if codec == "libx264":
         options = {"preset": "ultrafast", "crf": "12", **options}
@@ -112,16 +113,19 @@ def picture_frame(picture: np.ndarray, stream: Any) -> av.VideoFrame:
     )
 
 
-def add_sound(output: Any, seconds: float, codec: str = "aac") -> None:
-    """Append a stream of silence; the caller has added no packets yet."""
+def silence(output: Any, seconds: float, codec: str = "aac") -> Iterator[av.Packet]:
+    """Add a stream of silence at once; give its packets when they are asked for."""
     stream = output.add_stream(codec, rate=44100)
-    frame_size = 1024 if codec == "aac" else 1152
+    return _silence(stream, seconds, frame_size=1024 if codec == "aac" else 1152)
+
+
+def _silence(stream: Any, seconds: float, frame_size: int) -> Iterator[av.Packet]:
     for index in range(int(seconds * 44100) // frame_size):
-        silence = np.zeros((2, frame_size), np.float32)
-        frame = av.AudioFrame.from_ndarray(silence, format="fltp", layout="stereo")
+        samples = np.zeros((2, frame_size), np.float32)
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
         frame.sample_rate, frame.pts = 44100, index * frame_size
-        output.mux(stream.encode(frame))
-    output.mux(stream.encode())
+        yield from stream.encode(frame)
+    yield from stream.encode()
 
 
 def keep_share(path: Path, share: float) -> Path:

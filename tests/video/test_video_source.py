@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from made_clips import add_sound, add_video, count_up, keep_share, picture_frame, write_clip
+from made_clips import add_video, count_up, keep_share, picture_frame, silence, write_clip
 from PIL import Image, features
 
 from videomae_demo.errors import VideoError
@@ -66,7 +66,7 @@ def test_a_picture_is_no_clip_whatever_its_name(tmp_path: Path, kind: str) -> No
 def test_sound_alone_is_no_clip(tmp_path: Path) -> None:
     path = tmp_path / "song.mp4"
     with av.open(str(path), "w") as output:
-        add_sound(output, seconds=0.3)
+        output.mux(silence(output, seconds=0.3))
     with pytest.raises(VideoError, match=r"no video in it \(sound, no picture\)"):
         scan(path)
 
@@ -77,17 +77,12 @@ def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
     with av.open(str(path), "w") as output:
         stream = add_video(output, cover.shape, "png", "rgb24", 1)
         stream.disposition = Disposition.attached_pic
-        packets = [*stream.encode(picture_frame(cover, stream)), *stream.encode()]
-        add_cover_after_sound(output, packets)
+        sound = silence(output, seconds=0.3, codec="libmp3lame")
+        output.mux([*sound, *stream.encode(picture_frame(cover, stream)), *stream.encode()])
     with av.open(str(path)) as opened:
         assert len(opened.streams.video) == 1
     with pytest.raises(VideoError, match=r"no video in it \(sound, a cover picture\)"):
         scan(path)
-
-
-def add_cover_after_sound(output: object, packets: list[av.Packet]) -> None:
-    add_sound(output, seconds=0.3, codec="libmp3lame")
-    output.mux(packets)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

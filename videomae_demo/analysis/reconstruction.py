@@ -1,5 +1,4 @@
-"""What the decoder imagined, as pixels, beside baselines that need no model, with one measure for
-all.
+"""What the decoder imagined, as pixels, beside baselines that need no model, measured alike.
 
 A decoder trained with ``norm_pix_loss`` predicts pixels normalised per token. To show them as a
 picture the hidden tokens' true mean and contrast must be put back, which **leaks** them: such
@@ -28,13 +27,12 @@ from videomae_demo.model.patches import (
 )
 
 NORMALISED_RANGE = 3.0
-"""A raw normalised prediction is shown from -3 (black) over 0 (mid-grey) to 3 (white) deviations."""
+"""A raw normalised prediction is shown from -3 deviations (black) over 0 (grey) to 3 (white)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A clip whose hidden tokens were filled in by some method; the visible ones are the
-    original's.
+    """A clip whose hidden tokens some method filled in; the visible ones are the original's.
 
     Attributes
     ----------
@@ -115,8 +113,8 @@ def reconstruct(
     grid = config.grid
     if mask.shape != grid.shape or len(predicted) != mask.sum():
         raise RequestError(
-            f"A mask of shape {mask.shape} with {int(mask.sum())} hidden tokens does not fit the grid "
-            f"{grid.shape} and {len(predicted)} predicted tokens."
+            f"A mask of shape {mask.shape} with {int(mask.sum())} hidden tokens does not fit the "
+            f"grid {grid.shape} and {len(predicted)} predicted tokens."
         )
     predicted, clip = predicted.detach().float().cpu(), clip.detach().float().cpu()
     hidden = torch.from_numpy(mask.reshape(-1))
@@ -142,7 +140,7 @@ def reconstruct(
 
 
 def _baselines(tokens: Tensor, hidden: Tensor, config: VideoMAEConfig) -> tuple[Picture, ...]:
-    """Fill the hidden tokens without a model; the true-patch-mean only where the decoder leaks it too."""
+    """Fill the hidden tokens without a model; true-patch-mean only where the decoder leaks too."""
     colours = tokens.unflatten(-1, (-1, config.num_channels)).mean(dim=1)  # (N, C)
     pixels_per_token = config.token_values // config.num_channels
     distance = _distances(config.grid, hidden)
@@ -170,7 +168,7 @@ _FAR = 1e6
 
 
 def _distances(grid: TokenGrid, hidden: Tensor) -> Tensor:
-    """Return squared distances in patches, (N_hidden, N_visible); slices of time are `_FAR` apart."""
+    """Return squared distances in patches, (N_hidden, N_visible); slices of time are far apart."""
     axes = torch.meshgrid(*(torch.arange(size) for size in grid.shape), indexing="ij")
     places = torch.stack(axes, dim=-1).reshape(-1, 3).float()
     between = (places[hidden][:, None] - places[~hidden][None]).square()

@@ -1,5 +1,4 @@
-"""Attention rollout: attention chained through the layers, from what the head reads back to the
-tokens.
+"""Attention rollout: attention chained through the layers, from what the head reads to the tokens.
 
 Abnar and Zuidema, "Quantifying Attention Flow in Transformers" (2020). Per layer: fuse the heads;
 optionally set the lowest fraction of the fused map to zero; ``A <- (A + I) / 2``, for the residual
@@ -101,7 +100,8 @@ class Rollout:
     @property
     def over_time(self) -> NDArray[np.float64]:
         """Attention per slice of time, in units of uniform attention: (time,), mean 1."""
-        return self.times_uniform.mean(axis=(1, 2))
+        over_time: NDArray[np.float64] = self.times_uniform.mean(axis=(1, 2))
+        return over_time
 
 
 class FusedAttention(Sequence[Tensor]):
@@ -197,13 +197,13 @@ def rollout(
 
 
 def _step(reached: Tensor, fused: Tensor) -> Tensor:
-    """Go one layer down: ``reached @ normalised((fused + I) / 2)``, without building that matrix."""
+    """Go one layer down: ``reached @ normalised((fused + I) / 2)``, never building that matrix."""
     share = reached / (fused.sum(dim=1) + 1)  # the row sums of fused + I
     return share @ fused + share
 
 
 def discard_lowest(fused: Tensor, fraction: float) -> Tensor:
-    """Set the lowest `fraction` of a whole map (N, N) to zero; values equal to the first kept one stay."""
+    """Set the lowest `fraction` of a map (N, N) to zero; ties with the first kept value stay."""
     count = int(fraction * fused.numel())
     if count == 0:
         return fused
@@ -212,7 +212,7 @@ def discard_lowest(fused: Tensor, fraction: float) -> Tensor:
 
 
 def start_from_head(grid: TokenGrid, mean_pooling: bool) -> Tensor:
-    """Return what the head reads, (N,): the average of all tokens, or (without mean pooling) token 0."""
+    """Return what the head reads, (N,): the average of all tokens, or else token 0."""
     if mean_pooling:
         return torch.full((grid.tokens,), 1 / grid.tokens)
     return start_from_token(grid, (0, 0, 0))

@@ -1,1 +1,1 @@
-"""VideoMAE in PyTorch: configuration, patches, layers, the three models, and their image processor."""
+"""VideoMAE in PyTorch: configuration, patches, layers, three models, an image processor."""

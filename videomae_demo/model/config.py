@@ -117,7 +117,8 @@ class VideoMAEConfig:
         if min(height, width, self.patch_size, self.num_frames, self.tubelet_size) < 1:
             raise CheckpointError(
                 f"The configuration has a size below 1: image_size {self.image_size}, patch_size "
-                f"{self.patch_size}, num_frames {self.num_frames}, tubelet_size {self.tubelet_size}."
+                f"{self.patch_size}, num_frames {self.num_frames}, tubelet_size "
+                f"{self.tubelet_size}."
             )
         for name, size, step_name, step in (
             ("image_size", height, "patch_size", self.patch_size),
@@ -133,16 +134,18 @@ class VideoMAEConfig:
         ):
             if size % step:
                 raise CheckpointError(
-                    f"The configuration's {name} {size} is not a multiple of its {step_name} {step}."
+                    f"The configuration's {name} {size} is not a multiple of its "
+                    f"{step_name} {step}."
                 )
         if self.hidden_act != "gelu":
             raise CheckpointError(
-                f"The configuration asks for the activation {self.hidden_act!r}; only 'gelu' is known, "
-                "which every published VideoMAE uses."
+                f"The configuration asks for the activation {self.hidden_act!r}; only 'gelu' is "
+                "known, which every published VideoMAE uses."
             )
         if sorted(self.id2label) != list(range(len(self.id2label))):
             raise CheckpointError(
-                f"The configuration's id2label must count 0 to {len(self.id2label) - 1} without gaps."
+                f"The configuration's id2label must count 0 to {len(self.id2label) - 1} "
+                "without gaps."
             )
 
     @property
@@ -187,13 +190,14 @@ class VideoMAEConfig:
         values = dataclasses.asdict(self)
         extra = values.pop("extra")
         return_dict = values.pop("use_return_dict")
-        return extra | {
+        content: dict[str, Any] = extra | {
             "model_type": self.model_type,
             **values,
             "id2label": {str(index): name for index, name in self.id2label.items()},
             "label2id": self.label2id,
             "return_dict": return_dict,
         }
+        return content
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> VideoMAEConfig:

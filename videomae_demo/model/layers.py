@@ -4,7 +4,7 @@ The three forms compute the same thing:
 
 - plain: torch's fused kernel, when nobody asks for probabilities;
 - streamed: row blocks of probabilities are handed to an observer and then forgotten;
-- eager: all of (B, heads, N, N) at once, for ``output_attentions``, head masks and attention dropout.
+- eager: all of (B, heads, N, N) at once, for ``output_attentions``, head masks and dropout.
 
 Submodules carry the names of the published state dicts, so that a state dict needs no translation.
 """
@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from videomae_demo.model.config import VideoMAEConfig
 
 RowObserver: TypeAlias = Callable[[slice, Tensor], None]
-"""Called with the rows of one block and their probabilities (B, heads, rows, N); valid only during the call."""
+"""Called with a block's rows and their probabilities (B, heads, rows, N), valid during the call."""
 
 BLOCK_BYTES = 8 * 2**20
-"""Size of one streamed block: small enough to stay in a processor's cache, large enough to keep it busy."""
+"""Size of a streamed block: small enough for a processor's cache, large enough to keep it busy."""
 
 
 class SelfAttention(nn.Module):
@@ -44,7 +44,8 @@ class SelfAttention(nn.Module):
         self.v_bias = nn.Parameter(torch.zeros(width)) if bias else None
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, N, D / heads)
+        split: Tensor = x.unflatten(-1, (self.heads, -1))
+        return split.transpose(1, 2)  # (B, heads, N, D / heads)
 
     def queries_and_keys(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Project (B, N, D) to queries and keys, (B, heads, N, D / heads) each."""
@@ -57,7 +58,7 @@ class SelfAttention(nn.Module):
         with_probabilities: bool = False,
         observe: RowObserver | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend; return the context (B, N, D) and, if wanted, the probabilities (B, heads, N, N)."""
+        """Attend; return the context (B, N, D) and, if wanted, probabilities (B, heads, N, N)."""
         q, k = self.queries_and_keys(x)
         v = self._split(F.linear(x, self.value.weight, self.v_bias))
         dropout = self.dropout if self.training else 0.0
@@ -170,7 +171,7 @@ class Block(nn.Module):
         return x, probabilities
 
     def observe_attention(self, x: Tensor, observe: RowObserver) -> None:
-        """Show `observe` the attention that this block computes from its input (B, N, D), and no more."""
+        """Show `observe` the attention this block computes from its input (B, N, D); no more."""
         q, k = self.attention.attention.queries_and_keys(self.layernorm_before(x))
         for rows, probabilities in probability_blocks(q, k):
             observe(rows, probabilities)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(eq=False)
 class ModelOutput:
-    """Base of the outputs: attributes, ``out["logits"]``, ``out[0]`` and ``**out``; None is left out."""
+    """Base of the outputs: attributes, ``out["logits"]``, ``out[0]``, ``**out``; without Nones."""
 
     def _present(self) -> dict[str, Any]:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -91,7 +91,17 @@ class VideoMAEForPreTrainingOutput(ModelOutput):
 
 @dataclass(eq=False)
 class ImageClassifierOutput(ModelOutput):
-    """Output of the classifier: `loss` (scalar, with labels only), `logits` (B, labels), the encoder's states."""
+    """Output of the classifier.
+
+    Attributes
+    ----------
+    loss : Tensor, optional
+        Scalar, if labels were given.
+    logits : Tensor
+        (B, labels).
+    hidden_states, attentions : tuple of Tensor, optional
+        The encoder's; see `BaseModelOutput`.
+    """
 
     loss: Tensor | None = None
     logits: Tensor | None = None

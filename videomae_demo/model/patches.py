@@ -105,13 +105,15 @@ def token_statistics(tokens: Tensor, channels: int) -> TokenStatistics:
 def normalise_tokens(tokens: Tensor, statistics: TokenStatistics) -> Tensor:
     """Subtract the mean and divide by the deviation: the target of a ``norm_pix_loss`` decoder."""
     pixels = tokens.unflatten(-1, (-1, statistics.mean.shape[-1]))
-    return ((pixels - statistics.mean) / (statistics.deviation + EPSILON)).flatten(-2)
+    normalised: Tensor = (pixels - statistics.mean) / (statistics.deviation + EPSILON)
+    return normalised.flatten(-2)
 
 
 def denormalise_tokens(tokens: Tensor, statistics: TokenStatistics) -> Tensor:
     """Multiply by the deviation and add the mean; the inverse of `normalise_tokens`."""
     pixels = tokens.unflatten(-1, (-1, statistics.mean.shape[-1]))
-    return (pixels * (statistics.deviation + EPSILON) + statistics.mean).flatten(-2)
+    restored: Tensor = pixels * (statistics.deviation + EPSILON) + statistics.mean
+    return restored.flatten(-2)
 
 
 def sincos_positions(count: int, width: int) -> Tensor:

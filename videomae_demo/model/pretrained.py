@@ -1,4 +1,4 @@
-"""Models that come from a checkpoint and go back into one: ``from_pretrained`` and ``save_pretrained``."""
+"""Models that come from a checkpoint and go back into one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PretrainedModel(nn.Module):
         return next(self.parameters()).device
 
     def initialise(self, module: nn.Module) -> None:
-        """Fill one module as the paper does: normal weights, zero biases, LayerNorms at identity."""
+        """Fill one module: normal weights, zero biases, LayerNorms at identity."""
         if isinstance(module, nn.Linear | nn.Conv3d):
             nn.init.normal_(module.weight, std=self.config.initializer_range)
             if module.bias is not None:
@@ -109,7 +109,11 @@ class PretrainedModel(nn.Module):
         expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
         tensors = to_native(read_tensors(files.weights), expected)
         model.load_report = fit(
-            tensors, expected, may_be_fresh=cls.may_be_fresh, may_be_unused=cls.may_be_unused
+            tensors,
+            expected,
+            may_be_fresh=cls.may_be_fresh,
+            may_be_unused=cls.may_be_unused,
+            name=files.name,
         )
         assign(model, tensors)
         model._initialise_fresh(model.load_report.fresh)
@@ -126,7 +130,7 @@ class PretrainedModel(nn.Module):
             self.initialise(self.get_submodule(owner))
         if names:
             logger.warning(
-                "%s has weights that the checkpoint lacks, freshly initialised: %s. Train them first.",
+                "%s has weights that the checkpoint lacks, freshly initialised: %s. Train them.",
                 type(self).__name__,
                 ", ".join(names),
             )

@@ -207,7 +207,7 @@ class VideoMAEModel(PretrainedModel):
         return output if _default(return_dict, config.use_return_dict) else output.to_tuple()
 
     def observe_layer(self, layer: int, hidden_state: Tensor, observer: AttentionObserver) -> None:
-        """Show `observer` one layer's attention again, computed from that layer's input (B, N, D)."""
+        """Show `observer` one layer's attention again, from that layer's input (B, N, D)."""
         block: Block = self.encoder.layer[layer]  # type: ignore[assignment]
         block.observe_attention(hidden_state, partial(observer, layer))
 
@@ -228,7 +228,7 @@ class Decoder(nn.Module):
         self.head = nn.Linear(width, config.token_values)
 
     def forward(self, tokens: Tensor, count: int) -> Tensor:
-        """Map (B, N, D) to the pixels of the last `count` tokens, (B, count, tubelet * patch**2 * C)."""
+        """Map (B, N, D) to the pixels of the last `count` tokens, (B, count, token values)."""
         for block in self.decoder_layers:
             tokens, _ = block(tokens)
         pixels: Tensor = self.head(self.norm(tokens[:, -count:]))
@@ -236,7 +236,7 @@ class Decoder(nn.Module):
 
 
 class VideoMAEForPreTraining(PretrainedModel):
-    """The masked autoencoder: the encoder sees what is visible, the decoder predicts what is hidden."""
+    """The masked autoencoder: the encoder sees the visible, the decoder predicts the hidden."""
 
     may_be_fresh = ("decoder.", "mask_token", "encoder_to_decoder.")
     may_be_unused = ("classifier.", "fc_norm.")
@@ -316,8 +316,7 @@ class VideoMAEForPreTraining(PretrainedModel):
 
     @torch.no_grad()
     def targets(self, pixel_values: Tensor) -> Tensor:
-        """Return what the decoder is asked to predict, for every token: (B, N, tubelet * patch**2 *
-        C).
+        """Return what the decoder is asked to predict, for every token: (B, N, token values).
 
         Pixels in 0..1 (three channels: normalisation with ImageNet's mean and deviation undone;
         otherwise `pixel_values` as they are), normalised per token and channel if the configuration
@@ -339,7 +338,7 @@ class VideoMAEForPreTraining(PretrainedModel):
 
 
 class VideoMAEForVideoClassification(PretrainedModel):
-    """The classifier: the encoder, and a linear head over the mean of all tokens (or over token 0)."""
+    """The classifier: the encoder, and a linear head over the mean of all tokens or token 0."""
 
     may_be_fresh = ("classifier.", "fc_norm.")
     may_be_unused = ("decoder.", "mask_token", "encoder_to_decoder.", "videomae.layernorm.")
@@ -428,7 +427,7 @@ def check_pixel_values(pixel_values: Tensor, config: VideoMAEConfig) -> None:
 
 
 def check_mask(mask: Tensor, batch: int, config: VideoMAEConfig, name: str) -> None:
-    """Refuse a mask that is not bool, has another shape than (B, N), or differs in number between clips."""
+    """Refuse a mask unless it is bool, (B, N), and marks as many tokens in each clip."""
     tokens = config.grid.tokens
     if mask.dtype != torch.bool:
         raise RequestError(f"{name} is of type {mask.dtype}; give a bool tensor (mask.bool()).")
@@ -451,7 +450,8 @@ def _expand_head_mask(head_mask: Tensor | None, config: VideoMAEConfig) -> Tenso
     layers, heads = config.num_hidden_layers, config.num_attention_heads
     if tuple(head_mask.shape) not in ((heads,), (layers, heads)):
         raise RequestError(
-            f"head_mask has the shape {tuple(head_mask.shape)}; give ({heads},) or ({layers}, {heads})."
+            f"head_mask has the shape {tuple(head_mask.shape)}; give ({heads},) or "
+            f"({layers}, {heads})."
         )
     return head_mask.expand(layers, heads)[:, None, :, None, None]  # (layers, 1, heads, 1, 1)
 

@@ -1,1 +1,1 @@
-"""How the bundled weights were made: labelled synthetic clips, pretraining, fine-tuning, evaluation."""
+"""How the bundled weights were made: synthetic clips, pretraining, fine-tuning, evaluation."""

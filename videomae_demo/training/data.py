@@ -1,4 +1,4 @@
-"""Batches of synthetic clips: rendered in pools, used a few times each, flipped and reversed in between."""
+"""Batches of synthetic clips: rendered in pools, each used a few times, mirrored or reversed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MIRRORED = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Clips for the model: `pixel_values` (B, T, 3, H, W) float32 normalised, `labels` (B,) int64."""
+    """Clips for the model: (B, T, 3, H, W) float32 normalised; `labels` (B,) int64."""
 
     pixel_values: Tensor
     labels: Tensor

@@ -1,4 +1,4 @@
-"""What the bundled weights can do, measured on clips they were never trained on; writes the card's table."""
+"""What the bundled weights can do on clips they were never trained on: the model card's figures."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _lifts(
 
 
 def _token_shares(thing: Tensor, model: VideoMAEForVideoClassification) -> Tensor:
-    """Return how much of each token a mask (B, T, H, W) covers: (B, time, height, width) in 0..1."""
+    """Return how much of each token a mask (B, T, H, W) covers: (B, time, height, width)."""
     config = model.config
     step = (config.tubelet_size, config.patch_size, config.patch_size)
     return F.avg_pool3d(thing[:, None].float(), step)[:, 0]

@@ -1,7 +1,7 @@
 """Fine-tuning a pretrained encoder to name motions: layer-wise decay, and tokens dropped at random.
 
-Tokens are dropped as in pretraining (the encoder takes any subset), which saves time and leaves a classifier that
-can be asked about a part of a clip. Towards the end of a run all tokens are kept.
+Tokens are dropped as in pretraining (the encoder takes any subset), which saves time and leaves a
+classifier that can be asked about a part of a clip. Towards the end of a run all tokens are kept.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every training run does beside learning: log, save, resume, and say how long it will take."""
+"""What every training run does beside learning: log, save, resume, say how long it will take."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from videomae_demo.errors import RequestError
+
 logger = logging.getLogger(__name__)
 
 LOG_NAME = "log.jsonl"
@@ -19,8 +21,7 @@ STATE_NAME = "state.pt"
 
 
 class Run:
-    """A training run in a folder: ``log.jsonl`` (one JSON object a line) and ``state.pt`` (to
-    resume from).
+    """A training run in a folder: its log, and the state to resume from.
 
     Parameters
     ----------
@@ -35,14 +36,20 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
 
     def resume(self, model: nn.Module, optimisers: list[torch.optim.Optimizer]) -> int:
-        """Load ``state.pt``, if it is there and of the same settings; return the step to go on with."""
+        """Load the saved state, if there is one; return the step to go on with.
+
+        Raises
+        ------
+        RequestError
+            When the folder holds a run with other settings.
+        """
         path = self.folder / STATE_NAME
         if not path.exists():
             (self.folder / LOG_NAME).unlink(missing_ok=True)
             return 0
         state = torch.load(path, weights_only=True, map_location="cpu")
         if state["settings"] != self.settings:
-            raise ValueError(
+            raise RequestError(
                 f"{self.folder} holds a run with other settings ({state['settings']}); "
                 "choose another folder, or delete it."
             )

@@ -69,7 +69,8 @@ class Muon(torch.optim.Optimizer):
         if not state:
             state["buffer"] = torch.zeros_like(matrix)
         buffer: Tensor = state["buffer"].lerp_(gradient, 1 - group["momentum"])
-        return gradient.lerp(buffer, group["momentum"])  # Nesterov
+        ahead: Tensor = gradient.lerp(buffer, group["momentum"])  # Nesterov
+        return ahead
 
 
 def orthogonalise(matrices: Tensor, iterations: int) -> Tensor:
@@ -98,8 +99,9 @@ def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
 def adamw_groups(
     parameters: Iterable[nn.Parameter], lr: float, weight_decay: float
 ) -> list[dict[str, object]]:
-    """Group parameters for AdamW: no decay for biases, norms and tokens of fewer than two dimensions."""
-    decayed, plain = [], []
+    """Group parameters for AdamW: no weight decay for biases, norms and tokens."""
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
     for parameter in parameters:
         (decayed if parameter.squeeze().ndim > 1 else plain).append(parameter)
     return [
@@ -109,7 +111,7 @@ def adamw_groups(
 
 
 def warmup_then(step: int, steps: int, warmup: int, shape: str) -> float:
-    """Return the factor of the learning rate: up linearly, then down to zero by "cosine" or "linear"."""
+    """Return the rate's factor: up linearly, then down to zero, "cosine" or "linear"."""
     if step < warmup:
         return (step + 1) / warmup
     done = (step - warmup) / max(1, steps - warmup)

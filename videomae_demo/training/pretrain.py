@@ -1,4 +1,4 @@
-"""Masked pretraining on synthetic clips: tube masks of mixed ratios, pixels or normalised pixels as target."""
+"""Masked pretraining on synthetic clips, with tube masks of mixed ratios."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class PretrainSettings:
 
 
 def small_config() -> VideoMAEConfig:
-    """Return the architecture of the bundled weights: 64 px, patches of 8 px, 2.5 million weights."""
+    """Return the architecture of the bundled weights: 64 px, patches of 8 px."""
     return VideoMAEConfig(
         image_size=64,
         patch_size=8,

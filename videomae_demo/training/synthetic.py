@@ -1,5 +1,4 @@
-"""Labelled synthetic clips: a textured thing on a textured ground, and one motion that gives the
-label.
+"""Labelled synthetic clips: a textured thing on a textured ground, and one motion, the label.
 
 Each clip is decided by its seed and carries its truth: the label, and where the thing is in every
 frame. Size, number of frames and device do not change what is seen. The frame spans -1..1, x to the
@@ -246,7 +245,8 @@ def _look_up(painting: Tensor, x: Tensor, y: Tensor, beyond: str) -> Tensor:
         padding_mode=beyond,
         align_corners=False,
     )
-    return seen.unflatten(2, (frames, height)).transpose(1, 2)
+    by_frame: Tensor = seen.unflatten(2, (frames, height))
+    return by_frame.transpose(1, 2)
 
 
 def _lay_over(

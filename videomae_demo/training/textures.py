@@ -1,5 +1,4 @@
-"""Surfaces and outlines for synthetic things, as formulas: sharp at any size, decided by a few
-numbers.
+"""Surfaces and outlines for synthetic things, as formulas: sharp at any size.
 
 The surfaces mix worlds that can be predicted from a few patches (gradients, stripes, checks, rings)
 with statistics of natural images (waves with a 1/f spectrum, dead leaves with power-law sizes,
@@ -41,7 +40,7 @@ class Draws:
         self._used = 0
 
     def only(self, clips: Tensor) -> Draws:
-        """Return the same numbers, from here on, for some of the clips: `clips` holds their indices."""
+        """Return the same numbers, from here on, for the clips with these indices."""
         part = copy.copy(self)
         part._rows = self._rows[clips]
         return part

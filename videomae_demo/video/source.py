@@ -82,7 +82,8 @@ class Source:
     header : Header
     frames : iterator of av.VideoFrame or None
         One entry per picture, in the order of decoding; None stands for a packet that couldn't be
-        decoded. The same file gives the same entries every time.
+        decoded. The same file gives the same entries every time and everywhere; only what a decoder
+        paints over damage may differ.
     """
 
     header: Header
