@@ -156,8 +156,9 @@ def test_every_frame_gets_the_size_of_the_first(tmp_path: Path) -> None:
 
 def test_damaged_packets_are_skipped_and_counted(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "damaged.mp4", count_up(30), g="1")
-    break_packets(path, [5, 6, 20])
-    left = [number for number in range(30) if number not in (5, 6, 20)]
+    # 28 of 30: a decoder with a thread for each frame would give up the last one, too.
+    break_packets(path, [5, 6, 28])
+    left = [number for number in range(30) if number not in (5, 6, 28)]
     assert read_all(path) == left
     (warning,) = scan(path).warnings
     assert "damaged packets: 3; frames left: 27" in warning
@@ -211,7 +212,7 @@ def test_a_truncated_mkv_says_where_it_ends(tmp_path: Path) -> None:
     assert any(ends in warning for warning in timeline.warnings)
 
 
-@pytest.mark.parametrize("name", ["sound.mkv", "sound.mp4"])
+@pytest.mark.parametrize("name", ["sound.mkv", "untagged.mkv", "sound.mp4"])
 def test_longer_sound_is_no_sign_of_truncation(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     with av.open(str(path), "w") as output:
@@ -220,6 +221,8 @@ def test_longer_sound_is_no_sign_of_truncation(tmp_path: Path, name: str) -> Non
         for picture in count_up(15):
             output.mux(stream.encode(picture_frame(picture, stream)))
         output.mux([*stream.encode(), *sound])
+    if name == "untagged.mkv":  # other writers leave the duration of the single streams out
+        path.write_bytes(path.read_bytes().replace(b"DURATION", b"OTHERTAG"))
     assert scan(path).warnings == ()
     assert scan(path).count == 15
 
@@ -243,6 +246,18 @@ def test_the_largest_of_two_streams_is_taken(tmp_path: Path) -> None:
         output.mux(small.encode())
         output.mux(large.encode())
     assert scan(path).width == 64
+    assert read_all(path) == list(range(10))
+
+
+def test_a_title_picture_is_not_taken_for_the_video(tmp_path: Path) -> None:
+    path = tmp_path / "poster.mp4"
+    with av.open(str(path), "w") as output:
+        poster = add_video(output, (96, 128), "mpeg4", "yuv420p", 30)
+        video = add_video(output, (48, 64), "mpeg4", "yuv420p", 30)
+        output.mux([*poster.encode(picture_frame(numbered(99, 96, 128), poster))])
+        for picture in count_up(10):
+            output.mux(video.encode(picture_frame(picture, video)))
+        output.mux([*poster.encode(), *video.encode()])
     assert read_all(path) == list(range(10))
 
 
@@ -310,10 +325,12 @@ def test_limits_that_are_met_are_no_hindrance(tmp_path: Path) -> None:
     assert scan(path, limits=DecodeLimits(frames=20, pixels_per_frame=64 * 48)).count == 20
 
 
-def test_a_long_clip_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+def test_what_the_header_owns_up_to_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", count_up(20))
     with pytest.raises(VideoError, match="at least 20 frames"):
         scan(path, limits=DecodeLimits(frames=19, seconds=0))
+    with pytest.raises(VideoError, match="64x48"):
+        scan(path, limits=DecodeLimits(pixels_per_frame=3000, seconds=0))
 
 
 def test_a_frame_that_grows_beyond_the_limit_is_refused(tmp_path: Path) -> None:

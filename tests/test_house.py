@@ -1,0 +1,112 @@
+"""The walls of the house: who may import whom, and what importing may cost."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "videomae_demo"
+
+# From the ground up: a module imports only what stands above it in this list, or in its own room.
+ROOMS = (
+    "errors",
+    "model.config",
+    "masking",
+    "video",
+    "rendering",
+    "device",
+    "checkpoints",
+    "model.patches",
+    "model.layers",
+    "model.outputs",
+    "model.pretrained",
+    "model.videomae",
+    "model.processor",
+    "analysis",
+    "cache",
+    "roles",
+    "explorer",
+    "export",
+    "training",
+    "cli",
+    "__main__",
+    "ui",
+)
+WITHOUT_TORCH = ("masking", "video", "rendering", "errors", "model.config")
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def room_of(module: str) -> int:
+    found = [
+        rank for rank, room in enumerate(ROOMS) if module == room or module.startswith(room + ".")
+    ]
+    assert found, f"{module} stands in no room of the house: add it to ROOMS."
+    return found[0]
+
+
+def imports_of(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path.name} has a relative import."
+            base = node.module or ""
+            names |= {base}
+            if base == "videomae_demo":
+                names |= {f"{base}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_imports_only_what_stands_above_it(path):
+    module = name_of(path)
+    for imported in imports_of(path):
+        if imported.startswith("videomae_demo."):
+            target = imported.removeprefix("videomae_demo.")
+            assert room_of(target) <= room_of(module), f"{module} imports {target}, below it."
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_libraries_stay_in_their_rooms(path):
+    module = name_of(path)
+    tops = {imported.partition(".")[0] for imported in imports_of(path)}
+    assert "transformers" not in tops
+    if not module.startswith("ui"):
+        assert not tops & {"gradio", "gradio_client"}
+    if module.startswith(WITHOUT_TORCH):
+        assert "torch" not in tops
+
+
+def test_only_the_faces_know_of_training():
+    for path in MODULES:
+        module = name_of(path)
+        if not module.startswith(("training", "cli", "ui")):
+            uses = {name for name in imports_of(path) if name.startswith("videomae_demo.training")}
+            assert not uses, f"{module} imports {uses}."
+
+
+def test_importing_the_package_costs_nothing():
+    heavy = {"torch", "numpy", "cv2", "av", "gradio", "matplotlib", "huggingface_hub"}
+    code = (
+        "import sys, videomae_demo, videomae_demo.cli; "
+        f"print(sorted({heavy!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there():
+    import videomae_demo
+
+    assert set(videomae_demo.__all__) == set(videomae_demo._HOMES)
+    for name in videomae_demo.__all__:
+        assert getattr(videomae_demo, name).__name__ == name
+    with pytest.raises(AttributeError, match="Nothing"):
+        _ = videomae_demo.Nothing
