@@ -95,8 +95,7 @@ def test_only_the_faces_know_of_training():
 def test_importing_the_package_costs_nothing():
     heavy = {"torch", "numpy", "cv2", "av", "gradio", "matplotlib", "huggingface_hub"}
     code = (
-        "import sys, videomae_demo, videomae_demo.cli; "
-        f"print(sorted({heavy!r} & set(sys.modules)))"
+        f"import sys, videomae_demo, videomae_demo.cli; print(sorted({heavy!r} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

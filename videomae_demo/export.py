@@ -260,7 +260,8 @@ def explain_reconstruction(view: ReconstructionView) -> str:
     )
     return (
         f"{hidden:.0%} of the tokens were hidden ({mask.kind} mask, seed {mask.seed}); visible "
-        f"ones are kept as they are. PSNR over hidden pixels in dB, higher is nearer: {scores}.{leak}"
+        "ones are kept as they are. PSNR over hidden pixels in dB (higher is nearer): "
+        f"{scores}.{leak}"
     )
 
 

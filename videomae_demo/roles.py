@@ -6,6 +6,7 @@ be told of it.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -134,7 +135,12 @@ def find_reconstructor(weights: str, device: torch.device) -> Reconstructor:
         chosen = weights if entry.task == "pretraining" else entry.partner
         return load_reconstructor(chosen, device)
     own = _try_reconstructor(locate(weights), device)
-    return own or load_reconstructor(BUNDLED_RECONSTRUCTOR, device)
+    if own is not None:
+        return own
+    bundled = load_reconstructor(BUNDLED_RECONSTRUCTOR, device)
+    note = f"{weights} has no decoder, so the bundled reconstructor takes its place."
+    card = dataclasses.replace(bundled.card, notes=(*bundled.card.notes, note))
+    return dataclasses.replace(bundled, card=card)
 
 
 def _try_reconstructor(files: CheckpointFiles, device: torch.device) -> Reconstructor | None:

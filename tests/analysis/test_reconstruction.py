@@ -107,9 +107,7 @@ def test_a_wholly_hidden_slice_borrows_from_the_nearest_one():
     clip[2:] = 0
     result = reconstruct(torch.zeros(9, 96), clip, hidden, config())
     by_name = {picture.name: picture for picture in result.pictures}
-    np.testing.assert_array_equal(
-        by_name["nearest-visible"].frames[2:], result.target[:2]
-    )
+    np.testing.assert_array_equal(by_name["nearest-visible"].frames[2:], result.target[:2])
     assert np.isfinite(by_name["distance-weighted"].frames).all()
 
 
@@ -117,9 +115,7 @@ def test_normalised_predictions_use_the_true_statistics_and_say_so(clip, mask):
     hidden = tokens_of(clip, mask)[None]
     perfect = normalise_tokens(hidden, token_statistics(hidden, 3))[0]
     result = reconstruct(perfect, clip, mask, config(norm_pix_loss=True))
-    np.testing.assert_allclose(
-        result.prediction.frames, clip.permute(0, 2, 3, 1), atol=1e-6
-    )
+    np.testing.assert_allclose(result.prediction.frames, clip.permute(0, 2, 3, 1), atol=1e-6)
     assert result.prediction.leaks
     assert result.loss == pytest.approx(0, abs=1e-12)
     raw = result.normalised[hidden_pixels(mask)]
@@ -141,5 +137,5 @@ def test_a_normalised_prediction_of_nothing_is_the_true_patch_mean(clip, mask):
 
 
 def test_what_does_not_belong_together_is_refused(clip, mask):
-    with pytest.raises(RequestError, match="4 hidden tokens does not fit .* 3 predicted"):
+    with pytest.raises(RequestError, match=r"4 hidden tokens does not fit .* 3 predicted"):
         reconstruct(torch.zeros(3, 96), clip, mask, config())

@@ -162,5 +162,8 @@ def test_fused_attention_is_kept_in_half_precision():
 def test_what_can_not_be_is_refused(options, sentence):
     with pytest.raises(RequestError, match=sentence):
         rollout(
-            random_maps(3, GRID.tokens), start_from_head(GRID, True), GRID, RolloutSettings(**options)
+            random_maps(3, GRID.tokens),
+            start_from_head(GRID, True),
+            GRID,
+            RolloutSettings(**options),
         )

@@ -81,9 +81,13 @@ def test_a_slow_clip_doubles_frames_without_calling_them_repeats() -> None:
     assert len(np.unique(choice.indices)) < 16
     assert choice.repeated == 0
     assert np.all(np.diff(choice.indices) <= 1)
-    still = choose(5, 5, SamplingRule.stride(0.01), start_s=0.8)  # 0.8 to 0.95 s: the last frame
-    assert still.indices.tolist() == [4] * 16
-    assert still.repeated == 5  # those after 0.9 s, where a sixth frame would be nearer
+
+
+@pytest.mark.parametrize(("interval_s", "repeated"), [(0.01, 0), (0.02, 6)])
+def test_the_last_frame_lasts_one_interval(interval_s: float, repeated: int) -> None:
+    choice = choose(5, 5, SamplingRule.stride(interval_s), start_s=0.8)  # the clip ends at 1 s
+    assert choice.indices.tolist() == [4] * 16
+    assert choice.repeated == repeated
 
 
 def test_variable_frame_rate_is_sampled_by_time() -> None:

@@ -148,18 +148,19 @@ def _stride(
 ) -> FrameChoice:
     last = len(timestamps_s) - 1
     last_s = float(timestamps_s[last])
+    duration_s = last_s + frame_interval_s
     if start_s is None:
         start_s = max(0.0, (last_s - (count - 1) * interval_s) / 2)
-    elif not 0 <= start_s <= last_s + frame_interval_s:
+    elif not 0 <= start_s <= duration_s:
         raise RequestError(
-            f"The start is {start_s:g} s, the clip is {last_s + frame_interval_s:.2f} s long: "
+            f"The start is {start_s:g} s, the clip is {duration_s:.2f} s long: "
             "give a start inside the clip."
         )
     # Start on a frame: from half-way between two, every wanted moment could be a tie.
     first = _nearest(timestamps_s, np.array([start_s]))[0]
     wanted_s = timestamps_s[first] + interval_s * np.arange(count, dtype=np.float64)
     indices = _nearest(timestamps_s, wanted_s)
-    is_after_end = wanted_s > last_s + frame_interval_s / 2
+    is_after_end = wanted_s > duration_s - _NOISE_S
     repeated = int(np.sum(is_after_end[1:] & (indices[:-1] == last)))
     return FrameChoice(indices, timestamps_s[indices], repeated)
 

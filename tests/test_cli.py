@@ -1,0 +1,150 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from videomae_demo.cli import main
+from videomae_demo.video.decode import scan
+
+
+@pytest.fixture
+def run(capsys, recogniser_folder, reconstructor_folder):
+    """Run one command with the tiny checkpoints; return (exit code, stdout, stderr)."""
+
+    def call(command, *arguments):
+        weights = ["--weights", str(recogniser_folder)]
+        if command in ("reconstruct", "explore"):
+            weights += ["--reconstructor", str(reconstructor_folder)]
+        code = main([command, *map(str, arguments), *weights, "--device", "cpu"])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def test_classify_prints_labels(run, clip_path):
+    code, out, err = run("classify", clip_path, "--top-k", 2)
+    assert code == 0
+    assert out.count("%") == 2
+    assert "4 frames between" in out
+    assert "Starting" in err
+
+
+def test_classify_json_has_the_promised_fields(run, clip_path, recogniser_folder):
+    code, out, _ = run("classify", clip_path, "--json", "--label", "staying still")
+    result = json.loads(out)
+    assert code == 0
+    assert result["checkpoint"] == str(recogniser_folder)
+    assert [set(label) for label in result["labels"]] == [{"label", "probability"}] * 3
+    assert sum(label["probability"] for label in result["labels"]) == pytest.approx(1)
+    assert len(result["frames"]["indices"]) == len(result["frames"]["timestamps_s"]) == 4
+    assert 1 <= result["asked"]["rank"] <= 3
+    assert result["crop"] == {"left": 16.0, "top": 0.0, "width": 64.0, "height": 64.0}
+
+
+def test_classify_writes_bars(run, clip_path, tmp_path):
+    code, out, err = run("classify", clip_path, "--out", tmp_path / "new")
+    assert code == 0
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"labels.json", "labels.png"}
+    assert "labels.png" in err and "labels.png" not in out
+
+
+def test_attend_writes_the_promised_files(run, clip_path, tmp_path):
+    code, out, _ = run("attend", clip_path, "--out", tmp_path, "--json", "--layers", "1-2")
+    assert code == 0
+    with np.load(tmp_path / "rollout.npz") as arrays:
+        rollout = arrays["rollout"]
+        assert arrays["timestamps_s"].shape == (4,)
+    assert rollout.shape == (2, 4, 4)
+    assert rollout.sum() == pytest.approx(1)
+    result = json.loads(out)
+    peak = tuple(result["peak"]["token"])
+    assert rollout[peak] * rollout.size == pytest.approx(result["peak"]["times_uniform"])
+    assert rollout.max() == rollout[peak]
+    movie = scan(tmp_path / "heatmap.mp4")
+    assert movie.count == 4
+    assert movie.frame_interval_s == pytest.approx(2 / 15, rel=0.1)
+    assert (tmp_path / "filmstrip.png").stat().st_size > 1000
+
+
+def test_reconstruct_writes_the_promised_files(run, clip_path, tmp_path):
+    code, out, _ = run(
+        "reconstruct", clip_path, "--mask", "tube", "--ratio", 0.75, "--seed", 0,
+        "--out", tmp_path,
+    )  # fmt: skip
+    assert code == 0
+    assert "prediction" in out and "nearest-visible" in out and "dB" in out
+    with np.load(tmp_path / "reconstruction.npz") as arrays:
+        mask, prediction, target = (arrays[n] for n in ("mask", "prediction", "target"))
+    assert mask.shape == (2, 4, 4) and mask.dtype == np.bool_
+    assert mask[0].sum() == 12
+    for frames in (prediction, target):
+        assert frames.shape == (4, 32, 32, 3)
+        assert frames.min() >= 0 and frames.max() <= 1
+    hidden = mask.repeat(2, 0).repeat(8, 1).repeat(8, 2)
+    np.testing.assert_array_equal(prediction[~hidden], target[~hidden])
+    assert not np.array_equal(prediction[hidden], target[hidden])
+    assert scan(tmp_path / "reconstruction.mp4").count == 4
+    assert (tmp_path / "filmstrip.png").exists()
+
+
+def test_explore_does_all_three(run, clip_path, tmp_path):
+    code, out, _ = run("explore", clip_path, "--json", "--out", tmp_path)
+    result = json.loads(out)
+    assert code == 0
+    assert set(result) == {"labels", "rollout", "reconstruction"}
+    assert result["reconstruction"]["psnr_db"].keys() >= {"prediction", "visible-mean"}
+    assert {path.name for path in tmp_path.iterdir()} == {"labels", "rollout", "reconstruction"}
+
+
+def test_the_same_question_has_the_same_answer(run, clip_path):
+    first = run("reconstruct", clip_path, "--json", "--mask", "random", "--seed", 5)
+    second = run("reconstruct", clip_path, "--json", "--mask", "random", "--seed", 5)
+    other = run("reconstruct", clip_path, "--json", "--mask", "random", "--seed", 6)
+    assert first[1] == second[1] != other[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["classify", "missing.mp4"], "missing.mp4"),
+        (["classify", "CLIP", "--top-k", "0"], "0 labels"),
+        (["classify", "CLIP", "--label", "flying"], "'flying'"),
+        (["classify", "CLIP", "--start", "99"], "99"),
+        (["classify", "CLIP", "--sampling", "often"], "'often'"),
+        (["classify", "CLIP", "--sampling", "-1"], "-1"),
+        (["attend", "CLIP", "--fusion", "sum"], "'sum'"),
+        (["attend", "CLIP", "--discard", "1"], "1.0"),
+        (["attend", "CLIP", "--layers", "2"], "'2'; write FROM-TO"),
+        (["attend", "CLIP", "--layers", "2-9"], "layers 1 to 3"),
+        (["attend", "CLIP", "--query", "0,0"], "'0,0'; write TIME,ROW,COLUMN"),
+        (["attend", "CLIP", "--query", "0,0,9"], "outside the grid"),
+        (["reconstruct", "CLIP", "--ratio", "1.5"], "1.5"),
+        (["reconstruct", "CLIP", "--mask", "spiral"], "'spiral'"),
+        (["reconstruct", "CLIP", "--seed", "-1"], "-1"),
+    ],
+)
+def test_a_users_error_is_one_line_and_exit_code_2(run, clip_path, arguments, sentence):
+    code, out, err = run(*(clip_path if word == "CLIP" else word for word in arguments))
+    assert code == 2
+    assert out == ""
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("videomae_demo: ") and sentence in last
+    assert "Traceback" not in err
+
+
+def test_unknown_weights_and_devices_are_refused(clip_path, capsys):
+    assert main(["classify", str(clip_path), "--weights", "no-such-weights"]) == 2
+    assert "no-such-weights" in capsys.readouterr().err
+    assert main(["classify", str(clip_path), "--device", "abacus"]) == 2
+    assert "abacus" in capsys.readouterr().err
+
+
+def test_it_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "videomae_demo", "classify"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "CLIP" in done.stderr

@@ -1,0 +1,221 @@
+import pickle
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from videomae_demo.errors import CheckpointError, RequestError, VideoError
+from videomae_demo.explorer import (
+    ClipRequest,
+    Explorer,
+    MaskRequest,
+    RolloutSettings,
+    default_ratio,
+)
+from videomae_demo.masking import tube
+from videomae_demo.model.config import TokenGrid
+from videomae_demo.model.processor import VideoMAEImageProcessor
+from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
+from videomae_demo.video.decode import read_frames, scan
+from videomae_demo.video.sampling import SamplingRule
+
+
+@pytest.fixture
+def explorer(recogniser_folder, reconstructor_folder) -> Explorer:
+    return Explorer(str(recogniser_folder), str(reconstructor_folder), device="cpu")
+
+
+@pytest.fixture
+def request_(clip_path) -> ClipRequest:
+    return ClipRequest(clip_path)
+
+
+def direct_pixels(clip_path, folder, indices) -> torch.Tensor:
+    """What the model should see, put together by hand."""
+    frames = read_frames(scan(clip_path), indices)
+    processor = VideoMAEImageProcessor.from_pretrained(folder)
+    return processor(list(frames), return_tensors="pt").pixel_values
+
+
+def count_forwards(monkeypatch, model) -> list[int]:
+    calls = []
+    original = model.videomae.forward
+    monkeypatch.setattr(
+        model.videomae, "forward", lambda *a, **k: calls.append(1) or original(*a, **k)
+    )
+    return calls
+
+
+def test_labels_are_those_of_the_model_on_the_sampled_frames(
+    explorer, request_, clip_path, recogniser_folder
+):
+    view = explorer.classify(request_)
+    # 4 frames 4/30 s apart at 24 fps are 3.2 frames apart: 9.6 frames in the middle of 48.
+    assert np.diff(view.clip.indices).tolist() in ([3, 3, 4], [3, 4, 3], [4, 3, 3])
+    model = VideoMAEForVideoClassification.from_pretrained(recogniser_folder)
+    with torch.no_grad():
+        logits = model(direct_pixels(clip_path, recogniser_folder, view.clip.indices)).logits[0]
+    np.testing.assert_allclose(
+        view.classification.probabilities, torch.softmax(logits, 0), rtol=1e-4
+    )
+    assert view.clip.repeated == 0
+    assert view.clip.source_size == (64, 96)
+    assert (view.clip.crop.left, view.clip.crop.top) == (16, 0)
+    assert (view.clip.crop.width, view.clip.crop.height) == (64, 64)
+
+
+def test_rollout_is_that_of_the_attentions_that_the_model_returns(
+    explorer, request_, clip_path, recogniser_folder
+):
+    view = explorer.attend(request_)
+    model = VideoMAEForVideoClassification.from_pretrained(recogniser_folder)
+    pixels = direct_pixels(clip_path, recogniser_folder, view.clip.indices)
+    with torch.no_grad():
+        attentions = model(pixels, output_attentions=True).attentions
+    tokens = attentions[0].shape[-1]
+    reached = np.full(tokens, 1 / tokens)
+    for attention in reversed(attentions):
+        fused = (attention[0].mean(0).double().numpy() + np.eye(tokens)) / 2
+        reached = reached @ (fused / fused.sum(1, keepdims=True))
+    np.testing.assert_allclose(view.rollout.scores.ravel(), reached, rtol=1e-3)
+    assert view.rollout.scores.shape == (2, 4, 4)
+    assert "what the classifier reads" in view.start
+
+
+@pytest.mark.parametrize(("fusion", "reduce"), [("max", torch.amax), ("min", torch.amin)])
+def test_other_fusions_come_from_the_same_pass(
+    explorer, request_, clip_path, recogniser_folder, monkeypatch, fusion, reduce
+):
+    explorer.classify(request_)
+    calls = count_forwards(monkeypatch, explorer.recogniser.model)
+    view = explorer.attend(request_, RolloutSettings(fusion=fusion, last_layer=1, query=(0, 1, 2)))
+    assert not calls
+    model = VideoMAEForVideoClassification.from_pretrained(recogniser_folder)
+    pixels = direct_pixels(clip_path, recogniser_folder, view.clip.indices)
+    with torch.no_grad():
+        attention = model(pixels, output_attentions=True).attentions[0][0]
+    row = reduce(attention, 0)[6].double()  # token (0, 1, 2) is number 6
+    row[6] += 1
+    np.testing.assert_allclose(view.rollout.scores.ravel(), row / row.sum(), rtol=2e-3)
+    assert view.start == "the token at time 0, row 1, column 2"
+
+
+def test_one_pass_feeds_labels_and_every_rollout(explorer, request_, monkeypatch):
+    calls = count_forwards(monkeypatch, explorer.recogniser.model)
+    explorer.classify(request_)
+    for settings in (
+        RolloutSettings(),
+        RolloutSettings(discard=0.5),
+        RolloutSettings(fusion="max"),
+        RolloutSettings(first_layer=2, query=(1, 1, 1)),
+    ):
+        explorer.attend(request_, settings)
+    assert len(calls) == 1
+    explorer.attend(ClipRequest(request_.path, start_s=0.1))
+    assert len(calls) == 2
+
+
+def test_what_was_evicted_is_computed_again(recogniser_folder, request_, monkeypatch):
+    small = Explorer(str(recogniser_folder), device="cpu", cache_bytes=1)
+    first = small.attend(request_, RolloutSettings(fusion="max"))
+    calls = count_forwards(monkeypatch, small.recogniser.model)
+    again = small.attend(request_, RolloutSettings(fusion="max"))
+    assert calls
+    np.testing.assert_array_equal(first.rollout.scores, again.rollout.scores)
+
+
+def test_a_changed_file_is_seen_anew(explorer, clip_path, tmp_path, clip_frames):
+    from videomae_demo.video.encode import write_mp4
+
+    copy = tmp_path / "clip.mp4"
+    copy.write_bytes(clip_path.read_bytes())
+    before = explorer.classify(ClipRequest(copy))
+    write_mp4(copy, 255 - clip_frames[:40], 24)
+    after = explorer.classify(ClipRequest(copy))
+    assert not np.array_equal(before.clip.frames, after.clip.frames)
+
+
+def test_reconstruction_is_that_of_the_model(explorer, request_, clip_path, reconstructor_folder):
+    view = explorer.reconstruct(request_, MaskRequest(ratio=0.5, seed=3))
+    mask = tube(TokenGrid(2, 4, 4), 0.5, 3)
+    np.testing.assert_array_equal(view.reconstruction.mask, mask)
+    model = VideoMAEForPreTraining.from_pretrained(reconstructor_folder)
+    pixels = direct_pixels(clip_path, reconstructor_folder, view.clip.indices)
+    with torch.no_grad():
+        loss = model(pixels, torch.from_numpy(mask.reshape(1, -1))).loss
+    assert view.reconstruction.loss == pytest.approx(loss.item(), rel=1e-4)
+    assert view.reconstruction.target.shape == (4, 32, 32, 3)
+    assert view.mask == MaskRequest("tube", 0.5, 3)
+
+
+def test_the_ratio_has_a_default_that_is_reported(explorer, request_):
+    assert explorer.reconstruct(request_).mask.ratio == 0.75
+    assert default_ratio(TokenGrid(8, 14, 14)) == 0.9
+    assert default_ratio(TokenGrid(8, 8, 8)) == 0.75
+
+
+def test_sampling_can_be_chosen(explorer, clip_path):
+    whole = explorer.classify(ClipRequest(clip_path, sampling=SamplingRule.uniform()))
+    assert whole.clip.indices.tolist() == [6, 18, 30, 42]
+    late = explorer.classify(ClipRequest(clip_path, start_s=1.9))
+    assert late.clip.repeated > 0
+    assert any("last frame" in note for note in late.clip.notes)
+
+
+def test_small_sources_are_enlarged_for_display(explorer, request_):
+    assert explorer.classify(request_).clip.frames.shape == (4, 256, 256, 3)
+
+
+def test_a_checkpoint_without_labels_attends_but_names_nothing(reconstructor_folder, request_):
+    explorer = Explorer(str(reconstructor_folder), device="cpu")
+    with pytest.raises(CheckpointError, match="pretrained without labels"):
+        explorer.classify(request_)
+    view = explorer.attend(request_)
+    assert "no trained classifier" in view.start
+    assert explorer.reconstruct(request_).checkpoint.name == str(reconstructor_folder)
+
+
+def test_users_errors_are_sentences(explorer, clip_path, tmp_path):
+    with pytest.raises(VideoError, match=r"missing\.mp4"):
+        explorer.classify(ClipRequest(tmp_path / "missing.mp4"))
+    with pytest.raises(RequestError, match="outside the grid"):
+        explorer.attend(ClipRequest(clip_path), RolloutSettings(query=(9, 0, 0)))
+    with pytest.raises(RequestError, match="mask kind"):
+        explorer.reconstruct(ClipRequest(clip_path), MaskRequest("zigzag"))
+    with pytest.raises(CheckpointError, match="nonsense"):
+        Explorer("nonsense", device="cpu").classify(ClipRequest(clip_path))
+
+
+def test_results_can_be_pickled(explorer, request_):
+    for view in (
+        explorer.classify(request_),
+        explorer.attend(request_),
+        explorer.reconstruct(request_),
+    ):
+        again = pickle.loads(pickle.dumps(view))
+        np.testing.assert_array_equal(again.clip.frames, view.clip.frames)
+        assert again.checkpoint == view.checkpoint
+
+
+def test_threads_share_one_explorer(explorer, request_, clip_path):
+    expected = explorer.attend(request_).rollout.scores
+    found = []
+
+    def work(number: int) -> None:
+        part = ClipRequest(clip_path, start_s=number / 10)
+        explorer.attend(part)
+        found.append(explorer.attend(request_).rollout.scores)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 6
+    for scores in found:
+        np.testing.assert_array_equal(scores, expected)
+
+
+def test_nothing_is_loaded_before_it_is_needed():
+    Explorer("nonsense", "more nonsense", device="cpu")

@@ -1,0 +1,92 @@
+import shutil
+
+import pytest
+import torch
+from conftest import TINY_LABELS, save_tiny
+
+from videomae_demo import roles
+from videomae_demo.errors import CheckpointError
+from videomae_demo.model.config import TokenGrid
+from videomae_demo.model.videomae import (
+    VideoMAEForPreTraining,
+    VideoMAEForVideoClassification,
+    VideoMAEModel,
+)
+
+CPU = torch.device("cpu")
+
+
+def test_a_recogniser_introduces_itself(recogniser_folder):
+    recogniser = roles.load_recogniser(str(recogniser_folder), CPU)
+    card = recogniser.card
+    assert card.grid == TokenGrid(2, 4, 4)
+    assert (card.frame_size, card.tubelet_size) == ((32, 32), 2)
+    assert card.label_count == len(TINY_LABELS)
+    assert card.sampling == roles.KINETICS_SAMPLING
+    assert card.notes == ()
+    assert not recogniser.model.training
+    assert not any(parameter.requires_grad for parameter in recogniser.model.parameters())
+
+
+def test_a_head_that_was_never_trained_has_no_labels(reconstructor_folder, caplog):
+    recogniser = roles.load_recogniser(str(reconstructor_folder), CPU)
+    assert recogniser.card.label_count == 0
+    assert "pretrained without labels" in recogniser.card.notes[0]
+    assert "classifier.weight" in caplog.text
+
+
+def test_a_checkpoint_of_the_encoder_alone_has_no_labels(tmp_path):
+    folder = save_tiny(VideoMAEModel, tmp_path, use_mean_pooling=True)
+    assert roles.load_recogniser(str(folder), CPU).card.label_count == 0
+
+
+def test_a_reconstructor_needs_a_decoder(recogniser_folder, reconstructor_folder):
+    assert roles.load_reconstructor(str(reconstructor_folder), CPU).card.label_count == 0
+    with pytest.raises(CheckpointError, match="has no decoder"):
+        roles.load_reconstructor(str(recogniser_folder), CPU)
+
+
+def test_a_pretraining_folder_is_its_own_reconstructor(reconstructor_folder):
+    found = roles.find_reconstructor(str(reconstructor_folder), CPU)
+    assert found.card.name == str(reconstructor_folder)
+
+
+def test_a_classifier_without_a_decoder_falls_back_to_the_bundled_one(
+    recogniser_folder, reconstructor_folder, monkeypatch
+):
+    monkeypatch.setattr(roles, "BUNDLED_RECONSTRUCTOR", str(reconstructor_folder))
+    found = roles.find_reconstructor(str(recogniser_folder), CPU)
+    assert found.card.name == str(reconstructor_folder)
+    assert "has no decoder" in found.card.notes[-1]
+
+
+def test_a_known_recogniser_takes_its_partner(monkeypatch):
+    asked = []
+    monkeypatch.setattr(roles, "load_reconstructor", lambda name, device: asked.append(name))
+    roles.find_reconstructor("base-finetuned-kinetics", CPU)
+    roles.find_reconstructor("MCG-NJU/videomae-large-finetuned-kinetics", CPU)
+    roles.find_reconstructor("base-ssv2", CPU)
+    assert asked == ["base", "large", "base-ssv2"]
+
+
+def test_missing_statistics_are_replaced_and_said(tmp_path):
+    folder = save_tiny(VideoMAEForVideoClassification, tmp_path, with_processor=False)
+    recogniser = roles.load_recogniser(str(folder), CPU)
+    assert "ImageNet" in recogniser.card.notes[-1]
+    assert recogniser.processor.image_mean == pytest.approx((0.485, 0.456, 0.406))
+    assert recogniser.processor.crop_size == {"height": 32, "width": 32}
+
+
+def test_a_processor_of_another_size_is_refused(recogniser_folder, tmp_path):
+    folder = tmp_path / "mixed"
+    shutil.copytree(recogniser_folder, folder)
+    text = (folder / "preprocessor_config.json").read_text().replace("32", "64")
+    (folder / "preprocessor_config.json").write_text(text)
+    with pytest.raises(CheckpointError, match="64x64 px, but its model takes 32x32"):
+        roles.load_recogniser(str(folder), CPU)
+
+
+def test_a_model_of_other_channels_is_refused(tmp_path):
+    folder = save_tiny(VideoMAEForPreTraining, tmp_path, num_channels=1)
+    with pytest.raises(CheckpointError, match="1 channels"):
+        roles.load_reconstructor(str(folder), CPU)
