@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from videomae_demo.errors import ExplorerError, RequestError
+from videomae_demo.training.command import add_train
 
 if TYPE_CHECKING:  # torch and cv2 take seconds to import: --help and usage errors do without
     from videomae_demo.analysis.rollout import RolloutSettings
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_attend(commands)
     _add_reconstruct(commands)
     _add_explore(commands)
+    add_train(commands)
     return parser
 
 

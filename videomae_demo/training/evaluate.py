@@ -146,7 +146,7 @@ def measure_reconstruction(model: VideoMAEForPreTraining, clips: int) -> tuple[R
     )
 
 
-def tabulate(recognition: Recognition, reconstruction: tuple[RatioScore, ...]) -> str:
+def tabulate(recognition: Recognition, reconstruction: tuple[RatioScore, ...], clips: int) -> str:
     """Write the figures as the model card's Markdown tables."""
     lines = [
         f"| recogniser, {recognition.clips} held-out clips, {len(LABELS)} labels | |",
@@ -161,7 +161,7 @@ def tabulate(recognition: Recognition, reconstruction: tuple[RatioScore, ...]) -
     ]
     names = [name for name, _ in reconstruction[0].psnr_db]
     lines += [
-        "PSNR over hidden pixels in dB, tube masks:",
+        f"PSNR over hidden pixels in dB, tube masks, mean of {clips} held-out clips:",
         "",
         "| ratio | " + " | ".join(names) + " |",
         "|---|" + "---|" * len(names),

@@ -20,6 +20,7 @@ from videomae_demo.model.videomae import VideoMAEForVideoClassification
 from videomae_demo.training.data import ClipSource, generator_for
 from videomae_demo.training.loop import Run
 from videomae_demo.training.optim import ADAM_BETAS, set_rates, warmup_then
+from videomae_demo.training.pictures import draw_curves
 from videomae_demo.training.synthetic import LABELS
 
 
@@ -99,6 +100,7 @@ def finetune(
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
             run.save(step + 1, model, [optimiser])
             model.save_pretrained(folder)
+            draw_curves(run, "loss", "accuracy")
     return model.eval()
 
 

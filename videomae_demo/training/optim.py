@@ -77,7 +77,7 @@ def orthogonalise(matrices: Tensor, iterations: int) -> Tensor:
     """Bring the singular values of (K, rows, columns) matrices near 1, in float32."""
     a, b, c = NEWTON_SCHULZ
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.float().mT if tall else matrices.float()
+    x: Tensor = matrices.float().mT if tall else matrices.float()
     x = x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)
     for _ in range(iterations):
         gram = x @ x.mT

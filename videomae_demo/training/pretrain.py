@@ -22,6 +22,7 @@ from videomae_demo.training.optim import (
     set_rates,
     warmup_then,
 )
+from videomae_demo.training.pictures import draw_curves, draw_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,8 @@ def pretrain(
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
             run.save(step + 1, model, optimisers)
             model.save_pretrained(folder)
+            draw_curves(run, "loss")
+            draw_samples(run, model)
     return model.eval()
 
 

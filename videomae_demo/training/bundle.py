@@ -1,0 +1,53 @@
+"""From finished runs to what ships: half-precision weights, their processor, the card's figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.model.processor import VideoMAEImageProcessor
+from videomae_demo.model.videomae import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    VideoMAEForPreTraining,
+    VideoMAEForVideoClassification,
+)
+from videomae_demo.training.evaluate import (
+    measure_recognition,
+    measure_reconstruction,
+    tabulate,
+)
+
+RECOGNISER = "motion-recogniser"
+RECONSTRUCTOR = "motion-reconstructor"
+CLIPS = (1000, 200)
+"""Held-out clips for the recogniser's and for the reconstructor's figures."""
+
+
+def bundle(finetuned: Path, pretrained: Path, folder: Path) -> None:
+    """Write both checkpoints into `folder` in the hub's layout and half precision."""
+    VideoMAEForVideoClassification.from_pretrained(finetuned).save_pretrained(
+        folder / RECOGNISER, dtype=torch.float16
+    )
+    VideoMAEForPreTraining.from_pretrained(pretrained).save_pretrained(
+        folder / RECONSTRUCTOR, dtype=torch.float16
+    )
+    for name in (RECOGNISER, RECONSTRUCTOR):
+        config = VideoMAEConfig.from_json_file(folder / name / "config.json")
+        height, width = config.frame_size
+        VideoMAEImageProcessor(
+            size={"shortest_edge": min(height, width)},
+            crop_size={"height": height, "width": width},
+            image_mean=IMAGENET_MEAN,
+            image_std=IMAGENET_STD,
+        ).save_pretrained(folder / name)
+
+
+def evaluate(folder: Path, clips: tuple[int, int] = CLIPS) -> str:
+    """Measure the checkpoints in `folder`; return the card's tables in Markdown."""
+    recogniser = VideoMAEForVideoClassification.from_pretrained(folder / RECOGNISER)
+    reconstructor = VideoMAEForPreTraining.from_pretrained(folder / RECONSTRUCTOR)
+    recognition = measure_recognition(recogniser, clips[0])
+    return tabulate(recognition, measure_reconstruction(reconstructor, clips[1]), clips[1])

@@ -1,0 +1,53 @@
+"""Example clips for ``assets/clips``: the training world at a size for people, held-out seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from videomae_demo.rendering.frames import Pixels
+from videomae_demo.training.synthetic import CLIP_SPAN_S, HELD_OUT, LABELS, render
+from videomae_demo.video.encode import write_mp4
+
+EXAMPLE_PX = 320
+EXAMPLE_FPS = 24
+EXAMPLE_SEEDS: tuple[tuple[str, int], ...] = ()
+"""Label and seed (from `HELD_OUT` on) of each clip that ships."""
+
+
+def render_example(label: str, seed: int, size_px: int = EXAMPLE_PX) -> Pixels:
+    """Render one clip, (T, size_px, size_px, 3) uint8, `EXAMPLE_FPS` frames a second.
+
+    It spans just the time that the recogniser looks at, so that it samples the whole motion.
+    """
+    count = round(CLIP_SPAN_S * EXAMPLE_FPS) + 1
+    times_s = [index / EXAMPLE_FPS for index in range(count)]
+    number = LABELS.index(label)
+    clips = render([HELD_OUT + seed], size_px=size_px, times_s=times_s, labels=[number])
+    frames = clips.frames[0].mul(255).round().byte().permute(0, 2, 3, 1)
+    pixels: Pixels = frames.contiguous().numpy()
+    return pixels
+
+
+def write_examples(folder: Path, chosen: Sequence[tuple[str, int]] = EXAMPLE_SEEDS) -> list[Path]:
+    """Write one mp4 per chosen label and seed, named by its label; return the paths."""
+    return [
+        write_mp4(
+            folder / f"{label.replace(' ', '-')}.mp4", render_example(label, seed), EXAMPLE_FPS
+        )
+        for label, seed in chosen
+    ]
+
+
+def contact_sheet(chosen: Sequence[tuple[str, int]], moments: int = 6, cell_px: int = 96) -> Pixels:
+    """Lay out a row of `moments` frames per clip: (clips * cell_px, moments * cell_px, 3) uint8."""
+    rows = []
+    for label, seed in chosen:
+        frames = render_example(label, seed)
+        picked = frames[np.linspace(0, len(frames) - 1, moments).round().astype(int)]
+        cells = [cv2.resize(f, (cell_px, cell_px), interpolation=cv2.INTER_AREA) for f in picked]
+        rows.append(np.concatenate(cells, axis=1))
+    return np.concatenate(rows, axis=0)

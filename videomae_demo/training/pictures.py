@@ -1,0 +1,61 @@
+"""Pictures of a training run: its loss curves, and what it makes of a few held-out clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from videomae_demo.analysis.reconstruction import reconstruct
+from videomae_demo.masking import tube
+from videomae_demo.model.videomae import VideoMAEForPreTraining
+from videomae_demo.rendering.frames import Pixels
+from videomae_demo.rendering.overlay import hide
+from videomae_demo.rendering.plots import Curve, loss_curves, save_figure
+from videomae_demo.training.data import normalise
+from videomae_demo.training.loop import Run
+from videomae_demo.training.synthetic import HELD_OUT, render
+
+SAMPLES = 8
+SAMPLE_RATIO = 0.75
+SAMPLE_CELL_PX = 128
+
+
+def draw_curves(run: Run, *names: str) -> Path:
+    """Draw the named columns of the run's log to ``curves.png`` in its folder."""
+    log = run.read_log()
+    steps = [int(line["step"]) for line in log]
+    curves = [Curve(name, steps, [line[name] for line in log]) for name in names]
+    return save_figure(loss_curves(curves, log="loss" in names), run.folder / "curves.png")
+
+
+@torch.no_grad()
+def draw_samples(run: Run, model: VideoMAEForPreTraining) -> Path:
+    """Draw ``samples.png``: originals, what is visible of them, and the reconstructions."""
+    config = model.config
+    height, _ = config.frame_size
+    clips = render(range(HELD_OUT, HELD_OUT + SAMPLES), size_px=height).frames
+    mask = tube(config.grid, SAMPLE_RATIO, seed=0)
+    hidden = torch.from_numpy(mask.reshape(1, -1)).expand(SAMPLES, -1).to(model.device)
+    logits = model(normalise(clips).to(model.device), hidden).logits
+    columns = []
+    for clip, predicted in zip(clips, logits, strict=True):
+        result = reconstruct(predicted, clip, mask, config)
+        middle = slice(config.num_frames // 2, config.num_frames // 2 + 1)
+        target, guess = _bytes(result.target), _bytes(result.prediction.frames)
+        columns.append(
+            np.concatenate([target[middle], hide(target, mask)[middle], guess[middle]], axis=1)[0]
+        )
+    sheet = np.concatenate(columns, axis=1)
+    scale = max(1, SAMPLE_CELL_PX // height)
+    sheet = cv2.resize(sheet, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+    path = run.folder / "samples.png"
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    path.write_bytes(encoded.tobytes())
+    return path
+
+
+def _bytes(frames: np.ndarray) -> Pixels:
+    return (frames * 255).round().astype(np.uint8)
