@@ -7,9 +7,10 @@ the model again. Knows nothing of pages or command lines.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -31,8 +32,8 @@ from videomae_demo.analysis.rollout import (
 )
 from videomae_demo.cache import ByteCache
 from videomae_demo.device import choose_device, inference_precision
-from videomae_demo.errors import CheckpointError
-from videomae_demo.masking import make_mask
+from videomae_demo.errors import CheckpointError, RequestError
+from videomae_demo.masking import make_mask, painted
 from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import CropBox, VideoMAEImageProcessor
 from videomae_demo.roles import (
@@ -81,15 +82,20 @@ class MaskRequest:
     Attributes
     ----------
     kind : str
-        One of `masking.MASK_KINDS`.
+        One of `masking.MASK_KINDS`, or "painted".
     ratio : float, optional
-        Share to hide, in 0..1; default: `default_ratio` of the reconstructor's grid.
+        Share to hide, in 0..1; default: `default_ratio` of the reconstructor's grid. A painted mask
+        has the share that it has.
     seed : int
+    painted : bytes, optional
+        For the kind "painted": one bit per token, in order, 1 = hidden, as `numpy.packbits` of the
+        mask gives it.
     """
 
     kind: str = "tube"
     ratio: float | None = None
     seed: int = 0
+    painted: bytes | None = None
 
 
 DEFAULT_MASK = MaskRequest()
@@ -241,6 +247,10 @@ class Explorer:
                 )
             return self._reconstructor
 
+    def see(self, request: ClipRequest) -> SeenClip:
+        """Read the frames that the recogniser gets, without running it. Errors as in `classify`."""
+        return self._prepare(request, self.recogniser).clip
+
     def classify(self, request: ClipRequest) -> LabelsView:
         """Name what is in the clip.
 
@@ -291,8 +301,7 @@ class Explorer:
         """
         reconstructor = self.reconstructor
         model, grid = reconstructor.model, reconstructor.card.grid
-        ratio = default_ratio(grid) if mask.ratio is None else mask.ratio
-        hidden = make_mask(mask.kind, grid, ratio, mask.seed)
+        hidden, used = _make_mask(mask, grid)
         prepared = self._prepare(request, reconstructor)
         with self._lock, torch.inference_mode(), inference_precision(self.device):
             output = model(
@@ -301,7 +310,6 @@ class Explorer:
             )
         original = model.to_pixels(prepared.pixel_values)[0]
         result = reconstruct(output.logits[0], original, hidden, model.config)
-        used = MaskRequest(mask.kind, ratio, mask.seed)
         return ReconstructionView(reconstructor.card, prepared.clip, used, result)
 
     def _prepare(self, request: ClipRequest, role: Recogniser | Reconstructor) -> _Input:
@@ -366,6 +374,22 @@ class Explorer:
 def default_ratio(grid: TokenGrid) -> float:
     """Return the share to hide if nobody says: 0.9 as in the paper, 0.75 on a coarse grid."""
     return 0.9 if grid.patches >= COARSE_GRID_PATCHES else 0.75
+
+
+def _make_mask(mask: MaskRequest, grid: TokenGrid) -> tuple[NDArray[np.bool_], MaskRequest]:
+    """Return the hidden tokens, (time, height, width), and the request with the share it hid."""
+    if mask.kind != "painted":
+        ratio = default_ratio(grid) if mask.ratio is None else mask.ratio
+        return make_mask(mask.kind, grid, ratio, mask.seed), replace(mask, ratio=ratio)
+    given = mask.painted or b""
+    if len(given) != math.ceil(grid.tokens / 8):
+        raise RequestError(
+            f"The painted mask has {len(given)} bytes; one bit for each of the {grid.tokens} tokens "
+            f"makes {math.ceil(grid.tokens / 8)}."
+        )
+    bits = np.unpackbits(np.frombuffer(given, np.uint8), count=grid.tokens)
+    hidden = painted(bits.astype(np.bool_).reshape(grid.shape), grid)
+    return hidden, replace(mask, ratio=float(hidden.mean()))
 
 
 def _identity(path: Path) -> Hashable:

@@ -248,6 +248,8 @@ def explain_reconstruction(view: ReconstructionView) -> str:
     """Say what the reconstruction's picture is, how well it did, and whether it leaks."""
     result, mask = view.reconstruction, view.mask
     hidden = result.mask.mean()
+    painted = mask.kind == "painted"
+    drawn = "a mask painted by hand" if painted else f"{mask.kind} mask, seed {mask.seed}"
     scores = ", ".join(
         f"{PICTURE_TITLES[p.name]} {p.psnr_db:.1f}{' (leak)' if p.leaks else ''}"
         for p in result.pictures
@@ -259,7 +261,7 @@ def explain_reconstruction(view: ReconstructionView) -> str:
         else ""
     )
     return (
-        f"{hidden:.0%} of the tokens were hidden ({mask.kind} mask, seed {mask.seed}); visible "
+        f"{hidden:.0%} of the tokens were hidden ({drawn}); visible "
         "ones are kept as they are. PSNR over hidden pixels in dB (higher is nearer): "
         f"{scores}.{leak}"
     )

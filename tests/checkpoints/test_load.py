@@ -232,3 +232,9 @@ class TestSaveTensors:
         (tmp_path / "taken").write_text("")
         with pytest.raises(CheckpointError, match="can't be written to"):
             save_tensors(tmp_path / "taken", WEIGHTS)
+
+
+def test_saved_weights_are_as_readable_as_other_files(tmp_path):
+    path = save_tensors(tmp_path, {"a": torch.zeros(2)})
+    (tmp_path / "other").touch()
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode

@@ -260,7 +260,10 @@ def save_tensors(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
+            partial.touch()
+            mode = partial.stat().st_mode  # safetensors alone would shut others out
             save_file(weights, partial, metadata={"format": "pt"})
+            partial.chmod(mode)
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)

@@ -10,11 +10,30 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
-from videomae_demo.errors import CheckpointError
+from videomae_demo.errors import CheckpointError, RequestError
 
 CONFIG_NAME = "config.json"
+
+DEFAULT_LABELS = 2
+PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+
+_SIZES = (
+    "num_channels",
+    "num_frames",
+    "tubelet_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "decoder_num_attention_heads",
+    "decoder_hidden_size",
+    "decoder_num_hidden_layers",
+    "decoder_intermediate_size",
+)
+# Names that other releases give our fields.
+_RENAMED = {"qv_bias": "qkv_bias", "use_return_dict": "return_dict"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +60,37 @@ class TokenGrid:
         return self.time * self.patches
 
 
+def unnamed_labels(count: int) -> dict[int, str]:
+    """Return `count` labels as transformers names them when nobody did: LABEL_0, LABEL_1, ..."""
+    return {index: f"LABEL_{index}" for index in range(count)}
+
+
+class LabelCount:
+    """The field `VideoMAEConfig.num_labels`, which is stored nowhere: it counts `id2label`.
+
+    Assigning another number puts unnamed labels in the place of those there are. The constructor
+    assigns None where no number was given, which changes nothing.
+    """
+
+    @overload
+    def __get__(self, config: None, owner: type) -> None: ...
+    @overload
+    def __get__(self, config: VideoMAEConfig, owner: type) -> int: ...
+    def __get__(self, config: VideoMAEConfig | None, owner: type) -> int | None:
+        return None if config is None else len(config.id2label)
+
+    def __set__(self, config: VideoMAEConfig, count: int | None) -> None:
+        if count is None or count == len(config.id2label):
+            return
+        constructed = "extra" in vars(config)  # the last field that the constructor sets
+        if not constructed and config.id2label != unnamed_labels(DEFAULT_LABELS):
+            raise CheckpointError(
+                f"The configuration names {len(config.id2label)} labels in id2label, but "
+                f"num_labels says {count}; give one of the two."
+            )
+        config.id2label = unnamed_labels(count)
+
+
 @dataclass
 class VideoMAEConfig:
     """Configuration with the names, defaults and meaning of transformers 4.37.
@@ -51,7 +101,7 @@ class VideoMAEConfig:
     Parameters
     ----------
     image_size : int or (int, int)
-        Height and width of the model's frames in pixels.
+        The model's frames in pixels: a square's side, or (height, width).
     patch_size, tubelet_size : int
         A token covers `tubelet_size` frames of `patch_size` x `patch_size` pixels.
     num_channels, num_frames : int
@@ -65,14 +115,22 @@ class VideoMAEConfig:
         True: the decoder predicts pixels normalised per token and channel. False: plain pixels in
         0..1.
     id2label : dict of int to str
-        The classifier's labels; their number is `num_labels`.
+        The classifier's labels, counted from 0.
+    num_labels : int, optional
+        How many labels, where they have no names; otherwise it follows from `id2label`.
     problem_type : str, optional
-        "regression", "single_label_classification" or "multi_label_classification".
+        Which loss a classifier has: "regression", "single_label_classification" or
+        "multi_label_classification"; default: what the number of labels and their type suggest.
+    output_attentions, output_hidden_states, return_dict : bool
+        What the models return unless a call says otherwise.
+    extra : dict
+        Keys of a ``config.json`` that belong to none of the above.
 
     Raises
     ------
     CheckpointError
-        When sizes do not divide one another, or an option is none that a VideoMAE has.
+        When a size can't be, sizes do not divide one another, or an option is none that a VideoMAE
+        has.
     """
 
     image_size: int | tuple[int, int] = 224
@@ -96,52 +154,61 @@ class VideoMAEConfig:
     decoder_num_hidden_layers: int = 4
     decoder_intermediate_size: int = 1536
     norm_pix_loss: bool = True
-    id2label: dict[int, str] = field(default_factory=lambda: {0: "LABEL_0", 1: "LABEL_1"})
+    id2label: dict[int, str] = field(default_factory=lambda: unnamed_labels(DEFAULT_LABELS))
+    num_labels: LabelCount = LabelCount()  # a descriptor, which dataclasses know how to fill
     problem_type: str | None = None
     output_attentions: bool = False
     output_hidden_states: bool = False
-    use_return_dict: bool = True
+    return_dict: bool = True
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     model_type: ClassVar[str] = "videomae"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.image_size, int):
-            height, width = self.image_size
-            self.image_size = (int(height), int(width))
-        self.id2label = {int(index): str(name) for index, name in self.id2label.items()}
-        self._check()
+        self._check_sizes()
+        self._check_options()
 
-    def _check(self) -> None:
-        height, width = self.frame_size
-        if min(height, width, self.patch_size, self.num_frames, self.tubelet_size) < 1:
+    def _check_sizes(self) -> None:
+        height, width = _sides("image_size", self.image_size)
+        if not isinstance(self.image_size, int):
+            self.image_size = (height, width)  # json has lists
+        rows, columns = _sides("patch_size", self.patch_size)
+        if rows != columns:
             raise CheckpointError(
-                f"The configuration has a size below 1: image_size {self.image_size}, patch_size "
-                f"{self.patch_size}, num_frames {self.num_frames}, tubelet_size "
-                f"{self.tubelet_size}."
+                f"The configuration's patch_size is {self.patch_size}; only square patches are "
+                "known."
             )
+        self.patch_size = rows
+        for name in _SIZES:
+            size, lowest = getattr(self, name), 0 if name.endswith("layers") else 1
+            if not isinstance(size, int) or size < lowest:
+                raise CheckpointError(
+                    f"The configuration's {name} is {size!r}; it must be a whole number of at "
+                    f"least {lowest}."
+                )
         for name, size, step_name, step in (
             ("image_size", height, "patch_size", self.patch_size),
             ("image_size", width, "patch_size", self.patch_size),
             ("num_frames", self.num_frames, "tubelet_size", self.tubelet_size),
-            ("hidden_size", self.hidden_size, "num_attention_heads", self.num_attention_heads),
-            (
-                "decoder_hidden_size",
-                self.decoder_hidden_size,
-                "decoder_num_attention_heads",
-                self.decoder_num_attention_heads,
-            ),
         ):
             if size % step:
                 raise CheckpointError(
                     f"The configuration's {name} {size} is not a multiple of its "
                     f"{step_name} {step}."
                 )
+
+    def _check_options(self) -> None:
         if self.hidden_act != "gelu":
             raise CheckpointError(
                 f"The configuration asks for the activation {self.hidden_act!r}; only 'gelu' is "
                 "known, which every published VideoMAE uses."
             )
+        if self.problem_type not in (None, *PROBLEM_TYPES):
+            raise CheckpointError(
+                f"The configuration's problem_type is {self.problem_type!r}; it must be one of "
+                f"{', '.join(PROBLEM_TYPES)}."
+            )
+        self.id2label = {int(index): str(name) for index, name in self.id2label.items()}
         if sorted(self.id2label) != list(range(len(self.id2label))):
             raise CheckpointError(
                 f"The configuration's id2label must count 0 to {len(self.id2label) - 1} "
@@ -171,42 +238,42 @@ class VideoMAEConfig:
         return self.tubelet_size * self.patch_size**2 * self.num_channels
 
     @property
-    def num_labels(self) -> int:
-        """Number of the classifier's labels."""
-        return len(self.id2label)
-
-    @num_labels.setter
-    def num_labels(self, count: int) -> None:
-        if count != len(self.id2label):
-            self.id2label = {index: f"LABEL_{index}" for index in range(count)}
-
-    @property
     def label2id(self) -> dict[str, int]:
         """The index of each label."""
         return {name: index for index, name in self.id2label.items()}
 
+    @property
+    def use_return_dict(self) -> bool:
+        """The name under which transformers reads `return_dict`."""
+        return self.return_dict
+
     def to_dict(self) -> dict[str, Any]:
         """Return all that ``config.json`` holds, ready for `json.dump`."""
         values = dataclasses.asdict(self)
-        extra = values.pop("extra")
-        return_dict = values.pop("use_return_dict")
-        content: dict[str, Any] = extra | {
-            "model_type": self.model_type,
-            **values,
+        extra, _ = values.pop("extra"), values.pop("num_labels")
+        labels = {
             "id2label": {str(index): name for index, name in self.id2label.items()},
             "label2id": self.label2id,
-            "return_dict": return_dict,
         }
-        return content
+        return {**extra, "model_type": self.model_type, **values, **labels}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> VideoMAEConfig:
-        """Build from what ``config.json`` holds; `overrides` are fields, or `num_labels`.
+        """Build from what ``config.json`` holds, with some fields changed.
+
+        Parameters
+        ----------
+        values : mapping of str to value
+            Keys that are no fields are kept in `extra`.
+        overrides
+            Fields. Another `num_labels` than that of the file drops the file's labels.
 
         Raises
         ------
         CheckpointError
             When it is the configuration of another kind of model, or a field can't be used.
+        RequestError
+            When `overrides` hold anything but fields.
         """
         kind = values.get("model_type", cls.model_type)
         if kind != cls.model_type:
@@ -214,20 +281,24 @@ class VideoMAEConfig:
                 f"The configuration is of a {kind!r} model; only 'videomae' can be loaded."
             )
         known = {f.name for f in dataclasses.fields(cls)} - {"extra"}
-        renamed = {"qv_bias": "qkv_bias", "return_dict": "use_return_dict"}
-        merged = {renamed.get(name, name): value for name, value in {**values, **overrides}.items()}
-        label_count = merged.pop("num_labels", None)
-        derived = {"label2id", "model_type"}
-        fields = {name: value for name, value in merged.items() if name in known}
-        extra = {name: v for name, v in merged.items() if name not in known | derived}
+        given, changes = _with_own_names(values), _with_own_names(overrides)
+        unknown = sorted(changes.keys() - known)
+        if unknown:
+            raise RequestError(
+                f"A VideoMAE's configuration has no {', '.join(unknown)}; leave it out."
+            )
+        fields = {name: value for name, value in given.items() if name in known}
+        extra = {name: value for name, value in given.items() if name not in known}
+        if "id2label" in fields | changes:
+            fields.pop("num_labels", None)  # the names decide, as in transformers
+        label_count = None if "id2label" in changes else changes.pop("num_labels", None)
         try:
-            config = cls(**fields, extra=extra)
+            config = cls(**fields | changes, extra=extra)
         except (TypeError, AttributeError) as error:
             raise CheckpointError(
                 f"The configuration has a field of the wrong kind: {error}."
             ) from error
-        if label_count is not None:
-            config.num_labels = int(label_count)
+        config.num_labels = label_count
         return config
 
     @classmethod
@@ -247,3 +318,26 @@ class VideoMAEConfig:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
         return path
+
+
+def _with_own_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Name fields as we do, and leave out what follows from the others."""
+    own = {_RENAMED.get(name, name): value for name, value in values.items()}
+    if own.get("id2label") is None:
+        own.pop("id2label", None)
+    return {name: value for name, value in own.items() if name not in ("label2id", "model_type")}
+
+
+def _sides(name: str, size: Any) -> tuple[int, int]:
+    """Return the height and width that a number, or a pair of them, stands for."""
+    sides = (size, size) if isinstance(size, int) else size
+    if (
+        not isinstance(sides, list | tuple)
+        or len(sides) != 2
+        or not all(isinstance(side, int) and side > 0 for side in sides)
+    ):
+        raise CheckpointError(
+            f"The configuration's {name} is {size!r}; it must be a whole number above 0, or "
+            "(height, width)."
+        )
+    return sides[0], sides[1]

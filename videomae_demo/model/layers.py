@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from videomae_demo.errors import CheckpointError
 from videomae_demo.model.config import VideoMAEConfig
 
 RowObserver: TypeAlias = Callable[[slice, Tensor], None]
@@ -28,13 +29,25 @@ BLOCK_BYTES = 8 * 2**20
 
 
 class SelfAttention(nn.Module):
-    """Projections and scaled dot products; queries and values have a bias, keys have none."""
+    """Projections and scaled dot products; queries and values have a bias, keys have none.
+
+    Raises
+    ------
+    CheckpointError
+        When the heads do not divide the width.
+    """
 
     q_bias: nn.Parameter | None
     v_bias: nn.Parameter | None
 
     def __init__(self, width: int, heads: int, bias: bool, dropout: float) -> None:
         super().__init__()
+        if width % heads:
+            raise CheckpointError(
+                f"A width of {width} can't be shared among {heads} attention heads; the "
+                "configuration's hidden_size must be a multiple of its num_attention_heads, and "
+                "decoder_hidden_size of decoder_num_attention_heads."
+            )
         self.heads = heads
         self.dropout = dropout
         self.query = nn.Linear(width, width, bias=False)
@@ -58,7 +71,24 @@ class SelfAttention(nn.Module):
         with_probabilities: bool = False,
         observe: RowObserver | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend; return the context (B, N, D) and, if wanted, probabilities (B, heads, N, N)."""
+        """Attend.
+
+        Parameters
+        ----------
+        x : Tensor
+            (B, N, D).
+        head_mask : Tensor, optional
+            Multiplied with the probabilities: (1, heads, 1, 1).
+        with_probabilities : bool
+            Return the probabilities, after dropout and head mask as in transformers.
+        observe : callable, optional
+            Sees the probabilities in blocks of rows; then neither of the two above is heeded.
+
+        Returns
+        -------
+        Tensor, Tensor or None
+            The context (B, N, D) and, if wanted, the probabilities (B, heads, N, N).
+        """
         q, k = self.queries_and_keys(x)
         v = self._split(F.linear(x, self.value.weight, self.v_bias))
         dropout = self.dropout if self.training else 0.0
@@ -66,13 +96,14 @@ class SelfAttention(nn.Module):
         if observe is not None:
             context = torch.empty_like(v)
             for rows, block in probability_blocks(q, k):
-                observe(rows, block)
                 context[:, :, rows] = block.to(v.dtype) @ v
+                observe(rows, block.detach())
         elif with_probabilities or head_mask is not None:
             probabilities = torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5, dim=-1)
-            probabilities = F.dropout(probabilities, dropout)
+            if dropout:
+                probabilities = F.dropout(probabilities, dropout)
             if head_mask is not None:
-                probabilities = probabilities * head_mask
+                probabilities = probabilities * head_mask.to(probabilities.dtype)
             context = probabilities @ v
         else:
             context = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
@@ -93,7 +124,7 @@ def probability_blocks(q: Tensor, k: Tensor) -> Iterator[tuple[slice, Tensor]]:
         The rows of a block, and their probabilities (B, heads, rows, N).
     """
     batch, heads, count, depth = q.shape
-    step = max(1, BLOCK_BYTES // (batch * heads * count * 4))
+    step = max(1, BLOCK_BYTES // (batch * heads * count * 4))  # float32, also under autocast
     q, k = q * depth**-0.5, k.transpose(-1, -2)
     for start in range(0, count, step):
         rows = slice(start, min(start + step, count))
@@ -171,7 +202,7 @@ class Block(nn.Module):
         return x, probabilities
 
     def observe_attention(self, x: Tensor, observe: RowObserver) -> None:
-        """Show `observe` the attention this block computes from its input (B, N, D); no more."""
+        """Show `observe` the attention that this block computes from its input (B, N, D)."""
         q, k = self.attention.attention.queries_and_keys(self.layernorm_before(x))
         for rows, probabilities in probability_blocks(q, k):
             observe(rows, probabilities)

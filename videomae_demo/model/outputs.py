@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,12 +10,12 @@ from torch import Tensor
 
 
 @dataclass(eq=False)
-class ModelOutput:
-    """Base of the outputs: attributes, ``out["logits"]``, ``out[0]``, ``**out``; without Nones."""
+class ModelOutput(Mapping[str, Any]):
+    """Base of the outputs: a dataclass that is also a mapping, and can be indexed like a tuple.
 
-    def _present(self) -> dict[str, Any]:
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+    As an attribute every field is there; ``out["logits"]``, ``out[0]``, iteration (over names),
+    ``**out`` and ``len(out)`` pass over the fields that are None.
+    """
 
     def __getitem__(self, key: str | int | slice) -> Any:
         return self._present()[key] if isinstance(key, str) else self.to_tuple()[key]
@@ -26,28 +26,13 @@ class ModelOutput:
     def __len__(self) -> int:
         return len(self._present())
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._present()
-
-    def keys(self) -> list[str]:
-        """Return the names of the fields that are there, in order."""
-        return list(self._present())
-
-    def values(self) -> list[Any]:
-        """Return the fields that are there, in order."""
-        return list(self._present().values())
-
-    def items(self) -> list[tuple[str, Any]]:
-        """Return names and fields that are there, in order."""
-        return list(self._present().items())
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a field, or `default` where it is absent."""
-        return self._present().get(key, default)
-
     def to_tuple(self) -> tuple[Any, ...]:
         """Return the fields that are there, in order."""
         return tuple(self._present().values())
+
+    def _present(self) -> dict[str, Any]:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(eq=False)

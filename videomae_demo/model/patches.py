@@ -119,8 +119,9 @@ def denormalise_tokens(tokens: Tensor, statistics: TokenStatistics) -> Tensor:
 def sincos_positions(count: int, width: int) -> Tensor:
     """Return the fixed sine and cosine table of the original code: (1, count, width) float32.
 
-    ``count / 10000**(2 * (j // 2) / width)``, its sine on even j and its cosine on odd j, computed
-    in float64 (Vaswani et al. 2017, section 3.5).
+    Row i, column j is the sine (j even) or cosine (j odd) of ``i / 10000**(2 * (j // 2) / width)``,
+    computed in float64 (Vaswani et al. 2017, section 3.5). It is on the CPU even while a model is
+    built on the meta device.
     """
     with torch.device("cpu"):
         column = torch.arange(width, dtype=torch.float64)

@@ -1,10 +1,10 @@
 """The three VideoMAE models, with the arguments, outputs and state dicts of transformers 4.37.
 
 Tong et al., "VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video
-Pre-Training" (arXiv 2203.12602). Beyond that interface there are two keyword arguments: `observer`,
-which sees the attention probabilities without anybody holding them, and masks for the parts of a
-clip that are encoded (`bool_masked_pos` in the classifier) or decoded (`bool_decoded_pos` in
-pretraining).
+Pre-Training" (arXiv 2203.12602). Beyond that interface there are three keyword arguments:
+`observer`, which sees the attention probabilities without anybody holding them;
+`bool_masked_pos` in the classifier, which leaves tokens out; and `bool_decoded_pos` in pretraining,
+which says which of the hidden tokens are decoded. A call changes neither model nor configuration.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """How every published checkpoint normalises its frames, and how pretraining undoes it."""
 
+IGNORED_LABEL = -100
+"""A clip with this label does not count, as everywhere in PyTorch."""
+
 
 class AttentionObserver(Protocol):
     """Sees a layer's attention in blocks of rows: probabilities (B, heads, rows, N).
@@ -49,7 +52,7 @@ class AttentionObserver(Protocol):
 
 
 class PatchEmbeddings(nn.Module):
-    """Clips to tokens by a convolution whose kernel is one token."""
+    """Clips to tokens, by a convolution whose kernel covers one token."""
 
     def __init__(self, config: VideoMAEConfig) -> None:
         super().__init__()
@@ -59,7 +62,7 @@ class PatchEmbeddings(nn.Module):
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Map (B, T, C, H, W) to (B, N, D)."""
-        check_pixel_values(pixel_values, self.config)
+        check_pixel_values(pixel_values, self.config, self.projection.weight.dtype)
         embedded: Tensor = self.projection(pixel_values.transpose(1, 2))
         return embedded.flatten(2).transpose(1, 2)
 
@@ -179,12 +182,18 @@ class VideoMAEModel(PretrainedModel):
             What to return, and whether as a tuple; default: as the configuration says.
         observer : AttentionObserver, optional
             Sees every layer's attention while it exists. In eval mode only, without
-            `output_attentions` and `head_mask`.
+            `output_attentions` and `head_mask`. Under ``torch.no_grad()`` no more than one block
+            is held at a time; autograd would keep them all.
+
+        Returns
+        -------
+        BaseModelOutput
+            As a tuple if `return_dict` is False; so for the other models.
 
         Raises
         ------
         RequestError
-            When a shape or a combination of arguments can't be.
+            When a type, a shape or a combination of arguments can't be.
         """
         config = self.config
         output_attentions = _default(output_attentions, config.output_attentions)
@@ -194,7 +203,9 @@ class VideoMAEModel(PretrainedModel):
                 "An attention observer works in eval mode, without output_attentions and head_mask."
             )
         if bool_masked_pos is not None:
-            check_mask(bool_masked_pos, pixel_values.shape[0], config, "bool_masked_pos")
+            hidden = count_marked(bool_masked_pos, len(pixel_values), config, "bool_masked_pos")
+            if hidden == config.grid.tokens:
+                raise RequestError("bool_masked_pos hides every token; leave at least one visible.")
         output: BaseModelOutput = self.encoder(
             self.embeddings(pixel_values, bool_masked_pos),
             _expand_head_mask(head_mask, config),
@@ -204,7 +215,7 @@ class VideoMAEModel(PretrainedModel):
         )
         if self.layernorm is not None:
             output.last_hidden_state = self.layernorm(output.last_hidden_state)
-        return output if _default(return_dict, config.use_return_dict) else output.to_tuple()
+        return output if _default(return_dict, config.return_dict) else output.to_tuple()
 
     def observe_layer(self, layer: int, hidden_state: Tensor, observer: AttentionObserver) -> None:
         """Show `observer` one layer's attention again, from that layer's input (B, N, D)."""
@@ -213,7 +224,7 @@ class VideoMAEModel(PretrainedModel):
 
 
 class Decoder(nn.Module):
-    """The narrow decoder: blocks over all tokens, then pixels for the last ones."""
+    """The narrow decoder: blocks over all tokens it is given, then pixels for the last of them."""
 
     def __init__(self, config: VideoMAEConfig) -> None:
         super().__init__()
@@ -241,18 +252,20 @@ class VideoMAEForPreTraining(PretrainedModel):
     may_be_fresh = ("decoder.", "mask_token", "encoder_to_decoder.")
     may_be_unused = ("classifier.", "fc_norm.")
 
+    position_embeddings: Tensor
+
     def __init__(self, config: VideoMAEConfig) -> None:
         super().__init__(config)
         self.videomae = VideoMAEModel(config)
         width = config.decoder_hidden_size
         self.encoder_to_decoder = nn.Linear(config.hidden_size, width, bias=False)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.position_embeddings: Tensor
         self.register_buffer(
             "position_embeddings", sincos_positions(config.grid.tokens, width), persistent=False
         )
         self.decoder = Decoder(config)
-        self.apply(self.initialise)
+        self.encoder_to_decoder.apply(self.initialise)
+        self.decoder.apply(self.initialise)
 
     def forward(
         self,
@@ -278,9 +291,9 @@ class VideoMAEForPreTraining(PretrainedModel):
 
         Other parameters, and errors, as in `VideoMAEModel.forward`.
         """
-        config = self.config
         if bool_masked_pos is None:
             raise RequestError("Pretraining needs bool_masked_pos: which tokens are hidden.")
+        decoded = self._decoded(bool_masked_pos, bool_decoded_pos, len(pixel_values))
         output = self.videomae(
             pixel_values,
             bool_masked_pos,
@@ -289,24 +302,32 @@ class VideoMAEForPreTraining(PretrainedModel):
             output_hidden_states,
             return_dict=True,
         )
-        decoded = bool_masked_pos
-        if bool_decoded_pos is not None:
-            check_mask(bool_decoded_pos, pixel_values.shape[0], config, "bool_decoded_pos")
-            if bool((bool_decoded_pos & ~bool_masked_pos).any()):
-                raise RequestError(
-                    "bool_decoded_pos names visible tokens; only hidden ones are decoded."
-                )
-            decoded = bool_decoded_pos
         logits = self._decode(output.last_hidden_state, bool_masked_pos, decoded)
         targets = select_tokens(self.targets(pixel_values), decoded)
         result = VideoMAEForPreTrainingOutput(
             F.mse_loss(logits, targets), logits, output.hidden_states, output.attentions
         )
-        return result if _default(return_dict, config.use_return_dict) else result.to_tuple()
+        return result if _default(return_dict, self.config.return_dict) else result.to_tuple()
+
+    def _decoded(self, hidden: Tensor, decoded: Tensor | None, batch: int) -> Tensor:
+        """Check both masks and return that of the tokens to decode."""
+        names = {"bool_masked_pos": hidden}
+        if decoded is not None:
+            names["bool_decoded_pos"] = decoded
+        for name, mask in names.items():
+            if count_marked(mask, batch, self.config, name) == 0:
+                raise RequestError(f"{name} marks no token, so there is nothing to predict.")
+        if decoded is None:
+            return hidden
+        if bool((decoded & ~hidden).any()):
+            raise RequestError(
+                "bool_decoded_pos names visible tokens; only hidden ones are decoded."
+            )
+        return decoded
 
     def _decode(self, encoded: Tensor, hidden: Tensor, decoded: Tensor) -> Tensor:
         visible = self.encoder_to_decoder(encoded)  # (B, N_visible, D_decoder)
-        positions = self.position_embeddings.to(visible.dtype).expand(len(visible), -1, -1)
+        positions = self.position_embeddings.expand(len(visible), -1, -1)
         asked = select_tokens(positions, decoded)  # (B, N_decoded, D_decoder)
         tokens = torch.cat(
             [visible + select_tokens(positions, ~hidden), self.mask_token + asked], dim=1
@@ -341,7 +362,7 @@ class VideoMAEForVideoClassification(PretrainedModel):
     """The classifier: the encoder, and a linear head over the mean of all tokens or token 0."""
 
     may_be_fresh = ("classifier.", "fc_norm.")
-    may_be_unused = ("decoder.", "mask_token", "encoder_to_decoder.", "videomae.layernorm.")
+    may_be_unused = ("decoder.", "mask_token", "encoder_to_decoder.", "layernorm.")
 
     def __init__(self, config: VideoMAEConfig) -> None:
         super().__init__(config)
@@ -350,7 +371,7 @@ class VideoMAEForVideoClassification(PretrainedModel):
         self.classifier = (
             nn.Linear(config.hidden_size, config.num_labels) if config.num_labels else nn.Identity()
         )
-        self.apply(self.initialise)
+        self.classifier.apply(self.initialise)
 
     def forward(
         self,
@@ -369,8 +390,9 @@ class VideoMAEForVideoClassification(PretrainedModel):
         Parameters
         ----------
         labels : Tensor, optional
-            (B,) indices, or (B, labels) float for several labels at once, or (B,) float for
-            regression; the loss follows ``config.problem_type``, or else their number and type.
+            See `classification_loss`.
+        bool_masked_pos : Tensor, optional
+            (B, N) bool, True = left out; the head reads the mean of the others, or the first.
 
         Other parameters, and errors, as in `VideoMAEModel.forward`.
         """
@@ -388,26 +410,64 @@ class VideoMAEForVideoClassification(PretrainedModel):
         encoded = output.last_hidden_state
         pooled = encoded[:, 0] if self.fc_norm is None else self.fc_norm(encoded.mean(1))
         logits = self.classifier(pooled)
-        loss = None if labels is None else self._loss(logits, labels)
+        loss = None if labels is None else classification_loss(logits, labels, self.config)
         result = ImageClassifierOutput(loss, logits, output.hidden_states, output.attentions)
-        return result if _default(return_dict, self.config.use_return_dict) else result.to_tuple()
+        return result if _default(return_dict, self.config.return_dict) else result.to_tuple()
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        config = self.config
-        if config.problem_type is None:
-            if config.num_labels == 1:
-                config.problem_type = "regression"
-            elif labels.dtype in (torch.long, torch.int):
-                config.problem_type = "single_label_classification"
-            else:
-                config.problem_type = "multi_label_classification"
-        if config.problem_type == "regression":
-            if config.num_labels == 1:
-                return F.mse_loss(logits.squeeze(), labels.squeeze())
-            return F.mse_loss(logits, labels)
-        if config.problem_type == "single_label_classification":
-            return F.cross_entropy(logits.view(-1, config.num_labels), labels.view(-1))
-        return F.binary_cross_entropy_with_logits(logits, labels)
+
+def classification_loss(logits: Tensor, labels: Tensor, config: VideoMAEConfig) -> Tensor:
+    """Compare a classifier's output with what it should be, as transformers 4.37 does.
+
+    ``config.problem_type`` says how; without it, one label means regression, several and integer
+    labels a single right one, several and other labels any number of right ones.
+
+    Parameters
+    ----------
+    logits : Tensor
+        (B, num_labels).
+    labels : Tensor
+        Regression (mean squared error): (B, num_labels), or (B,) if there is one. Single label
+        (cross entropy): (B,) indices; -100 is passed over. Multi-label (binary cross entropy):
+        (B, num_labels) in 0..1.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+
+    Raises
+    ------
+    RequestError
+        When the labels do not fit the logits.
+    """
+    problem, count = config.problem_type, config.num_labels
+    if problem is None and count == 1:
+        problem = "regression"
+    elif problem is None:
+        whole = labels.dtype in (torch.long, torch.int)
+        problem = "single_label_classification" if whole else "multi_label_classification"
+    if problem == "single_label_classification":
+        wanted, fits = f"({len(logits)},)", labels.numel() == len(logits)
+    elif count == 1:
+        wanted, fits = f"({len(logits)},)", labels.numel() == logits.numel()
+    else:
+        wanted, fits = f"({len(logits)}, {count})", labels.shape == logits.shape
+    if not fits:
+        raise RequestError(
+            f"labels has the shape {tuple(labels.shape)}; for {problem} with {count} labels give "
+            f"{wanted}."
+        )
+    if problem == "single_label_classification":
+        indices = labels.reshape(-1).long()
+        known = (indices >= 0) & (indices < count) | (indices == IGNORED_LABEL)
+        if not bool(known.all()):
+            raise RequestError(f"labels holds {indices[~known].tolist()}; give 0 to {count - 1}.")
+        return F.cross_entropy(logits, indices, ignore_index=IGNORED_LABEL)
+    if not labels.is_floating_point():
+        labels = labels.to(logits.dtype)
+    if problem == "regression":
+        return F.mse_loss(logits, labels.reshape(logits.shape))
+    return F.binary_cross_entropy_with_logits(logits, labels.reshape(logits.shape))
 
 
 def select_tokens(tokens: Tensor, keep: Tensor) -> Tensor:
@@ -415,8 +475,10 @@ def select_tokens(tokens: Tensor, keep: Tensor) -> Tensor:
     return tokens[keep].reshape(len(keep), -1, tokens.shape[-1])
 
 
-def check_pixel_values(pixel_values: Tensor, config: VideoMAEConfig) -> None:
-    """Refuse clips of another shape than the configuration's, naming both."""
+def check_pixel_values(
+    pixel_values: Tensor, config: VideoMAEConfig, weight_dtype: torch.dtype
+) -> None:
+    """Refuse clips of another shape or type than the model's, naming both."""
     height, width = config.frame_size
     wanted = (config.num_frames, config.num_channels, height, width)
     if pixel_values.ndim != 5 or tuple(pixel_values.shape[1:]) != wanted:
@@ -424,10 +486,22 @@ def check_pixel_values(pixel_values: Tensor, config: VideoMAEConfig) -> None:
             f"pixel_values has the shape {tuple(pixel_values.shape)}; this model takes "
             f"(clips, frames, channels, height, width) = (any, {', '.join(map(str, wanted))})."
         )
+    if not pixel_values.is_floating_point():
+        raise RequestError(
+            f"pixel_values is of type {pixel_values.dtype}; give normalised floats, as the image "
+            "processor makes them."
+        )
+    if pixel_values.dtype != weight_dtype and not torch.is_autocast_enabled(
+        pixel_values.device.type
+    ):
+        raise RequestError(
+            f"pixel_values is of type {pixel_values.dtype}, the model's weights of {weight_dtype}; "
+            "convert one of the two."
+        )
 
 
-def check_mask(mask: Tensor, batch: int, config: VideoMAEConfig, name: str) -> None:
-    """Refuse a mask unless it is bool, (B, N), and marks as many tokens in each clip."""
+def count_marked(mask: Tensor, batch: int, config: VideoMAEConfig, name: str) -> int:
+    """Return how many tokens a mask marks in each clip; refuse all but bool, (B, N), even ones."""
     tokens = config.grid.tokens
     if mask.dtype != torch.bool:
         raise RequestError(f"{name} is of type {mask.dtype}; give a bool tensor (mask.bool()).")
@@ -436,12 +510,13 @@ def check_mask(mask: Tensor, batch: int, config: VideoMAEConfig, name: str) -> N
             f"{name} has the shape {tuple(mask.shape)}; {batch} clips of {tokens} tokens need "
             f"({batch}, {tokens})."
         )
-    counts = mask.sum(dim=1)
-    if bool((counts != counts[0]).any()):
+    counts: list[int] = mask.sum(dim=1).tolist()
+    if len(set(counts)) != 1:
         raise RequestError(
-            f"{name} marks different numbers of tokens in the clips of a batch: {counts.tolist()}; "
+            f"{name} marks different numbers of tokens in the clips of a batch: {counts}; "
             "give each clip the same number."
         )
+    return counts[0]
 
 
 def _expand_head_mask(head_mask: Tensor | None, config: VideoMAEConfig) -> Tensor | None:

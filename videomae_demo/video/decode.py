@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import ColorTrc, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 from videomae_demo.errors import RequestError, VideoError
 from videomae_demo.video.display import Size, shown_size, to_rgb
@@ -26,7 +26,8 @@ from videomae_demo.video.timing import time_frames
 # A file with fewer than this share of the frames it promises was cut short.
 _WHOLE = 0.9
 
-_HDR: dict[int, str] = {ColorTrc.SMPTE2084: "PQ", ColorTrc.ARIB_STD_B67: "HLG"}
+# Transfer functions of ITU-T H.273 that are not meant for an ordinary screen.
+_HDR = {16: "PQ", 18: "HLG"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,11 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.buffer import Buffer
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 # The matrices between YUV and RGB that swscale knows, as AVColorSpace numbers, and "not said".
 _KNOWN_MATRICES = {0, 1, 2, 4, 5, 6, 7, 9}
 _MATRIX_NOT_SAID = 2
-
-_EXACT = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,7 @@ def to_rgb(
         width=stored.width,
         height=stored.height,
         format="rgb24",
-        interpolation=(Interpolation.AREA if shrinks else Interpolation.BICUBIC) | _EXACT,
+        interpolation="AREA" if shrinks else "BICUBIC",
     )
     return orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False))
 

@@ -9,12 +9,15 @@ from pathlib import Path
 import av
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.reformatter import ColorRange, Colorspace
 
 from videomae_demo.errors import RequestError
 
 # x264's constant rate factor: 18 is hard to tell from the original.
 _QUALITY = {"crf": "18", "preset": "veryfast"}
+
+# BT.709 in the tables of ITU-T H.273: matrix, primaries and transfer have the same number.
+_BT709 = 1
 
 _MIN_FPS, _MAX_FPS = 0.01, 1000.0
 
@@ -84,9 +87,7 @@ def _encode(path: Path, frames: npt.NDArray[np.uint8], fps: float) -> None:
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
-        context.colorspace = Colorspace.ITU709
-        context.color_primaries = ColorPrimaries.BT709
-        context.color_trc = ColorTrc.BT709
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = ColorRange.MPEG
         for pixels in frames:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
