@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from videomae_demo.analysis.reconstruction import Picture
 from videomae_demo.explorer import LabelsView, ReconstructionView, RolloutView, SeenClip
 from videomae_demo.rendering.colour import Scale
 from videomae_demo.rendering.filmstrip import filmstrip
@@ -218,16 +219,16 @@ def reconstruction_tracks(view: ReconstructionView) -> list[Track]:
     tracks = [
         Track("original", target),
         Track("visible only", hide(target, result.mask)),
-        *(
-            Track(
-                f"{PICTURE_TITLES[picture.name]} {picture.psnr_db:.1f} dB", to_uint8(picture.frames)
-            )
-            for picture in result.pictures
-        ),
+        *(Track(_title(picture), to_uint8(picture.frames)) for picture in result.pictures),
     ]
     if result.normalised is not None:
         tracks.insert(3, Track("raw prediction (normalised)", to_uint8(result.normalised)))
     return tracks
+
+
+def _title(picture: Picture) -> str:
+    leak = " (leak)" if picture.leaks else ""
+    return f"{PICTURE_TITLES[picture.name]} {picture.psnr_db:.1f}\u00a0dB{leak}"
 
 
 def explain_rollout(view: RolloutView) -> str:

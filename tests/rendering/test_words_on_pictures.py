@@ -19,6 +19,11 @@ def test_wrapping_keeps_every_word_and_the_width():
     assert all(text.width_px(line, 14) <= 120 for line in lines)
 
 
+def test_a_no_break_space_binds():
+    lines = text.wrap("reconstruction 21.4\u00a0dB", 14, text.width_px("reconstruction 21.4", 14))
+    assert lines == ["reconstruction", "21.4 dB"]
+
+
 def test_wrapping_is_greedy():
     lines = text.wrap(SENTENCE, 14, 120)
     for line, following in pairwise(lines):

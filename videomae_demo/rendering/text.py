@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ PAPER = (255, 255, 255)
 INK = (32, 33, 36)
 FAINT_INK = (102, 106, 112)
 LINE_SPACING = 1.32  # height of a line, in sizes of the font
+NO_BREAK = "\u00a0"
 # Letters are drawn so many times larger and averaged: small text then keeps its spacing.
 FINER = 4
 
@@ -47,9 +49,14 @@ def width_px(text: str, size_px: int) -> int:
     return math.ceil(_font(size_px * FINER, text.isascii()).getlength(text) / FINER)
 
 
+def words(text: str) -> list[str]:
+    """Split text where lines may break: at spaces, but not at a no-break space, which binds."""
+    return [word.replace(NO_BREAK, " ") for word in re.split(r"[ \t\r\n]+", text) if word]
+
+
 def longest_word_px(text: str, size_px: int) -> int:
     """Width of the longest word in pixels, 0 without words: narrower, and it would be broken."""
-    return max((width_px(word, size_px) for word in text.split()), default=0)
+    return max((width_px(word, size_px) for word in words(text)), default=0)
 
 
 def wrap(text: str, size_px: int, limit_px: int) -> list[str]:
@@ -59,7 +66,7 @@ def wrap(text: str, size_px: int, limit_px: int) -> list[str]:
     """
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in words(text):
         joined = f"{line} {word}" if line else word
         if width_px(joined, size_px) <= limit_px:
             line = joined
