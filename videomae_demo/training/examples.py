@@ -14,7 +14,14 @@ from videomae_demo.video.encode import write_mp4
 
 EXAMPLE_PX = 320
 EXAMPLE_FPS = 24
-EXAMPLE_SEEDS: tuple[tuple[str, int], ...] = ()
+EXAMPLE_SEEDS: tuple[tuple[str, int], ...] = (
+    ("bouncing", 312),
+    ("camera zooming in", 513),
+    ("growing", 113),
+    ("moving left", 10),
+    ("orbiting", 406),
+    ("spinning clockwise", 214),
+)
 """Label and seed (from `HELD_OUT` on) of each clip that ships."""
 
 
