@@ -45,7 +45,7 @@ def test_sentences_name_what_was_done(explorer, clip_path):
 
 
 def test_a_leak_is_marked_wherever_it_is_shown(tmp_path, recogniser_folder, clip_path):
-    from conftest import save_tiny
+    from tiny import save_tiny
 
     from videomae_demo.model.videomae import VideoMAEForPreTraining
 

@@ -23,6 +23,7 @@ ROOMS = (
     "model.outputs",
     "model.pretrained",
     "model.videomae",
+    "model.frames",
     "model.processor",
     "analysis",
     "cache",

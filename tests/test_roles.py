@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 import torch
-from conftest import TINY_LABELS, save_tiny
+from tiny import TINY_LABELS, save_tiny
 
 from videomae_demo import roles
 from videomae_demo.errors import CheckpointError
@@ -60,13 +60,22 @@ def test_a_classifier_without_a_decoder_falls_back_to_the_bundled_one(
     assert "has no decoder" in found.card.notes[-1]
 
 
-def test_a_known_recogniser_takes_its_partner(monkeypatch):
+def test_a_known_recogniser_takes_its_partner(monkeypatch, reconstructor_folder):
     asked = []
-    monkeypatch.setattr(roles, "load_reconstructor", lambda name, device: asked.append(name))
-    roles.find_reconstructor("base-finetuned-kinetics", CPU)
+    load = roles.load_reconstructor
+
+    def remember(name, device):
+        asked.append(name)
+        return load(str(reconstructor_folder), device)
+
+    monkeypatch.setattr(roles, "load_reconstructor", remember)
+    same = roles.find_reconstructor("base-finetuned-kinetics", CPU)
     roles.find_reconstructor("MCG-NJU/videomae-large-finetuned-kinetics", CPU)
     roles.find_reconstructor("base-ssv2", CPU)
-    assert asked == ["base", "large", "base-ssv2"]
+    other = roles.find_reconstructor("small-finetuned-kinetics", CPU)
+    assert asked == ["base", "large", "base-ssv2", "base"]
+    assert same.card.notes == ()
+    assert "different model" in other.card.notes[-1]
 
 
 def test_missing_statistics_are_replaced_and_said(tmp_path):

@@ -63,14 +63,14 @@ class ClipRequest:
 
     Attributes
     ----------
-    path : Path
+    path : Path or str
     start_s : float, optional
         Where the sampled window starts; default: it lies in the middle of the clip.
     sampling : SamplingRule, optional
         Default: the one the checkpoint was trained with.
     """
 
-    path: Path
+    path: Path | str
     start_s: float | None = None
     sampling: SamplingRule | None = None
 
@@ -384,7 +384,7 @@ def _make_mask(mask: MaskRequest, grid: TokenGrid) -> tuple[NDArray[np.bool_], M
     given = mask.painted or b""
     if len(given) != math.ceil(grid.tokens / 8):
         raise RequestError(
-            f"The painted mask has {len(given)} bytes; one bit for each of the {grid.tokens} tokens "
+            f"The painted mask has {len(given)} bytes; one bit for each of {grid.tokens} tokens "
             f"makes {math.ceil(grid.tokens / 8)}."
         )
     bits = np.unpackbits(np.frombuffer(given, np.uint8), count=grid.tokens)
@@ -392,7 +392,7 @@ def _make_mask(mask: MaskRequest, grid: TokenGrid) -> tuple[NDArray[np.bool_], M
     return hidden, replace(mask, ratio=float(hidden.mean()))
 
 
-def _identity(path: Path) -> Hashable:
+def _identity(path: Path | str) -> Hashable:
     """Tell one version of a file from another; a file that is not there has none."""
     try:
         state = Path(path).stat()
@@ -412,7 +412,7 @@ def _describe_start(recogniser: Recogniser, settings: RolloutSettings) -> str:
     return "token 0 (first patch of the first frames), which is what the classifier reads"
 
 
-def _seen(path: Path, sampled: SampledClip, processor: VideoMAEImageProcessor) -> SeenClip:
+def _seen(path: Path | str, sampled: SampledClip, processor: VideoMAEImageProcessor) -> SeenClip:
     _, height, width, _ = sampled.frames.shape
     crop = processor.crop_box(height, width)
     return SeenClip(

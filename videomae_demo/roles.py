@@ -131,16 +131,22 @@ def find_reconstructor(weights: str, device: torch.device) -> Reconstructor:
     bundled one, whose card then says so.
     """
     entry = find_entry(weights)
+    if entry is not None and entry.task == "pretraining":
+        return load_reconstructor(weights, device)
     if entry is not None:
-        chosen = weights if entry.task == "pretraining" else entry.partner
-        return load_reconstructor(chosen, device)
+        return _annotated(load_reconstructor(entry.partner, device), entry.partner_note)
     own = _try_reconstructor(locate(weights), device)
     if own is not None:
         return own
-    bundled = load_reconstructor(BUNDLED_RECONSTRUCTOR, device)
     note = f"{weights} has no decoder, so the bundled reconstructor takes its place."
-    card = dataclasses.replace(bundled.card, notes=(*bundled.card.notes, note))
-    return dataclasses.replace(bundled, card=card)
+    return _annotated(load_reconstructor(BUNDLED_RECONSTRUCTOR, device), note)
+
+
+def _annotated(reconstructor: Reconstructor, note: str | None) -> Reconstructor:
+    if note is None:
+        return reconstructor
+    card = dataclasses.replace(reconstructor.card, notes=(*reconstructor.card.notes, note))
+    return dataclasses.replace(reconstructor, card=card)
 
 
 def _try_reconstructor(files: CheckpointFiles, device: torch.device) -> Reconstructor | None:

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from conftest import tiny_config
+from tiny import tiny_config
 from torch import nn
 
 from videomae_demo.model.videomae import VideoMAEForPreTraining

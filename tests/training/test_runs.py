@@ -5,7 +5,7 @@ import json
 import cv2
 import pytest
 import torch
-from conftest import tiny_config
+from tiny import tiny_config
 
 from videomae_demo.cli import main
 from videomae_demo.errors import RequestError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,6 +19,7 @@ from videomae_demo.checkpoints.load import (
     to_native,
 )
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
+from videomae_demo.errors import RequestError
 from videomae_demo.model.config import VideoMAEConfig
 
 logger = logging.getLogger(__name__)
@@ -50,7 +52,11 @@ class PretrainedModel(nn.Module):
         return next(self.parameters()).device
 
     def initialise(self, module: nn.Module) -> None:
-        """Fill one module: normal weights, zero biases, LayerNorms at identity."""
+        """Fill one module as transformers does: normal weights, zero biases, identity norms.
+
+        Weights that a module holds itself (the biases of queries and values, the mask token) stay
+        at the zeros they begin with.
+        """
         if isinstance(module, nn.Linear | nn.Conv3d):
             nn.init.normal_(module.weight, std=self.config.initializer_range)
             if module.bias is not None:
@@ -70,14 +76,18 @@ class PretrainedModel(nn.Module):
         local_files_only: bool = False,
         **overrides: Any,
     ) -> Self:
-        """Load a checkpoint: a folder, a repo id of the hub, or a name of the catalog.
+        """Load a checkpoint.
 
         Parameters
         ----------
+        name_or_path : str or Path
+            A folder, a repo id of the hub, or a name of the catalog.
         config : VideoMAEConfig, optional
             Used instead of the checkpoint's own.
+        revision, cache_dir, local_files_only
+            See `videomae_demo.checkpoints.source.locate`.
         overrides
-            Fields of the configuration to change, or ``num_labels``.
+            Fields of the checkpoint's configuration to change.
 
         Returns
         -------
@@ -87,6 +97,8 @@ class PretrainedModel(nn.Module):
         ------
         CheckpointError
             When it can't be found or read, or its weights do not fit the configuration.
+        RequestError
+            When an override is no field of a configuration, or comes together with a `config`.
         """
         files = locate(
             str(name_or_path),
@@ -101,6 +113,11 @@ class PretrainedModel(nn.Module):
         cls, files: CheckpointFiles, *, config: VideoMAEConfig | None = None, **overrides: Any
     ) -> Self:
         """Load a checkpoint whose files are at hand; see `from_pretrained`."""
+        if config is not None and overrides:
+            raise RequestError(
+                f"A configuration was given, and changes to one ({', '.join(overrides)}); make the "
+                "changes in the configuration."
+            )
         if config is None:
             corrections = dict(files.entry.corrections) if files.entry else {}
             config = VideoMAEConfig.from_json_file(files.config, **corrections | overrides)
@@ -120,14 +137,14 @@ class PretrainedModel(nn.Module):
         return model.eval()
 
     def _initialise_fresh(self, names: tuple[str, ...]) -> None:
-        owners = dict.fromkeys(name.rpartition(".")[0] for name in names)
+        owners: dict[nn.Module, None] = {}  # a set that keeps the order
         for name in names:
-            owner, _, leaf = name.rpartition(".")
-            parameter = self.get_parameter(name)
-            filled = nn.Parameter(torch.zeros(parameter.shape))
-            setattr(self.get_submodule(owner), leaf, filled)
+            path, _, leaf = name.rpartition(".")
+            owner = self.get_submodule(path)
+            setattr(owner, leaf, nn.Parameter(torch.zeros(self.get_parameter(name).shape)))
+            owners[owner] = None
         for owner in owners:
-            self.initialise(self.get_submodule(owner))
+            self.initialise(owner)
         if names:
             logger.warning(
                 "%s has weights that the checkpoint lacks, freshly initialised: %s. Train them.",
@@ -140,6 +157,8 @@ class PretrainedModel(nn.Module):
 
         Parameters
         ----------
+        folder : str or Path
+            Made if absent.
         dtype : torch.dtype, optional
             Store in this precision, for instance ``torch.float16``; default: as the weights are.
 
@@ -147,8 +166,14 @@ class PretrainedModel(nn.Module):
         -------
         The folder.
         """
-        self.config.extra["architectures"] = [type(self).__name__]
-        self.config.save_pretrained(folder)
         state: dict[str, Tensor] = self.state_dict()
+        stored = next(iter(state.values())).dtype if dtype is None else dtype
+        facts = {
+            "architectures": [type(self).__name__],
+            "torch_dtype": str(stored).removeprefix("torch."),
+        }
+        # "dtype" is what transformers 5 writes for "torch_dtype"; both read the latter.
+        extra = {name: value for name, value in self.config.extra.items() if name != "dtype"}
+        dataclasses.replace(self.config, extra=extra | facts).save_pretrained(folder)
         save_tensors(folder, state, dtype=dtype)
         return Path(folder)

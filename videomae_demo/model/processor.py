@@ -22,12 +22,17 @@ from PIL import Image
 from videomae_demo.checkpoints.source import PREPROCESSOR_NAME, locate_preprocessor
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.model.config import VideoMAEConfig
-
-Layout = Literal["channels_first", "channels_last"]
+from videomae_demo.model.frames import (
+    Layout,
+    as_array,
+    gather_clips,
+    infer_layout,
+    refuse_rescaled,
+    stack_clips,
+)
 
 _LAYOUTS = ("channels_first", "channels_last")
 _DEFAULT_EDGE = VideoMAEConfig.image_size
-_CHANNEL_COUNTS = (1, 3)
 _BYTE_MAX = 255
 
 
@@ -220,11 +225,11 @@ class VideoMAEImageProcessor:
                 raise RequestError(f"{name} is {given!r}; use {known[0]!r}, {known[1]!r} or None.")
         processor = self._changed(changes)
         clips = [
-            processor._clip(clip, data_format, input_data_format) for clip in _as_clips(videos)
+            processor._clip(clip, data_format, input_data_format) for clip in gather_clips(videos)
         ]
         if return_tensors is None:
             return BatchFeature({"pixel_values": clips})
-        stacked = _stack(clips)
+        stacked = stack_clips(clips)
         return BatchFeature(
             {"pixel_values": torch.from_numpy(stacked) if return_tensors == "pt" else stacked}
         )
@@ -287,12 +292,12 @@ class VideoMAEImageProcessor:
     def _clip(
         self, frames: Sequence[Any], data_format: Layout | None, given_format: Layout | None
     ) -> list[NDArray[Any]]:
-        arrays = [_as_array(frame) for frame in frames]
+        arrays = [as_array(frame) for frame in frames]
         if self.do_rescale:
-            _refuse_rescaled(arrays)
+            refuse_rescaled(arrays)
         processed = []
         for array in arrays:
-            layout = given_format or _infer_layout(array)
+            layout = given_format or infer_layout(array)
             frame = array if layout == "channels_last" else array.transpose(1, 2, 0)
             frame = self._frame(frame)
             first = (data_format or layout) == "channels_first"
@@ -353,75 +358,6 @@ def _size(name: str, given: Any, *, bare: str | None = None) -> dict[str, int]:
     raise RequestError(f"{name} is {given!r}; give {wanted}, in whole pixels above 0.")
 
 
-def _as_clips(videos: Any) -> list[list[Any]]:
-    """Sort what was given into clips of frames, by how deep it is nested."""
-    depth = _depth(videos)
-    if depth not in (3, 4, 5):
-        raise RequestError(
-            f"A clip is a list of frames or an array (T, H, W, 3); what was given has {depth} axes."
-        )
-    clips = videos if depth == 5 else [videos] if depth == 4 else [[videos]]
-    return [list(clip) for clip in clips]
-
-
-def _depth(videos: Any) -> int:
-    if isinstance(videos, list | tuple):
-        if not videos:
-            raise RequestError("There are no frames: an empty list was given; give at least one.")
-        return 1 + _depth(videos[0])
-    if isinstance(videos, Image.Image):
-        return 3
-    if isinstance(videos, np.ndarray | torch.Tensor):
-        if 0 in videos.shape:
-            raise RequestError(f"There are no pixels in an array of shape {tuple(videos.shape)}.")
-        return videos.ndim
-    raise RequestError(
-        "A frame must be a PIL image, a numpy array or a torch tensor, not a "
-        f"{type(videos).__name__}."
-    )
-
-
-def _as_array(frame: Any) -> NDArray[Any]:
-    """Return one frame as a numpy array of three axes, in the layout it has."""
-    if _depth(frame) != 3 or isinstance(frame, list | tuple):
-        raise RequestError("The frames of a clip must all be images, each with three axes.")
-    if isinstance(frame, Image.Image):
-        if frame.mode != "RGB":
-            raise RequestError(
-                f"A frame is a PIL image of mode {frame.mode!r}; convert it to 'RGB' first."
-            )
-        return np.asarray(frame)
-    if isinstance(frame, torch.Tensor):
-        frame = frame.detach().cpu()
-        frame = (frame.float() if frame.dtype == torch.bfloat16 else frame).numpy()
-    if frame.dtype.kind not in "uif":
-        raise RequestError(f"A frame holds {frame.dtype} values; give integers in 0..255.")
-    array: NDArray[Any] = frame
-    return array
-
-
-def _infer_layout(frame: NDArray[Any]) -> Layout:
-    if frame.shape[0] in _CHANNEL_COUNTS:
-        return "channels_first"
-    if frame.shape[-1] in _CHANNEL_COUNTS:
-        return "channels_last"
-    raise RequestError(
-        f"A frame of shape {frame.shape} has its 1 or 3 channels neither on the first nor on the "
-        "last axis."
-    )
-
-
-def _refuse_rescaled(frames: Sequence[NDArray[Any]]) -> None:
-    if any(frame.dtype.kind != "f" for frame in frames):
-        return
-    low, high = min(frame.min() for frame in frames), max(frame.max() for frame in frames)
-    if low >= 0 and 0 < high <= 1:
-        raise RequestError(
-            f"The frames are floats in 0..1 (largest {high:.3g}) and would be rescaled a second "
-            "time; pass do_rescale=False, or give integers in 0..255."
-        )
-
-
 def _resize(frame: NDArray[Any], size: tuple[int, int], resample: int) -> NDArray[Any]:
     """Resize one (H, W, C) frame with Pillow, which needs bytes: 0..1 goes there and back."""
     scaled = False
@@ -452,15 +388,3 @@ def _crop_middle(frame: NDArray[Any], height: int, width: int) -> NDArray[Any]:
         first_row : first_row + inside.shape[0], first_column : first_column + inside.shape[1]
     ] = inside
     return cropped
-
-
-def _stack(clips: Sequence[Sequence[NDArray[Any]]]) -> NDArray[Any]:
-    lengths = sorted({len(clip) for clip in clips})
-    if len(lengths) > 1:
-        raise RequestError(f"The clips of a batch have {lengths} frames; give them all as many.")
-    shapes = sorted({frame.shape for clip in clips for frame in clip})
-    if len(shapes) > 1:
-        raise RequestError(
-            f"The frames have the shapes {shapes} after resizing; crop them to one size."
-        )
-    return np.stack([np.stack(clip) for clip in clips])

@@ -56,13 +56,11 @@ class PatchEmbeddings(nn.Module):
 
     def __init__(self, config: VideoMAEConfig) -> None:
         super().__init__()
-        self.config = config
         step = (config.tubelet_size, config.patch_size, config.patch_size)
         self.projection = nn.Conv3d(config.num_channels, config.hidden_size, step, stride=step)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Map (B, T, C, H, W) to (B, N, D)."""
-        check_pixel_values(pixel_values, self.config, self.projection.weight.dtype)
         embedded: Tensor = self.projection(pixel_values.transpose(1, 2))
         return embedded.flatten(2).transpose(1, 2)
 
@@ -202,6 +200,8 @@ class VideoMAEModel(PretrainedModel):
             raise RequestError(
                 "An attention observer works in eval mode, without output_attentions and head_mask."
             )
+        weight = self.embeddings.patch_embeddings.projection.weight
+        check_pixel_values(pixel_values, config, weight.dtype)
         if bool_masked_pos is not None:
             hidden = count_marked(bool_masked_pos, len(pixel_values), config, "bool_masked_pos")
             if hidden == config.grid.tokens:
@@ -293,7 +293,6 @@ class VideoMAEForPreTraining(PretrainedModel):
         """
         if bool_masked_pos is None:
             raise RequestError("Pretraining needs bool_masked_pos: which tokens are hidden.")
-        decoded = self._decoded(bool_masked_pos, bool_decoded_pos, len(pixel_values))
         output = self.videomae(
             pixel_values,
             bool_masked_pos,
@@ -302,6 +301,7 @@ class VideoMAEForPreTraining(PretrainedModel):
             output_hidden_states,
             return_dict=True,
         )
+        decoded = self._decoded(bool_masked_pos, bool_decoded_pos)
         logits = self._decode(output.last_hidden_state, bool_masked_pos, decoded)
         targets = select_tokens(self.targets(pixel_values), decoded)
         result = VideoMAEForPreTrainingOutput(
@@ -309,13 +309,13 @@ class VideoMAEForPreTraining(PretrainedModel):
         )
         return result if _default(return_dict, self.config.return_dict) else result.to_tuple()
 
-    def _decoded(self, hidden: Tensor, decoded: Tensor | None, batch: int) -> Tensor:
+    def _decoded(self, hidden: Tensor, decoded: Tensor | None) -> Tensor:
         """Check both masks and return that of the tokens to decode."""
         names = {"bool_masked_pos": hidden}
         if decoded is not None:
             names["bool_decoded_pos"] = decoded
         for name, mask in names.items():
-            if count_marked(mask, batch, self.config, name) == 0:
+            if count_marked(mask, len(hidden), self.config, name) == 0:
                 raise RequestError(f"{name} marks no token, so there is nothing to predict.")
         if decoded is None:
             return hidden

@@ -1,0 +1,69 @@
+"""The README keeps its word: its snippet runs, its options exist, its front matter fits."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from videomae_demo.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def help_of(*command: str) -> str:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), pytest.raises(SystemExit):
+        main([*command, "--help"])
+    return printed.getvalue()
+
+
+def test_the_python_snippet_runs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    snippet = next(block for block in blocks("python") if "Explorer(" in block)
+    found: dict = {}
+    exec(compile(snippet, "README.md", "exec"), found)
+    assert found["explorer"].weights == "bundled"
+
+
+@pytest.mark.parametrize("command", ["classify", "attend", "reconstruct", "explore"])
+def test_every_option_that_is_named_exists(command):
+    (listing,) = [block for block in blocks("") if f"videomae_demo {command}" in block]
+    line = next(line for line in listing.splitlines() if f"videomae_demo {command}" in line)
+    everywhere = re.search(r"^Everywhere: (.*?)\n\n", TEXT, flags=re.DOTALL | re.MULTILINE)[1]
+    shown = help_of(command)
+    options = re.findall(r"--[a-z-]+", line + everywhere)
+    assert options
+    for option in options:
+        assert option in shown
+
+
+def test_every_training_stage_that_is_named_exists():
+    stages = re.search(r"videomae_demo train +(.*)", TEXT)[1].split(" | ")
+    assert len(stages) == 5
+    for stage in stages:
+        assert stage in help_of("train", stage.strip())
+
+
+def test_the_commands_name_files_that_exist():
+    for name in re.findall(r"(?:-r |explore )((?:assets/|requirements)\S+)", TEXT):
+        assert (ROOT / name).exists(), name
+    for name in re.findall(r"\]\(((?!http)[^)#]+)\)", TEXT):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_front_matter_fits():
+    matter = TEXT.split("---")[1]
+    fields = dict(re.findall(r"^(\w+): (.+)$", matter, flags=re.MULTILINE))
+    assert (ROOT / fields["app_file"]).exists()
+    assert len(fields["short_description"]) <= 60
+    low, high = re.search(
+        r"gradio>=([\d.]+),<([\d.]+)", (ROOT / "requirements.txt").read_text()
+    ).groups()
+    assert fields["sdk_version"].startswith(low) and not fields["sdk_version"].startswith(high)
