@@ -36,7 +36,14 @@ def pretrained(tmp_path_factory):
 def finetuned(tmp_path_factory, pretrained):
     folder = tmp_path_factory.mktemp("finetuned")
     settings = FinetuneSettings(
-        steps=4, batch_size=4, warmup=1, pool_clips=8, log_every=2, save_every=2, whole=0.5
+        optimiser="muon",
+        steps=4,
+        batch_size=4,
+        warmup=1,
+        pool_clips=8,
+        log_every=2,
+        save_every=2,
+        whole=0.5,
     )
     finetune(pretrained, settings, folder, CPU)
     return folder

@@ -19,10 +19,9 @@ def add_train(commands: Any) -> None:
     )
     stages = command.add_subparsers(title="stages", required=True, metavar="STAGE")
     pretrain = _add_stage(stages, "pretrain", _pretrain, "Masked pretraining on synthetic clips.")
-    _add_run_options(pretrain, RUNS / "pretrain", steps=3000)
-    pretrain.add_argument("--optimiser", default="muon", choices=("muon", "adamw"))
+    _add_run_options(pretrain, RUNS / "pretrain", steps=2300)
     finetune = _add_stage(stages, "finetune", _finetune, "Teach a pretrained encoder the labels.")
-    _add_run_options(finetune, RUNS / "finetune", steps=1200)
+    _add_run_options(finetune, RUNS / "finetune", steps=1500)
     finetune.add_argument(
         "--pretrained", type=Path, default=RUNS / "pretrain", help="folder of the pretraining run"
     )
@@ -49,7 +48,8 @@ def _add_stage(stages: Any, name: str, run: Any, summary: str) -> argparse.Argum
 def _add_run_options(stage: argparse.ArgumentParser, out: Path, steps: int) -> None:
     stage.add_argument("--out", type=Path, default=out, help=f"folder of the run ({out})")
     stage.add_argument("--steps", type=int, default=steps, help=f"how many steps ({steps})")
-    stage.add_argument("--batch", type=int, default=32, help="clips per step (32)")
+    stage.add_argument("--batch", type=int, default=24, help="clips per step (24)")
+    stage.add_argument("--optimiser", default="muon", choices=("muon", "adamw"))
     stage.add_argument("--pool", type=int, default=4096, help="clips rendered at once (4096)")
     stage.add_argument("--seed", type=int, default=0, help="of weights, clips and masks (0)")
     stage.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (auto)")
@@ -61,6 +61,7 @@ def _shared(parsed: argparse.Namespace) -> dict[str, Any]:
         "batch_size": parsed.batch,
         "pool_clips": parsed.pool,
         "seed": parsed.seed,
+        "optimiser": parsed.optimiser,
     }
 
 
@@ -68,7 +69,7 @@ def _pretrain(parsed: argparse.Namespace) -> None:
     from videomae_demo.device import choose_device
     from videomae_demo.training.pretrain import PretrainSettings, pretrain, small_config
 
-    settings = PretrainSettings(optimiser=parsed.optimiser, **_shared(parsed))
+    settings = PretrainSettings(**_shared(parsed))
     pretrain(small_config(), settings, parsed.out, choose_device(parsed.device))
     _say(f"The weights, the log and pictures are in {parsed.out}.")
 

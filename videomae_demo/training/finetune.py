@@ -19,8 +19,9 @@ from videomae_demo.device import inference_precision
 from videomae_demo.model.videomae import VideoMAEForVideoClassification
 from videomae_demo.training.data import ClipSource, generator_for
 from videomae_demo.training.loop import Run
-from videomae_demo.training.optim import ADAM_BETAS, set_rates, warmup_then
+from videomae_demo.training.optim import ADAM_BETAS, build_optimisers, set_rates, warmup_then
 from videomae_demo.training.pictures import draw_curves
+from videomae_demo.training.pretrain import draw_tubes
 from videomae_demo.training.synthetic import LABELS
 
 
@@ -30,25 +31,33 @@ class FinetuneSettings:
 
     Attributes
     ----------
-    rate : float
-        Learning rate of the classifier; each layer below has `layer_decay` times that of the next.
-    dropped : float
-        Up to this share of the tokens is dropped, drawn uniformly each step.
+    optimiser : str
+        "muon" (AdamW for what is no hidden matrix), or "adamw" with layer-wise decay, as in the
+        paper.
+    layer_decay : float
+        With "adamw": each layer's rate is this many times that of the layer above.
+    dropped_low, dropped_high : float
+        Each step drops this share of the patches, drawn uniformly between the two.
     whole : float
         Share of the steps, at the end, that keep all tokens.
+    smoothing : float
+        Share of the probability that the target spreads over all labels.
     """
 
-    steps: int = 1200
-    batch_size: int = 32
-    rate: float = 1e-3
+    steps: int = 1500
+    batch_size: int = 24
+    optimiser: str = "muon"
+    muon_rate: float = 0.02
+    adam_rate: float = 1e-3
     layer_decay: float = 0.8
     weight_decay: float = 0.05
-    warmup: int = 100
-    dropped: float = 0.8
+    warmup: int = 30
+    dropped_low: float = 0.3
+    dropped_high: float = 0.7
     whole: float = 0.1
-    smoothing: float = 0.05
+    smoothing: float = 0.02
     pool_clips: int = 4096
-    uses: int = 2
+    uses: int = 4
     seed: int = 1
     log_every: int = 25
     save_every: int = 100
@@ -66,9 +75,9 @@ def finetune(
         pretrained, use_mean_pooling=True, id2label=dict(enumerate(LABELS))
     )
     model.to(device).train()
-    optimiser = torch.optim.AdamW(_groups(model, settings), betas=ADAM_BETAS)
+    optimisers = _optimisers(model, settings)
     run = Run(folder, dataclasses.asdict(settings))
-    first = run.resume(model, [optimiser])
+    first = run.resume(model, optimisers)
     height, _ = model.config.frame_size
     source = ClipSource(
         height,
@@ -80,8 +89,8 @@ def finetune(
     )
     losses, right = 0.0, 0.0
     for step in run.steps(first, settings.steps, settings.log_every):
-        factor = warmup_then(step, settings.steps, settings.warmup, "cosine")
-        set_rates([optimiser], factor)
+        factor = warmup_then(step, settings.steps, settings.warmup, "linear")
+        set_rates(optimisers, factor)
         batch = source.batch(step)
         dropped = _draw_dropped(model, settings, step, len(batch.labels))
         with inference_precision(device):
@@ -89,8 +98,9 @@ def finetune(
         loss = F.cross_entropy(logits.float(), batch.labels, label_smoothing=settings.smoothing)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
         losses += loss.item()
         right += (logits.argmax(1) == batch.labels).float().mean().item()
         if (step + 1) % settings.log_every == 0:
@@ -98,7 +108,7 @@ def finetune(
             run.log(step=step + 1, loss=losses / every, accuracy=right / every, rate=factor)
             losses, right = 0.0, 0.0
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
-            run.save(step + 1, model, [optimiser])
+            run.save(step + 1, model, optimisers)
             model.save_pretrained(folder)
             draw_curves(run, "loss", "accuracy")
     return model.eval()
@@ -107,13 +117,22 @@ def finetune(
 def _draw_dropped(
     model: VideoMAEForVideoClassification, settings: FinetuneSettings, step: int, batch: int
 ) -> Tensor | None:
+    """Draw which tokens to drop, (B, N) bool: tubes of one ratio; None towards the end of a run."""
     if step >= settings.steps * (1 - settings.whole):
         return None
-    generator = generator_for(settings.seed, step)
-    tokens = model.config.grid.tokens
-    count = int(settings.dropped * torch.rand((), generator=generator).item() * tokens)
-    order = torch.rand(batch, tokens, generator=generator).argsort(1).argsort(1)
-    return (order < count).to(model.device)
+    generator, low = generator_for(settings.seed, step), settings.dropped_low
+    ratio = low + (settings.dropped_high - low) * torch.rand((), generator=generator).item()
+    return draw_tubes(model.config.grid, ratio, batch, generator).to(model.device)
+
+
+def _optimisers(
+    model: VideoMAEForVideoClassification, settings: FinetuneSettings
+) -> list[torch.optim.Optimizer]:
+    if settings.optimiser == "adamw":
+        return [torch.optim.AdamW(_groups(model, settings), betas=ADAM_BETAS)]
+    return build_optimisers(
+        model, settings.optimiser, settings.muon_rate, settings.adam_rate, settings.weight_decay
+    )
 
 
 def _groups(
@@ -129,7 +148,7 @@ def _groups(
     return [
         {
             "params": parameters,
-            "lr": settings.rate * settings.layer_decay ** (depth - level),
+            "lr": settings.adam_rate * settings.layer_decay ** (depth - level),
             "weight_decay": settings.weight_decay if decayed else 0.0,
         }
         for (level, decayed), parameters in groups.items()

@@ -118,6 +118,17 @@ def warmup_then(step: int, steps: int, warmup: int, shape: str) -> float:
     return 0.5 * (1 + math.cos(math.pi * done)) if shape == "cosine" else 1 - done
 
 
+def build_optimisers(
+    model: nn.Module, kind: str, muon_rate: float, adam_rate: float, weight_decay: float
+) -> list[torch.optim.Optimizer]:
+    """Give every weight its optimiser: "muon" (AdamW for what is no hidden matrix) or "adamw"."""
+    matrices = hidden_matrices(model) if kind == "muon" else []
+    chosen = {id(matrix) for matrix in matrices}
+    rest = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
+    adamw = torch.optim.AdamW(adamw_groups(rest, adam_rate, weight_decay), betas=ADAM_BETAS)
+    return [adamw, Muon(matrices, lr=muon_rate)] if matrices else [adamw]
+
+
 def set_rates(optimisers: Iterable[torch.optim.Optimizer], factor: float) -> None:
     """Set each group's learning rate to `factor` times the one it was made with."""
     for optimiser in optimisers:

@@ -10,18 +10,11 @@ import torch
 from torch import Tensor
 
 from videomae_demo.device import inference_precision
-from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.model.config import TokenGrid, VideoMAEConfig
 from videomae_demo.model.videomae import VideoMAEForPreTraining
 from videomae_demo.training.data import ClipSource, generator_for
 from videomae_demo.training.loop import Run
-from videomae_demo.training.optim import (
-    ADAM_BETAS,
-    Muon,
-    adamw_groups,
-    hidden_matrices,
-    set_rates,
-    warmup_then,
-)
+from videomae_demo.training.optim import build_optimisers, set_rates, warmup_then
 from videomae_demo.training.pictures import draw_curves, draw_samples
 
 
@@ -39,8 +32,8 @@ class PretrainSettings:
         "muon" or "adamw".
     """
 
-    steps: int = 2000
-    batch_size: int = 32
+    steps: int = 2300
+    batch_size: int = 24
     optimiser: str = "muon"
     muon_rate: float = 0.02
     adam_rate: float = 1e-3
@@ -89,7 +82,9 @@ def pretrain(
     """
     torch.manual_seed(settings.seed)
     model = VideoMAEForPreTraining(config).to(device).train()
-    optimisers = _optimisers(model, settings)
+    optimisers = build_optimisers(
+        model, settings.optimiser, settings.muon_rate, settings.adam_rate, settings.weight_decay
+    )
     run = Run(folder, dataclasses.asdict(settings))
     first = run.resume(model, optimisers)
     height, _ = config.frame_size
@@ -138,23 +133,15 @@ def draw_masks(
     grid = config.grid
     span = settings.ratio_high - settings.ratio_low
     ratio = settings.ratio_low + span * torch.rand((), generator=generator).item()
-    cells = int(ratio * grid.patches)
-    order = torch.rand(batch, grid.patches, generator=generator).argsort(1).argsort(1)
-    hidden = (order < cells)[:, None].expand(-1, grid.time, -1).flatten(1)
-    count = max(1, int(settings.decoded * cells * grid.time))
+    hidden = draw_tubes(grid, ratio, batch, generator)
+    count = max(1, int(settings.decoded * int(hidden[0].sum())))
     chosen = torch.rand(hidden.shape, generator=generator).masked_fill(~hidden, -1).topk(count)
     decoded = torch.zeros_like(hidden).scatter_(1, chosen.indices, True)
     return hidden, decoded
 
 
-def _optimisers(
-    model: VideoMAEForPreTraining, settings: PretrainSettings
-) -> list[torch.optim.Optimizer]:
-    matrices = hidden_matrices(model) if settings.optimiser == "muon" else []
-    chosen = {id(matrix) for matrix in matrices}
-    rest = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
-    groups = adamw_groups(rest, settings.adam_rate, settings.weight_decay)
-    optimisers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, betas=ADAM_BETAS)]
-    if matrices:
-        optimisers.append(Muon(matrices, lr=settings.muon_rate))
-    return optimisers
+def draw_tubes(grid: TokenGrid, ratio: float, batch: int, generator: torch.Generator) -> Tensor:
+    """Draw a tube mask of one ratio for each clip: (B, N) bool, True = hidden."""
+    order = torch.rand(batch, grid.patches, generator=generator).argsort(1).argsort(1)
+    cells = order < int(ratio * grid.patches)
+    return cells[:, None].expand(-1, grid.time, -1).flatten(1)
