@@ -20,6 +20,8 @@ ROOMS = (
     "checkpoints",
     "model.patches",
     "model.layers",
+    "model.inputs",
+    "model.losses",
     "model.outputs",
     "model.pretrained",
     "model.videomae",

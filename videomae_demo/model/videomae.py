@@ -18,7 +18,9 @@ from torch import Tensor, nn
 
 from videomae_demo.errors import RequestError
 from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.model.inputs import check_pixel_values, count_marked, expand_head_mask
 from videomae_demo.model.layers import Block
+from videomae_demo.model.losses import classification_loss
 from videomae_demo.model.outputs import (
     BaseModelOutput,
     ImageClassifierOutput,
@@ -35,9 +37,6 @@ from videomae_demo.model.pretrained import PretrainedModel
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """How every published checkpoint normalises its frames, and how pretraining undoes it."""
-
-IGNORED_LABEL = -100
-"""A clip with this label does not count, as everywhere in PyTorch."""
 
 
 class AttentionObserver(Protocol):
@@ -208,7 +207,7 @@ class VideoMAEModel(PretrainedModel):
                 raise RequestError("bool_masked_pos hides every token; leave at least one visible.")
         output: BaseModelOutput = self.encoder(
             self.embeddings(pixel_values, bool_masked_pos),
-            _expand_head_mask(head_mask, config),
+            expand_head_mask(head_mask, config),
             output_attentions,
             output_hidden_states,
             observer,
@@ -415,120 +414,9 @@ class VideoMAEForVideoClassification(PretrainedModel):
         return result if _default(return_dict, self.config.return_dict) else result.to_tuple()
 
 
-def classification_loss(logits: Tensor, labels: Tensor, config: VideoMAEConfig) -> Tensor:
-    """Compare a classifier's output with what it should be, as transformers 4.37 does.
-
-    ``config.problem_type`` says how; without it, one label means regression, several and integer
-    labels a single right one, several and other labels any number of right ones.
-
-    Parameters
-    ----------
-    logits : Tensor
-        (B, num_labels).
-    labels : Tensor
-        Regression (mean squared error): (B, num_labels), or (B,) if there is one. Single label
-        (cross entropy): (B,) indices; -100 is passed over. Multi-label (binary cross entropy):
-        (B, num_labels) in 0..1.
-
-    Returns
-    -------
-    Tensor
-        Scalar.
-
-    Raises
-    ------
-    RequestError
-        When the labels do not fit the logits.
-    """
-    problem, count = config.problem_type, config.num_labels
-    if problem is None and count == 1:
-        problem = "regression"
-    elif problem is None:
-        whole = labels.dtype in (torch.long, torch.int)
-        problem = "single_label_classification" if whole else "multi_label_classification"
-    if problem == "single_label_classification":
-        wanted, fits = f"({len(logits)},)", labels.numel() == len(logits)
-    elif count == 1:
-        wanted, fits = f"({len(logits)},)", labels.numel() == logits.numel()
-    else:
-        wanted, fits = f"({len(logits)}, {count})", labels.shape == logits.shape
-    if not fits:
-        raise RequestError(
-            f"labels has the shape {tuple(labels.shape)}; for {problem} with {count} labels give "
-            f"{wanted}."
-        )
-    if problem == "single_label_classification":
-        indices = labels.reshape(-1).long()
-        known = (indices >= 0) & (indices < count) | (indices == IGNORED_LABEL)
-        if not bool(known.all()):
-            raise RequestError(f"labels holds {indices[~known].tolist()}; give 0 to {count - 1}.")
-        return F.cross_entropy(logits, indices, ignore_index=IGNORED_LABEL)
-    if not labels.is_floating_point():
-        labels = labels.to(logits.dtype)
-    if problem == "regression":
-        return F.mse_loss(logits, labels.reshape(logits.shape))
-    return F.binary_cross_entropy_with_logits(logits, labels.reshape(logits.shape))
-
-
 def select_tokens(tokens: Tensor, keep: Tensor) -> Tensor:
     """Return the (B, N_kept, D) tokens of (B, N, D) where `keep` (B, N) is True, in order."""
     return tokens[keep].reshape(len(keep), -1, tokens.shape[-1])
-
-
-def check_pixel_values(
-    pixel_values: Tensor, config: VideoMAEConfig, weight_dtype: torch.dtype
-) -> None:
-    """Refuse clips of another shape or type than the model's, naming both."""
-    height, width = config.frame_size
-    wanted = (config.num_frames, config.num_channels, height, width)
-    if pixel_values.ndim != 5 or tuple(pixel_values.shape[1:]) != wanted:
-        raise RequestError(
-            f"pixel_values has the shape {tuple(pixel_values.shape)}; this model takes "
-            f"(clips, frames, channels, height, width) = (any, {', '.join(map(str, wanted))})."
-        )
-    if not pixel_values.is_floating_point():
-        raise RequestError(
-            f"pixel_values is of type {pixel_values.dtype}; give normalised floats, as the image "
-            "processor makes them."
-        )
-    if pixel_values.dtype != weight_dtype and not torch.is_autocast_enabled(
-        pixel_values.device.type
-    ):
-        raise RequestError(
-            f"pixel_values is of type {pixel_values.dtype}, the model's weights of {weight_dtype}; "
-            "convert one of the two."
-        )
-
-
-def count_marked(mask: Tensor, batch: int, config: VideoMAEConfig, name: str) -> int:
-    """Return how many tokens a mask marks in each clip; refuse all but bool, (B, N), even ones."""
-    tokens = config.grid.tokens
-    if mask.dtype != torch.bool:
-        raise RequestError(f"{name} is of type {mask.dtype}; give a bool tensor (mask.bool()).")
-    if tuple(mask.shape) != (batch, tokens):
-        raise RequestError(
-            f"{name} has the shape {tuple(mask.shape)}; {batch} clips of {tokens} tokens need "
-            f"({batch}, {tokens})."
-        )
-    counts: list[int] = mask.sum(dim=1).tolist()
-    if len(set(counts)) != 1:
-        raise RequestError(
-            f"{name} marks different numbers of tokens in the clips of a batch: {counts}; "
-            "give each clip the same number."
-        )
-    return counts[0]
-
-
-def _expand_head_mask(head_mask: Tensor | None, config: VideoMAEConfig) -> Tensor | None:
-    if head_mask is None:
-        return None
-    layers, heads = config.num_hidden_layers, config.num_attention_heads
-    if tuple(head_mask.shape) not in ((heads,), (layers, heads)):
-        raise RequestError(
-            f"head_mask has the shape {tuple(head_mask.shape)}; give ({heads},) or "
-            f"({layers}, {heads})."
-        )
-    return head_mask.expand(layers, heads)[:, None, :, None, None]  # (layers, 1, heads, 1, 1)
 
 
 def _default(given: bool | None, default: bool) -> bool:
