@@ -6,19 +6,14 @@ import pytest
 import torch
 
 from videomae_demo.errors import CheckpointError, RequestError, VideoError
-from videomae_demo.explorer import (
-    ClipRequest,
-    Explorer,
-    MaskRequest,
-    RolloutSettings,
-    default_ratio,
-)
+from videomae_demo.explorer import Explorer, RolloutSettings, default_ratio
 from videomae_demo.masking import tube
 from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae_demo.video.decode import read_frames, scan
 from videomae_demo.video.sampling import SamplingRule
+from videomae_demo.views import ClipRequest, MaskRequest
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from videomae_demo import export
-from videomae_demo.explorer import ClipRequest, Explorer, MaskRequest, RolloutSettings
+from videomae_demo.explorer import Explorer, RolloutSettings
+from videomae_demo.views import ClipRequest, MaskRequest
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ ROOMS = (
     "analysis",
     "cache",
     "roles",
+    "views",
     "explorer",
     "export",
     "training",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from videomae_demo.analysis.rollout import RolloutSettings
     from videomae_demo.errors import CheckpointError, ExplorerError, RequestError, VideoError
-    from videomae_demo.explorer import ClipRequest, Explorer, MaskRequest
+    from videomae_demo.explorer import Explorer
     from videomae_demo.model.config import TokenGrid, VideoMAEConfig
     from videomae_demo.model.processor import VideoMAEImageProcessor
     from videomae_demo.model.videomae import (
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
         VideoMAEForVideoClassification,
         VideoMAEModel,
     )
+    from videomae_demo.views import ClipRequest, MaskRequest
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "CheckpointError": "errors",
-    "ClipRequest": "explorer",
+    "ClipRequest": "views",
     "Explorer": "explorer",
     "ExplorerError": "errors",
-    "MaskRequest": "explorer",
+    "MaskRequest": "views",
     "RequestError": "errors",
     "RolloutSettings": "analysis.rollout",
     "TokenGrid": "model.config",

@@ -19,7 +19,8 @@ from videomae_demo.training.command import add_train
 
 if TYPE_CHECKING:  # torch and cv2 take seconds to import: --help and usage errors do without
     from videomae_demo.analysis.rollout import RolloutSettings
-    from videomae_demo.explorer import ClipRequest, Explorer
+    from videomae_demo.explorer import Explorer
+    from videomae_demo.views import ClipRequest
 
 USER_ERROR = 2
 
@@ -158,7 +159,7 @@ def _attend(parsed: argparse.Namespace) -> None:
 
 def _reconstruct(parsed: argparse.Namespace) -> None:
     from videomae_demo import export
-    from videomae_demo.explorer import MaskRequest
+    from videomae_demo.views import MaskRequest
 
     mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)
     view = _explorer(parsed).reconstruct(_clip_request(parsed), mask)
@@ -170,7 +171,7 @@ def _reconstruct(parsed: argparse.Namespace) -> None:
 
 def _explore(parsed: argparse.Namespace) -> None:
     from videomae_demo import export
-    from videomae_demo.explorer import MaskRequest
+    from videomae_demo.views import MaskRequest
 
     explorer, request = _explorer(parsed), _clip_request(parsed)
     mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)
@@ -206,8 +207,8 @@ def _explorer(parsed: argparse.Namespace) -> Explorer:
 
 
 def _clip_request(parsed: argparse.Namespace) -> ClipRequest:
-    from videomae_demo.explorer import ClipRequest
     from videomae_demo.video.sampling import SamplingRule
+    from videomae_demo.views import ClipRequest
 
     rule = None
     if parsed.sampling == "uniform":

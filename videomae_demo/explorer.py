@@ -19,13 +19,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from videomae_demo.analysis.classification import Classification, classify
-from videomae_demo.analysis.reconstruction import Reconstruction, reconstruct
+from videomae_demo.analysis.classification import classify
+from videomae_demo.analysis.reconstruction import reconstruct
 from videomae_demo.analysis.rollout import (
     AttentionRecorder,
     FusedAttention,
     HeadFusion,
-    Rollout,
     RolloutSettings,
     rollout,
     start_from_head,
@@ -38,7 +37,6 @@ from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import CropBox, VideoMAEImageProcessor
 from videomae_demo.roles import (
     BUNDLED_RECOGNISER,
-    CheckpointCard,
     Recogniser,
     Reconstructor,
     find_reconstructor,
@@ -47,7 +45,15 @@ from videomae_demo.roles import (
 )
 from videomae_demo.video.clip import SampledClip, sample_clip
 from videomae_demo.video.decode import Timeline, scan
-from videomae_demo.video.sampling import SamplingRule
+from videomae_demo.views import (
+    DEFAULT_MASK,
+    ClipRequest,
+    LabelsView,
+    MaskRequest,
+    ReconstructionView,
+    RolloutView,
+    SeenClip,
+)
 
 DEFAULT_CACHE_BYTES = 2**30
 DEFAULT_ROLLOUT = RolloutSettings()
@@ -55,115 +61,6 @@ DISPLAY_PX = (256, 448)
 """The shorter side of frames for display: the crop's own, but within these bounds."""
 COARSE_GRID_PATCHES = 144
 """With fewer patches a slice, a mask of 90 % leaves too few to say anything; 75 % is then used."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClipRequest:
-    """Which clip, and which part of it.
-
-    Attributes
-    ----------
-    path : Path or str
-    start_s : float, optional
-        Where the sampled window starts; default: it lies in the middle of the clip.
-    sampling : SamplingRule, optional
-        Default: the one the checkpoint was trained with.
-    """
-
-    path: Path | str
-    start_s: float | None = None
-    sampling: SamplingRule | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MaskRequest:
-    """Which tokens to hide.
-
-    Attributes
-    ----------
-    kind : str
-        One of `masking.MASK_KINDS`, or "painted".
-    ratio : float, optional
-        Share to hide, in 0..1; default: `default_ratio` of the reconstructor's grid. A painted mask
-        has the share that it has.
-    seed : int
-    painted : bytes, optional
-        For the kind "painted": one bit per token, in order, 1 = hidden, as `numpy.packbits` of the
-        mask gives it.
-    """
-
-    kind: str = "tube"
-    ratio: float | None = None
-    seed: int = 0
-    painted: bytes | None = None
-
-
-DEFAULT_MASK = MaskRequest()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SeenClip:
-    """What a model saw of a clip.
-
-    Attributes
-    ----------
-    path : Path
-    frames : ndarray
-        (T, H, W, 3) uint8: the model's crop, at a size for display.
-    indices : ndarray
-        (T,) int64: the frames' numbers in the file.
-    timestamps_s : ndarray
-        (T,) float64: their times.
-    repeated : int
-        How many of them repeat the last frame, because the clip is short.
-    crop : CropBox
-        The part of the source frame that the model saw, in source pixels.
-    source_size : (int, int)
-        Height and width of the source frame in pixels.
-    duration_s : float
-        Of the whole clip.
-    notes : tuple of str
-        Sentences that a person must see.
-    """
-
-    path: Path
-    frames: NDArray[np.uint8]
-    indices: NDArray[np.int64]
-    timestamps_s: NDArray[np.float64]
-    repeated: int
-    crop: CropBox
-    source_size: tuple[int, int]
-    duration_s: float
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelsView:
-    """What the recogniser calls the clip."""
-
-    checkpoint: CheckpointCard
-    clip: SeenClip
-    classification: Classification
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RolloutView:
-    """Where and when the recogniser looked; `start` says in words where the rollout starts."""
-
-    checkpoint: CheckpointCard
-    clip: SeenClip
-    rollout: Rollout
-    start: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ReconstructionView:
-    """What the reconstructor imagines behind the mask; `mask` has the ratio that was used."""
-
-    checkpoint: CheckpointCard
-    clip: SeenClip
-    mask: MaskRequest
-    reconstruction: Reconstruction
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videomae_demo.analysis.reconstruction import Picture
-from videomae_demo.explorer import LabelsView, ReconstructionView, RolloutView, SeenClip
 from videomae_demo.rendering.colour import Scale
 from videomae_demo.rendering.filmstrip import filmstrip
 from videomae_demo.rendering.frames import Track
@@ -24,6 +23,7 @@ from videomae_demo.rendering.plots import label_bars, save_figure, time_curve
 from videomae_demo.rendering.side_by_side import side_by_side
 from videomae_demo.roles import CheckpointCard
 from videomae_demo.video.encode import write_mp4
+from videomae_demo.views import LabelsView, ReconstructionView, RolloutView, SeenClip
 
 MOVIE_HEIGHT_PX = 320
 

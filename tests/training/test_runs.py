@@ -15,8 +15,9 @@ from videomae_demo.training.evaluate import held_out, measure_recognition, measu
 from videomae_demo.training.examples import EXAMPLE_SEEDS, render_example, write_examples
 from videomae_demo.training.finetune import FinetuneSettings, finetune
 from videomae_demo.training.pretrain import PretrainSettings, draw_masks
-from videomae_demo.training.synthetic import HELD_OUT, LABELS
+from videomae_demo.training.synthetic import FRAME_INTERVAL_S, HELD_OUT, LABELS
 from videomae_demo.video.decode import scan
+from videomae_demo.video.sampling import SamplingRule, choose_frames
 
 CPU = torch.device("cpu")
 CONFIG = tiny_config(num_frames=16, norm_pix_loss=False, use_mean_pooling=False, id2label={})
@@ -168,8 +169,13 @@ def test_held_out_clips_are_balanced():
 
 def test_examples_span_what_the_recogniser_looks_at(tmp_path):
     frames = render_example("growing", seed=3, size_px=64)
-    assert frames.shape == (46, 64, 64, 3)
+    assert frames.shape == (48, 64, 64, 3)
     (path,) = write_examples(tmp_path, [("moving left", 3)])
     assert path.name == "moving-left.mp4"
-    assert scan(path).count == 46
+    timeline = scan(path)
+    assert timeline.count == 48
+    rule = SamplingRule.stride(FRAME_INTERVAL_S)
+    choice = choose_frames(timeline.timestamps_s, timeline.frame_interval_s, 16, rule)
+    assert choice.indices.tolist() == list(range(1, 48, 3))
+    assert choice.repeated == 0
     assert all(label in LABELS for label, _ in EXAMPLE_SEEDS)

@@ -28,10 +28,11 @@ EXAMPLE_SEEDS: tuple[tuple[str, int], ...] = (
 def render_example(label: str, seed: int, size_px: int = EXAMPLE_PX) -> Pixels:
     """Render one clip, (T, size_px, size_px, 3) uint8, `EXAMPLE_FPS` frames a second.
 
-    It spans just the time that the recogniser looks at, so that it samples the whole motion.
+    It is a frame longer, at both ends, than what the recogniser looks at in its middle, which so is
+    the whole motion.
     """
-    count = round(CLIP_SPAN_S * EXAMPLE_FPS) + 1
-    times_s = [index / EXAMPLE_FPS for index in range(count)]
+    count = round(CLIP_SPAN_S * EXAMPLE_FPS) + 3
+    times_s = [(index - 1) / EXAMPLE_FPS for index in range(count)]
     number = LABELS.index(label)
     clips = render([HELD_OUT + seed], size_px=size_px, times_s=times_s, labels=[number])
     frames = clips.frames[0].mul(255).round().byte().permute(0, 2, 3, 1)

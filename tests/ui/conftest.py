@@ -1,0 +1,104 @@
+"""A page that runs in a process of its own, and a browser to open it with."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+START_LIMIT_S = 180
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def serve(command: list[str], port: int, log: Path) -> Iterator[str]:
+    """Run a page until the test is over; yield its address once it answers."""
+    address = f"http://127.0.0.1:{port}"
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "GRADIO_SERVER_PORT": str(port),
+        "HF_HUB_OFFLINE": "1",
+    }
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
+        try:
+            wait_for(address, process, log)
+            yield address
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"The page ended before it began:\n{log.read_text()}"
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"The page does not answer after {START_LIMIT_S} s:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        sentence = "The browser tests need Chromium: apt-get install -y chromium"
+        assert "CI" not in os.environ, sentence  # CI may not skip
+        pytest.skip(sentence)
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def examples_folder(tmp_path_factory, clip_path) -> Path:
+    folder = tmp_path_factory.mktemp("examples")
+    shutil.copy(clip_path, folder / "a-moving_square.mp4")
+    shutil.copy(clip_path, folder / "b ${1}<b>bold.mp4")
+    (folder / "broken.mp4").write_bytes(b"no clip")
+    (folder / "notes.txt").write_text("no clip either")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def page_address(tmp_path_factory, recogniser_folder, reconstructor_folder, examples_folder):
+    port = free_port()
+    script = str(Path(__file__).with_name("serve_page.py"))
+    command = [script, str(port), str(recogniser_folder), str(reconstructor_folder)]
+    log = tmp_path_factory.mktemp("server") / "log"
+    yield from serve([*command, str(examples_folder)], port, log)
+
+
+@pytest.fixture
+def own_address(tmp_path):
+    """``app.py`` itself, as it is started by hand."""
+    yield from serve(["app.py"], free_port(), tmp_path / "log")

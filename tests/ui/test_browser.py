@@ -1,0 +1,367 @@
+"""The main path as a visitor walks it, in Debian's Chromium. Nothing here waits for a time."""
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings, export
+from videomae_demo.rendering.colour import Scale
+from videomae_demo.rendering.overlay import overlay
+
+PATIENCE_MS = 180_000
+expect.set_options(timeout=60_000)
+
+
+class Visitor:
+    """A page, and all that it asked for and complained about."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._listen)
+        page.goto(address, timeout=PATIENCE_MS)
+        self.wait_until_explored()
+
+    def _listen(self, message) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def wait_until_explored(self) -> None:
+        player = self.page.locator("#player .vp")
+        expect(player).to_have_attribute(
+            "data-ready", re.compile("reconstruct"), timeout=PATIENCE_MS
+        )
+        expect(self.page.locator("#status .panel-progress")).to_have_count(0)
+
+    def go_to(self, lens: str) -> None:
+        self.page.get_by_role("tab", name=lens).click()
+        name = lens.lower()
+        expect(self.page.locator(f"#player .vp[data-lens={name}]")).to_be_visible()
+        drawn = self.page.locator(f"#player .vp-stage[data-drawn^={name}]")
+        expect(drawn.first).to_be_visible()
+
+    def stage(self, index: int = 0):
+        return self.page.locator("#player .vp-stage").nth(index)
+
+    def pixels(self, index: int = 0) -> str:
+        return self.stage(index).locator("canvas").evaluate("canvas => canvas.toDataURL()")
+
+    def readout(self):
+        return self.page.locator("#player .vp-readout")
+
+
+@pytest.fixture
+def open_page(browser, page_address):
+    contexts = []
+
+    def open_page(**options) -> Visitor:
+        settings = {
+            "viewport": {"width": 1280, "height": 900},
+            "reduced_motion": "reduce",
+            "locale": "en-GB",
+            "color_scheme": "light",
+        }
+        context = browser.new_context(**settings | options)
+        contexts.append(context)
+        return Visitor(context.new_page(), page_address)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def test_it_opens_finished_and_asks_nobody_else(open_page, page_address):
+    visitor = open_page()
+    expect(visitor.page.locator("#labels .panel-bars li")).to_have_count(3)
+    expect(visitor.page.locator("#seen")).to_contain_text("a-moving_square.mp4")
+    for lens in ("Attend", "Reconstruct"):
+        visitor.go_to(lens)
+    outside = [
+        url for url in visitor.requests if not url.startswith((page_address, "data:", "blob:"))
+    ]
+    assert outside == []
+    assert visitor.complaints == []
+
+
+def test_labels_are_those_of_the_explorer(open_page, recogniser_folder, clip_path):
+    visitor = open_page()
+    view = Explorer(str(recogniser_folder), device="cpu").classify(ClipRequest(clip_path))
+    shown = visitor.page.locator("#labels .panel-bars .panel-name").all_inner_texts()
+    assert shown == [score.label for score in view.classification.top(3)]
+
+
+def test_a_chosen_token_changes_the_rollout_and_stays_in_the_other_lenses(open_page):
+    visitor = open_page()
+    visitor.go_to("Attend")
+    before = visitor.pixels()
+    expect(visitor.page.locator("#attention")).to_contain_text("average of all tokens")
+    visitor.stage().click(position={"x": 10, "y": 10})
+    expect(visitor.page.locator("#attention")).to_contain_text(
+        "the token at time 0, row 0, column 0"
+    )
+    expect(visitor.readout()).to_contain_text("row 0, column 0")
+    assert visitor.pixels() != before
+    visitor.go_to("Reconstruct")
+    expect(visitor.page.locator("#player .vp-chosen").first).to_be_visible()
+    visitor.go_to("Attend")
+    visitor.page.get_by_role("button", name="Start from what the head reads").click()
+    expect(visitor.page.locator("#attention")).to_contain_text("average of all tokens")
+
+
+def test_the_keyboard_does_all_that_the_mouse_does(open_page):
+    visitor = open_page()
+    visitor.go_to("Attend")
+    count = visitor.page.locator("#player .vp-count")
+    visitor.page.get_by_role("slider", name="Frame").focus()
+    visitor.page.keyboard.press("ArrowRight")
+    expect(count).to_contain_text("frame 2/4")
+    visitor.page.keyboard.press("Space")
+    expect(visitor.page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    visitor.page.keyboard.press("Space")
+    expect(visitor.page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    visitor.page.get_by_role("slider", name="Frame").fill("0")
+    visitor.stage().focus()
+    visitor.page.keyboard.press("ArrowUp")
+    expect(visitor.readout()).to_have_text(re.compile(r"s, row 1, column 2: \d+\.\dx uniform"))
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.page.locator("#attention")).to_contain_text(
+        "the token at time 0, row 1, column 2"
+    )
+    visitor.page.keyboard.press("Escape")
+    expect(visitor.page.locator("#attention")).to_contain_text("average of all tokens")
+
+
+def test_it_plays_by_itself_unless_motion_is_unwelcome(open_page):
+    still = open_page()
+    expect(still.page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    moving = open_page(reduced_motion="no-preference")
+    expect(moving.page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    expect(moving.page.locator("#player .vp-count")).to_contain_text("frame 3/4")
+
+
+def test_the_overlay_is_drawn_in_the_browser_alone(open_page):
+    visitor = open_page()
+    visitor.go_to("Attend")
+    asked = len(visitor.requests)
+    seen = {visitor.pixels()}
+    visitor.page.get_by_label("colours").select_option("viridis")
+    seen.add(visitor.pixels())
+    visitor.page.get_by_label("smooth").uncheck()
+    seen.add(visitor.pixels())
+    visitor.page.get_by_label("Overlay opacity").fill("0")
+    seen.add(visitor.pixels())
+    assert len(seen) == 4
+    assert not [url for url in visitor.requests[asked:] if "queue" in url]
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_the_picture_in_the_browser_is_the_one_in_the_files(
+    open_page, recogniser_folder, clip_path, smooth
+):
+    visitor = open_page()
+    visitor.go_to("Attend")
+    visitor.page.get_by_label("smooth").set_checked(smooth)
+    view = Explorer(str(recogniser_folder), device="cpu").attend(ClipRequest(clip_path))
+    scores = view.rollout.times_uniform
+    expected = overlay(view.clip.frames, scores, Scale(float(scores.max())), smooth=smooth)
+    for frame in range(len(expected)):
+        shown = base64.b64decode(visitor.pixels().partition(",")[2])
+        picture = np.asarray(Image.open(io.BytesIO(shown)).convert("RGB"))
+        difference = np.abs(picture.astype(int) - expected[frame])
+        # Rounding may choose the neighbouring entry of the colour map.
+        assert difference.max() <= 4, frame
+        visitor.page.get_by_role("button", name="One frame on").click()
+
+
+def test_weights_that_can_not_be_loaded_leave_the_page_as_it_was(open_page):
+    visitor = open_page()
+    box = visitor.page.get_by_role("combobox", name="Weights")
+    before = box.input_value()
+    box.click()
+    visitor.page.get_by_role("option").filter(has_text="Large, Kinetics-400").click()
+    expect(visitor.page.locator("#offer")).to_contain_text("Loading downloads 2.6 GB")
+    expect(visitor.page.locator("#offer")).to_contain_text("CC BY-NC 4.0")
+    visitor.page.locator("#load").click()
+    toast = visitor.page.get_by_test_id("toast-body")
+    expect(toast).to_contain_text("can't be reached", timeout=PATIENCE_MS)
+    expect(box).to_have_value(before)
+    expect(visitor.page.locator("#load")).not_to_be_visible()
+
+
+def test_layers_and_masks_are_followed(open_page):
+    visitor = open_page()
+    visitor.go_to("Attend")
+    last = visitor.page.get_by_label("number input for To layer")
+    last.fill("1")
+    last.press("Enter")
+    last.blur()
+    expect(visitor.page.locator("#attention")).to_contain_text("layers 1 to 1")
+    visitor.go_to("Reconstruct")
+    visitor.page.locator("#mask-kind").get_by_label("random").check()
+    expect(visitor.page.locator("#reconstruction")).to_contain_text("random mask, seed 0")
+    visitor.page.locator("#another").click()
+    expect(visitor.page.locator("#reconstruction")).to_contain_text("seed 1")
+    visitor.page.locator("#preset-90").click()
+    expect(visitor.page.locator("#reconstruction .panel-lead")).to_contain_text("28 of 32")
+
+
+def test_a_painted_mask_is_what_the_model_gets(open_page):
+    visitor = open_page()
+    visitor.go_to("Reconstruct")
+    lead = visitor.page.locator("#reconstruction .panel-lead")
+    expect(lead).to_contain_text("24 of 32")
+    visitor.page.get_by_role("button", name="Paint the mask").click()
+    visitor.stage(1).scroll_into_view_if_needed()
+    box = visitor.stage(1).bounding_box()
+    visitor.page.mouse.move(box["x"] + 4, box["y"] + 4)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(box["x"] + box["width"] - 4, box["y"] + 4, steps=12)
+    visitor.page.mouse.up()
+    expect(visitor.page.locator("#reconstruction")).to_contain_text("painted by hand")
+    expect(visitor.page.locator("#mask-kind").get_by_label("painted")).to_be_checked()
+    expect(lead).not_to_contain_text("24 of 32")
+
+
+def test_a_label_is_looked_up(open_page):
+    visitor = open_page()
+    box = visitor.page.get_by_role("combobox", name="Look up a label")
+    box.click()
+    visitor.page.get_by_role("option", name="staying still").click()
+    expect(visitor.page.locator("#labels")).to_contain_text(
+        re.compile(r"staying still: .*rank \d of 3")
+    )
+
+
+def test_an_example_and_an_upload_are_explored(open_page, clip_path):
+    visitor = open_page()
+    visitor.page.locator("#examples button").nth(1).click()
+    expect(visitor.page.locator("#seen")).to_contain_text("b ${1}<b>bold.mp4")
+    expect(visitor.page.locator("#examples button")).to_have_count(2)
+    visitor.page.get_by_role("button", name="Clear").click()
+    visitor.page.locator("#clip input[type=file]").set_input_files(clip_path)
+    expect(visitor.page.locator("#seen")).to_contain_text("square.mp4", timeout=PATIENCE_MS)
+    visitor.wait_until_explored()
+
+
+def test_a_broken_upload_is_refused_in_one_sentence(open_page, examples_folder):
+    visitor = open_page()
+    visitor.page.get_by_role("button", name="Clear").click()
+    visitor.page.locator("#clip input[type=file]").set_input_files(examples_folder / "broken.mp4")
+    toast = visitor.page.get_by_test_id("toast-body")
+    expect(toast).to_contain_text("broken.mp4 is text, not a video")
+    expect(visitor.page.locator("#seen")).to_contain_text("a-moving_square.mp4")
+
+
+@pytest.mark.parametrize(
+    ("lens", "names"),
+    [
+        ("Recognise", ["labels.json", "labels.png"]),
+        ("Attend", ["rollout.npz", "heatmap.mp4", "filmstrip.png", "attention_over_time.png"]),
+        ("Reconstruct", ["reconstruction.npz", "reconstruction.mp4", "filmstrip.png"]),
+    ],
+)
+def test_files_are_made_when_asked_for(open_page, lens, names):
+    visitor = open_page()
+    visitor.go_to(lens)
+    name = lens.lower()
+    visitor.page.locator(f"#take-away-{name}").get_by_role("button", name="Take it away").click()
+    visitor.page.locator(f"#write-{name}").click()
+    files = visitor.page.locator(f"#files-{name}")
+    for file_name in names:
+        expect(files).to_contain_text(file_name.split(".")[0], timeout=PATIENCE_MS)
+
+
+def test_the_view_in_python_is_shown(open_page):
+    visitor = open_page()
+    visitor.page.locator("#python").get_by_role("button", name="This view in Python").click()
+    expect(visitor.page.locator("#code")).to_contain_text("from videomae_demo import")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_scrolls_sideways_and_everything_can_be_read(open_page, width, scheme):
+    visitor = open_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    for lens in ("Recognise", "Attend", "Reconstruct"):
+        visitor.go_to(lens)
+        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+        found = Axe().run(visitor.page).response["violations"]
+        ours = {
+            (violation["id"], node["html"][:120])
+            for violation in found
+            for node in violation["nodes"]
+            if violation["impact"] in ("serious", "critical") and of_our_making(node)
+        }
+        assert ours == set()
+
+
+def of_our_making(node: dict) -> bool:
+    """Gradio's own components have contrasts and roles that are not ours to mend."""
+    where = json.dumps(node["target"])
+    return any(
+        f"#{part}" in where or f".{part}" in where for part in ("player", "vp", "panel", "picker")
+    )
+
+
+def test_a_finger_chooses_a_token(open_page):
+    visitor = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    visitor.go_to("Attend")
+    visitor.stage().tap(position={"x": 12, "y": 12})
+    expect(visitor.page.locator("#attention")).to_contain_text("row 0, column 0")
+
+
+def test_the_endpoints_give_the_numbers_of_the_command_line(
+    page_address, clip_path, recogniser_folder, reconstructor_folder
+):
+    explorer = Explorer(str(recogniser_folder), str(reconstructor_folder), device="cpu")
+    clip = ClipRequest(Path(clip_path))
+    client = Client(page_address, verbose=False, analytics_enabled=False)
+    try:
+        labels = client.predict(handle_file(clip_path), "", 2, "moving left", api_name="/classify")
+        rollout = client.predict(
+            handle_file(clip_path), "", "max", 0.5, 1, 2, [0, 1, 1], api_name="/attend"
+        )
+        rebuilt = client.predict(
+            handle_file(clip_path), "", "random", 0.5, 3, api_name="/reconstruct"
+        )
+        with pytest.raises(AppError, match="no weights"):
+            client.predict(handle_file(clip_path), "../secret", 2, "", api_name="/classify")
+    finally:
+        client.close()
+    assert labels == described(export.describe_labels(explorer.classify(clip), 2, "moving left"))
+    settings = RolloutSettings("max", 0.5, 1, 2, (0, 1, 1))
+    assert rollout == described(export.describe_rollout(explorer.attend(clip, settings)))
+    mask = MaskRequest("random", 0.5, 3)
+    assert rebuilt == described(export.describe_reconstruction(explorer.reconstruct(clip, mask)))
+
+
+def described(view: dict) -> dict:
+    """As it looks after its travel; an endpoint gives the clip's name for its path."""
+    view = view | {"clip": Path(view["path"]).name}
+    del view["path"]
+    return json.loads(json.dumps(view))
+
+
+def test_the_readmes_command_opens_the_page_finished(browser, own_address):
+    """``python app.py`` as in a fresh clone: bundled weights, bundled clips, no network."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    try:
+        visitor = Visitor(context.new_page(), own_address)
+        expect(visitor.page.locator("#labels .panel-bars li")).to_have_count(5)
+        for lens in ("Attend", "Reconstruct"):
+            visitor.go_to(lens)
+        assert visitor.complaints == []
+    finally:
+        context.close()

@@ -1,0 +1,1 @@
+"""Panels: sentences, bars and tables whose text may come from anywhere."""

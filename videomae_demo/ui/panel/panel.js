@@ -1,0 +1,91 @@
+// A panel: a list of blocks, each drawn with textContent, so that no text can become markup.
+
+const make = (tag, className, text) => {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+
+const perCent = (share) => {
+  const value = 100 * share;
+  if (value >= 99.95 && value < 100) return "> 99.9%";
+  if (value > 0 && value < 0.1) return "< 0.1%";
+  return `${value >= 10 ? value.toFixed(0) : value.toFixed(1)}%`;
+};
+
+const DRAW = {
+  lead: (block) => make("p", "panel-lead", block.text),
+  sentence: (block) => make("p", "", block.text),
+  small: (block) => make("p", "panel-small", block.text),
+  note: (block) => make("p", "panel-note", block.text),
+  progress: (block) => {
+    const holder = make("div", "panel-progress");
+    const bar = make("progress");
+    bar.max = block.total;
+    bar.value = block.done;
+    bar.setAttribute("aria-label", block.text);
+    holder.append(make("span", "", block.text), bar);
+    return holder;
+  },
+  bars: (block) => {
+    const list = make("ol", "panel-bars");
+    for (const row of block.rows) {
+      const item = make("li", row.marked ? "panel-marked" : "");
+      const track = make("div", "panel-track");
+      const fill = make("div", "panel-fill");
+      fill.style.width = `${100 * row.share}%`;
+      track.append(fill);
+      item.append(make("span", "panel-name", row.name), make("span", "panel-value", perCent(row.share)), track);
+      list.append(item);
+    }
+    return list;
+  },
+  measures: (block) => {
+    const list = make("ul", "panel-bars");
+    const known = block.rows.map((row) => row.value).filter((value) => value !== null);
+    const top = Math.max(...known, 1);
+    for (const row of block.rows) {
+      const item = make("li", row.best ? "panel-marked" : "");
+      const track = make("div", "panel-track");
+      const fill = make("div", "panel-fill");
+      fill.style.width = row.value === null ? "100%" : `${Math.max(0, (100 * row.value) / top)}%`;
+      track.append(fill);
+      const value = row.value === null ? "exact" : `${row.value.toFixed(1)} ${block.unit}`;
+      item.append(make("span", "panel-name", row.name), make("span", "panel-value", value), track);
+      list.append(item);
+    }
+    return list;
+  },
+  facts: (block) => {
+    const list = make("dl", "panel-facts");
+    for (const [name, value] of block.rows) list.append(make("dt", "", name), make("dd", "", value));
+    return list;
+  },
+  crop: (block) => {
+    const [height, width] = block.source;
+    const [left, top, boxWidth, boxHeight] = block.box;
+    const outer = make("div", "panel-source");
+    outer.style.aspectRatio = `${width} / ${height}`;
+    const inner = make("div", "panel-crop");
+    inner.style.left = `${(100 * left) / width}%`;
+    inner.style.top = `${(100 * top) / height}%`;
+    inner.style.width = `${(100 * boxWidth) / width}%`;
+    inner.style.height = `${(100 * boxHeight) / height}%`;
+    inner.style.backgroundImage = `url(${JSON.stringify(block.sprite.file.url)})`;
+    inner.style.backgroundSize = `${100 * block.sprite.columns}% ${100 * block.sprite.rows}%`;
+    outer.setAttribute("role", "img");
+    const share = Math.round((100 * boxWidth * boxHeight) / (width * height));
+    outer.setAttribute("aria-label", `The model sees ${share}% of the frame, in its middle.`);
+    outer.append(inner);
+    return outer;
+  },
+};
+
+function render() {
+  const blocks = Array.isArray(props.value) ? props.value : [];
+  element.querySelector(".panel").replaceChildren(...blocks.map((block) => DRAW[block.kind](block)));
+}
+
+watch("value", render);
+render();

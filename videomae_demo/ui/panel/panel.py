@@ -1,0 +1,84 @@
+"""A panel of sentences, bars and tables as a gradio component.
+
+Labels and file names are foreign text: gradio's own Markdown and HTML would let them write markup.
+Here all text goes into the page through textContent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+_HERE = Path(__file__).parent
+
+
+def make_panel(elem_id: str) -> gr.HTML:
+    """Return an empty panel; its value is a list of what the other functions here make."""
+    return gr.HTML(
+        [],
+        html_template='<div class="panel" aria-live="polite"></div>',
+        css_template=(_HERE / "style.css").read_text(encoding="utf-8"),
+        js_on_load=(_HERE / "panel.js").read_text(encoding="utf-8"),
+        elem_id=elem_id,
+    )
+
+
+Block = dict[str, Any]
+
+
+def lead(text: str) -> Block:
+    """Make a sentence in large type."""
+    return {"kind": "lead", "text": text}
+
+
+def sentence(text: str) -> Block:
+    """Make a sentence."""
+    return {"kind": "sentence", "text": text}
+
+
+def small(text: str) -> Block:
+    """Make a sentence in small type."""
+    return {"kind": "small", "text": text}
+
+
+def note(text: str) -> Block:
+    """Make a sentence that must be seen."""
+    return {"kind": "note", "text": text}
+
+
+def progress(text: str, done: int, total: int) -> Block:
+    """Make a line that says how far the work is."""
+    return {"kind": "progress", "text": text, "done": done, "total": total}
+
+
+def bars(rows: Sequence[tuple[str, float]], marked: str | None = None) -> Block:
+    """Make a horizontal bar per row: a name and a share in 0..1."""
+    return {
+        "kind": "bars",
+        "rows": [{"name": name, "share": share, "marked": name == marked} for name, share in rows],
+    }
+
+
+def facts(rows: Sequence[tuple[str, str]]) -> Block:
+    """Make a list of names and values."""
+    return {"kind": "facts", "rows": [list(row) for row in rows]}
+
+
+def measures(rows: Sequence[tuple[str, float | None]], unit: str, best: str) -> Block:
+    """Make a table of measures with small bars; None stands for "exact"."""
+    return {
+        "kind": "measures",
+        "unit": unit,
+        "rows": [{"name": name, "value": value, "best": name == best} for name, value in rows],
+    }
+
+
+def crop(source: tuple[int, int], box: tuple[float, float, float, float], file: Any) -> Block:
+    """Draw which part of the source frame (height, width) the model sees: left, top, width, height.
+
+    `file` is the sprite whose first frame is that part: {"file": ..., "columns": ..., "rows": ...}.
+    """
+    return {"kind": "crop", "source": list(source), "box": list(box), "sprite": file}

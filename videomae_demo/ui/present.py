@@ -1,0 +1,277 @@
+"""From the Explorer's results to what the page shows: the player's value, and panels.
+
+Owns which picture stands in which lens, and the scales. Computes no result.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+from gradio.data_classes import FileData
+from numpy.typing import NDArray
+
+from videomae_demo import export
+from videomae_demo.roles import CheckpointCard
+from videomae_demo.ui import text
+from videomae_demo.ui.panel import panel
+from videomae_demo.views import LabelsView, ReconstructionView, RolloutView, SeenClip
+
+Value = dict[str, Any]
+SaveBytes = Callable[[bytes, str], str]
+"""Puts bytes under a file name into the page's cache and returns the path."""
+
+SPRITE_COLUMNS = 4
+LOSSLESS_PIXELS = 512 * 512
+"""Sprites up to this size travel as PNG, larger ones as JPEG without colour subsampling."""
+JPEG_QUALITY = 92
+TOP_K = 5
+
+
+def sprite(title: str, frames: NDArray[np.uint8], save: SaveBytes) -> Value:
+    """Lay (T, H, W, 3) frames out on one picture, row by row, and save it."""
+    count, height, width, _ = frames.shape
+    rows = -(-count // SPRITE_COLUMNS)
+    sheet = np.zeros((rows * SPRITE_COLUMNS, height, width, 3), np.uint8)
+    sheet[:count] = frames
+    sheet = sheet.reshape(rows, SPRITE_COLUMNS, height, width, 3).swapaxes(1, 2)
+    picture = sheet.reshape(rows * height, SPRITE_COLUMNS * width, 3)
+    return {
+        "title": title,
+        "file": save_picture(picture, save),
+        "columns": SPRITE_COLUMNS,
+        "rows": rows,
+        "width": width,
+        "height": height,
+    }
+
+
+def save_picture(picture: NDArray[np.uint8], save: SaveBytes) -> Value:
+    """Save a picture (H, W, 3) for the browser; return what gradio turns into a URL."""
+    suffix, options = ".png", []
+    if picture.shape[0] * picture.shape[1] > LOSSLESS_PIXELS:
+        suffix = ".jpg"
+        options = [
+            cv2.IMWRITE_JPEG_QUALITY,
+            JPEG_QUALITY,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ]
+    _, encoded = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+    return FileData(path=save(encoded.tobytes(), f"picture{suffix}")).model_dump()
+
+
+def show_clip(seen: SeenClip, card: CheckpointCard, save: SaveBytes) -> Value:
+    """Return a player's value that shows the frames alone."""
+    recognise = _lens(seen, card) | {
+        "title": "The frames the model saw",
+        "panes": [{"track": "clip"}],
+        "chooses": True,
+        "keys": text.STAGE_KEYS,
+        "hint": text.RECOGNISE_HINT.format(count=len(seen.timestamps_s)),
+        "text": text.RECOGNISE_HINT.format(count=len(seen.timestamps_s)),
+    }
+    return {
+        "lenses": {"recognise": recognise},
+        "tracks": {"clip": sprite("the clip, as the model saw it", seen.frames, save)},
+        "scores": {},
+        "mask": None,
+        "chosen": None,
+    }
+
+
+def show_rollout(player: Value, view: RolloutView) -> Value:
+    """Add the lens of attention; a scale goes up to the highest token that is not the query."""
+    scores, query = view.rollout.times_uniform, view.rollout.settings.query
+    others = scores.copy()
+    if query is not None:
+        others[query] = -np.inf
+    upper = float(others.max())
+    peak = np.unravel_index(int(scores.argmax()), scores.shape)
+    time_s = float(view.clip.timestamps_s[int(peak[0]) * view.checkpoint.tubelet_size])
+    attend = _lens(view.clip, view.checkpoint) | {
+        "title": "Where and when the model looked",
+        "panes": [{"track": "clip", "overlay": True}],
+        "scores": "rollout",
+        "chooses": True,
+        "curve": view.rollout.over_time.tolist(),
+        "keys": text.STAGE_KEYS,
+        "hint": text.ATTEND_HINT,
+        "text": f"Attention rollout. Highest: {scores.max():.1f}x uniform, at {time_s:.2f} s, "
+        f"row {peak[1]}, column {peak[2]}.",
+    }
+    rollout = _scores("attention rollout", "x uniform", scores, upper, smooth=True)
+    rollout |= {"above": bool(scores.max() > upper), "ticks": _ticks(upper)}
+    return player | {
+        "lenses": player["lenses"] | {"attend": attend},
+        "scores": player["scores"] | {"rollout": rollout},
+        "chosen": None if query is None else list(query),
+    }
+
+
+def show_reconstruction(
+    player: Value, view: ReconstructionView, recogniser: CheckpointCard, save: SaveBytes
+) -> Value:
+    """Add the lens of reconstruction: original, visible, reconstruction, and one beside it."""
+    result, tracks = view.reconstruction, {}
+    tracks["target"] = sprite("original", export.to_uint8(result.target), save)
+    for picture in result.pictures:
+        leak = ", leaks" if picture.leaks else ""
+        title = f"{export.PICTURE_TITLES[picture.name]} ({_decibel(picture.psnr_db)}{leak})"
+        tracks[picture.name] = sprite(title, export.to_uint8(picture.frames), save)
+    best_first = sorted(result.baselines, key=lambda picture: -picture.psnr_db)
+    compare = [picture.name for picture in best_first]
+    if result.normalised is not None:
+        tracks["normalised"] = sprite(
+            "raw prediction, normalised", export.to_uint8(result.normalised), save
+        )
+        compare.append("normalised")
+    lens = _lens(view.clip, view.checkpoint) | {
+        "title": "What the model imagines",
+        "panes": [
+            {"track": "target"},
+            {"track": "target", "masked": True, "title": "visible only"},
+            {"track": "prediction", "overlay": True},
+            {"track": compare[0], "compare": True},
+        ],
+        "error": "error",
+        "readout": "error",
+        "masked": True,
+        "compare": compare,
+        "chooses": view.checkpoint.grid == recogniser.grid,
+        "keys": text.STAGE_KEYS,
+        "hint": text.RECONSTRUCT_HINT,
+        "text": export.explain_reconstruction(view),
+    }
+    error = np.sqrt(result.token_error)
+    upper = max(float(np.nanmax(error)), 1e-6)
+    return player | {
+        "lenses": player["lenses"] | {"reconstruct": lens},
+        "tracks": player["tracks"] | tracks,
+        "scores": player["scores"]
+        | {"error": _scores("error per hidden token", "RMS (of 1)", error, upper, smooth=False)},
+        "mask": {"data": _base64(result.mask.astype(np.uint8))},
+    }
+
+
+def clip_panel(seen: SeenClip, card: CheckpointCard, sprite_value: Value) -> list[panel.Block]:
+    """Say which part of the clip the model sees: in time, and of its frames."""
+    height, width = seen.source_size
+    box = seen.crop
+    inside_height = min(box.top + box.height, height) - max(box.top, 0)
+    inside_width = min(box.left + box.width, width) - max(box.left, 0)
+    share = inside_height * inside_width / (height * width)
+    first, last = seen.timestamps_s[0], seen.timestamps_s[-1]
+    sees = "the whole frame" if share > 0.995 else f"the middle {share:.0%}; the rest is cut off"
+    rows = [
+        ("clip", seen.path.name),
+        ("length", f"{seen.duration_s:.2f} s, {width} x {height} px"),
+        ("frames", f"{len(seen.timestamps_s)}, from {first:.2f} s to {last:.2f} s"),
+        ("seen", sees),
+        ("model's frames", f"{card.frame_size[1]} x {card.frame_size[0]} px"),
+    ]
+    return [
+        panel.crop(seen.source_size, (box.left, box.top, box.width, box.height), sprite_value),
+        panel.facts(rows),
+        *(panel.note(note) for note in seen.notes),
+    ]
+
+
+def labels_panel(view: LabelsView, label: str | None, remark: str | None) -> list[panel.Block]:
+    """Show the best labels, one that was asked for, and how sure the recogniser is."""
+    found = view.classification
+    top = found.top(TOP_K)
+    blocks = [panel.lead(top[0].label)]
+    blocks.append(panel.bars([(s.label, s.probability) for s in top], marked=top[0].label))
+    blocks.append(panel.sentence(text.how_sure(found.entropy, len(found.labels))))
+    if label:
+        asked = found.find(label)
+        blocks.append(
+            panel.sentence(
+                f"{asked.label}: {asked.probability:.2%}, rank {asked.rank} of {len(found.labels)}."
+            )
+        )
+    if remark:
+        blocks.append(panel.note(remark))
+    return blocks + [panel.note(note) for note in view.checkpoint.notes]
+
+
+def rollout_panel(view: RolloutView) -> list[panel.Block]:
+    """Say what the picture of attention is, and what it is not."""
+    scores = view.rollout.times_uniform
+    over_time = view.rollout.over_time
+    busiest = int(over_time.argmax())
+    time_s = view.clip.timestamps_s[busiest * view.checkpoint.tubelet_size]
+    return [
+        panel.sentence(export.explain_rollout(view)),
+        panel.facts(
+            [
+                ("highest token", f"{scores.max():.1f}x uniform"),
+                ("busiest moment", f"{time_s:.2f} s, {over_time[busiest]:.2f}x uniform"),
+                ("tokens", " x ".join(str(size) for size in scores.shape) + " (time, row, column)"),
+            ]
+        ),
+        *(panel.note(note) for note in view.checkpoint.notes),
+    ]
+
+
+def reconstruction_panel(view: ReconstructionView) -> list[panel.Block]:
+    """Show how near the reconstruction came, beside baselines that need no model."""
+    result, mask = view.reconstruction, view.mask
+    hidden = int(result.mask.sum())
+    rows: list[tuple[str, float | None]] = []
+    for picture in result.pictures:
+        name = export.PICTURE_TITLES[picture.name] + (" (leaks)" if picture.leaks else "")
+        rows.append((name, None if np.isinf(picture.psnr_db) else picture.psnr_db))
+    kind = "painted by hand" if mask.kind == "painted" else f"{mask.kind} mask, seed {mask.seed}"
+    blocks = [
+        panel.lead(
+            f"{hidden / result.mask.size:.0%} hidden: {hidden} of {result.mask.size} tokens"
+        ),
+        panel.sentence(f"Mask: {kind}. {text.WHY_MASK.get(mask.kind, '')}"),
+        panel.sentence(text.PSNR),
+        panel.measures(rows, "dB", rows[0][0]),
+    ]
+    if result.prediction.leaks:
+        blocks.append(panel.note(text.LEAK))
+    return blocks + [panel.note(note) for note in view.checkpoint.notes]
+
+
+def _lens(seen: SeenClip, card: CheckpointCard) -> Value:
+    return {
+        "times": [round(time, 4) for time in seen.timestamps_s.tolist()],
+        "grid": list(card.grid.shape),
+        "tubelet": card.tubelet_size,
+        "repeated": seen.repeated,
+    }
+
+
+def _scores(
+    title: str, unit: str, values: NDArray[np.floating[Any]], upper: float, *, smooth: bool
+) -> Value:
+    return {
+        "title": f"{title}, {unit}",
+        "unit": unit,
+        "data": _base64(values.astype("<f4")),
+        "lower": 0.0,
+        "upper": upper,
+        "ticks": [0.0, upper],
+        "above": False,
+        "smooth": smooth,
+    }
+
+
+def _ticks(upper: float) -> list[float]:
+    """Mark 0, the top, and an even share where there is room for it between them."""
+    return [0.0, 1.0, upper] if 0.12 < 1 / upper < 0.75 else [0.0, upper]
+
+
+def _base64(array: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+
+
+def _decibel(psnr_db: float) -> str:
+    return "exact" if np.isinf(psnr_db) else f"{psnr_db:.1f} dB"

@@ -1,0 +1,1 @@
+"""The lenses: what stands beside the token player, one file per lens."""

@@ -1,0 +1,1 @@
+"""The token player: tracks, scores and masks of a clip, drawn in the browser."""

@@ -1,0 +1,57 @@
+"""The token player as a gradio component, and the shape of what it shows.
+
+Its template never mentions its value, so it is drawn once and the script does the rest: pictures
+travel as sprites by URL, scores as one base64 array of float32. Foreign text goes into the page
+through textContent alone. No subclass of gr.HTML: gradio would write a stub file beside its source
+when it is imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+
+from videomae_demo.rendering.colour import COLOUR_MAPS, Scale, colourise
+
+LENSES = ("recognise", "attend", "reconstruct")
+_HERE = Path(__file__).parent
+
+
+def token_player(elem_id: str) -> gr.HTML:
+    """Return a player of tracks, with scores and masks drawn over them.
+
+    Events: ``choose`` with ``{"token": [time, row, column] or None}``, and ``paint`` with
+    ``{"mask": base64 of one byte per token}``. Its value, a JSON object, is an output only: use the
+    events' data, since as an input the whole value would travel back.
+
+    Keys of the value: ``lenses``, one object per lens (times in seconds, token grid, panes, names
+    of scores, sentences); ``tracks`` by name (title, sprite file, its columns, size of a frame);
+    ``scores`` by name (title, unit, base64 data, limits of the scale); ``mask`` (base64, one byte
+    per token, or None); ``chosen`` (a token or None).
+    """
+    return gr.HTML(
+        {},
+        html_template=_read("template.html"),
+        css_template=_read("style.css"),
+        js_on_load=_script(),
+        elem_id=elem_id,
+    )
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _script() -> str:
+    ramp = np.arange(256) / 255
+    tables = {
+        name: colourise(ramp, Scale(1.0, colour_map=name)).reshape(-1).tolist()
+        for name in COLOUR_MAPS
+    }
+    head = f"const COLOUR_TABLES = {json.dumps(tables, separators=(',', ':'))};\n"
+    return head + _read("field.js") + _read("player.js")

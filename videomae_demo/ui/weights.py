@@ -1,0 +1,171 @@
+"""Which checkpoints the page offers, what loading one would bring, and the Explorer of each.
+
+Owns the choice and the memory that it takes. Knows nothing of components.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from videomae_demo.checkpoints.catalog import CATALOG, CatalogEntry, find_entry
+from videomae_demo.checkpoints.source import locate
+from videomae_demo.errors import CheckpointError, RequestError
+from videomae_demo.explorer import Explorer
+from videomae_demo.roles import BUNDLED_RECOGNISER
+
+KEPT_EXPLORERS = 2
+"""How many checkpoints stay in memory; the one not used for longest goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One checkpoint to choose.
+
+    Attributes
+    ----------
+    name, title : str
+    is_here : bool
+        Whether its files and its partner's are on this machine.
+    download_mb : int
+        What loading would download.
+    licence : str
+    remark : str
+        The published accuracy and what must be said of the pair; may be empty.
+    """
+
+    name: str
+    title: str
+    is_here: bool
+    download_mb: int
+    licence: str
+    remark: str
+
+    @property
+    def line(self) -> str:
+        """What the list of checkpoints says."""
+        state = "" if self.is_here else f" - {_size(self.download_mb)} to download"
+        return self.title + state
+
+    @property
+    def sentence(self) -> str:
+        """What loading this checkpoint would bring."""
+        where = (
+            "Already on this machine: nothing to download."
+            if self.is_here
+            else f"Loading downloads {_size(self.download_mb)} from the Hugging Face hub: the "
+            "recogniser and its reconstructor."
+        )
+        return " ".join(part for part in (where, f"Licence: {self.licence}.", self.remark) if part)
+
+
+class ExplorerPool:
+    """Hands out one Explorer per checkpoint; safe to share between threads.
+
+    Parameters
+    ----------
+    weights : str, optional
+        The checkpoint to open with: a name of the catalog, a repo id, or a folder. Default:
+        Kinetics weights if they are on this machine already, else the bundled ones.
+    reconstructor : str, optional
+        The reconstructor that goes with `weights`; default: the one that belongs to it.
+    make : callable
+        Makes an Explorer from the two names.
+    """
+
+    def __init__(
+        self,
+        weights: str | None = None,
+        reconstructor: str | None = None,
+        *,
+        make: Callable[[str, str | None], Explorer] = Explorer,
+    ) -> None:
+        self._asked = weights
+        self._reconstructor = reconstructor
+        self._make = make
+        self._explorers: OrderedDict[str, Explorer] = OrderedDict()
+        self._lock = threading.Lock()
+        self.default = weights or _cached_kinetics() or BUNDLED_RECOGNISER
+
+    def offers(self) -> list[Offer]:
+        """Return what can be chosen: what is on this machine first, else in the catalog's order."""
+        offers = [_offer(entry) for entry in _recognisers()]
+        if self._asked is not None and find_entry(self._asked) is None:
+            title = Path(self._asked).name or self._asked
+            offers.insert(0, Offer(self._asked, f"{title} (asked for)", True, 0, "unknown", ""))
+        return sorted(offers, key=lambda offer: not offer.is_here)
+
+    def offer(self, name: str) -> Offer:
+        """Return one of the `offers`.
+
+        Raises
+        ------
+        RequestError
+            When the name is none of them: a visitor must not open any folder or repository.
+        """
+        offers = {offer.name: offer for offer in self.offers()}
+        if name not in offers:
+            raise RequestError(
+                f"There are no weights {name!r} on this page; choose {', '.join(offers)}."
+            )
+        return offers[name]
+
+    def get(self, name: str) -> Explorer:
+        """Return the Explorer of one of the `offers`; it loads its weights on first use."""
+        with self._lock:
+            if name in self._explorers:
+                self._explorers.move_to_end(name)
+                return self._explorers[name]
+        self.offer(name)
+        explorer = self._make(name, self.reconstructor_of(name))
+        with self._lock:
+            explorer = self._explorers.setdefault(name, explorer)
+            while len(self._explorers) > KEPT_EXPLORERS:
+                self._explorers.popitem(last=False)
+        return explorer
+
+    def reconstructor_of(self, name: str) -> str | None:
+        """Return the reconstructor that was asked for together with these weights, if any."""
+        return self._reconstructor if name == (self._asked or self.default) else None
+
+
+def _recognisers() -> Iterable[CatalogEntry]:
+    return (entry for entry in CATALOG if entry.task == "classification")
+
+
+def _offer(entry: CatalogEntry) -> Offer:
+    partner = find_entry(entry.partner)
+    assert partner is not None
+    absent = [half for half in (entry, partner) if not is_here(half.name)]
+    remarks = [f"{entry.accuracy}." if entry.accuracy else "", entry.partner_note or ""]
+    return Offer(
+        name=entry.name,
+        title=entry.title,
+        is_here=entry.bundled or not absent,
+        download_mb=sum(half.size_mb or 0 for half in absent),
+        licence=entry.licence,
+        remark=" ".join(remark for remark in remarks if remark),
+    )
+
+
+def is_here(name: str) -> bool:
+    """Tell whether a checkpoint's files are on this machine; the network is not touched."""
+    try:
+        locate(name, local_files_only=True)
+    except CheckpointError:
+        return False
+    return True
+
+
+def _cached_kinetics() -> str | None:
+    for entry in _recognisers():
+        if entry.name.endswith("-kinetics") and _offer(entry).is_here:
+            return entry.name
+    return None
+
+
+def _size(megabytes: int) -> str:
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes} MB"
