@@ -214,3 +214,24 @@ def test_threads_share_one_explorer(explorer, request_, clip_path):
 
 def test_nothing_is_loaded_before_it_is_needed():
     Explorer("nonsense", "more nonsense", device="cpu")
+
+
+def test_a_painted_mask_hides_what_was_painted(explorer, request_):
+    grid = explorer.reconstructor.card.grid
+    mask = np.zeros(grid.shape, dtype=bool)
+    mask[1, 2, 3] = mask[0, 0, 0] = True
+    painted = MaskRequest("painted", painted=np.packbits(mask).tobytes())
+    view = explorer.reconstruct(request_, painted)
+    np.testing.assert_array_equal(view.reconstruction.mask, mask)
+    assert view.mask.ratio == pytest.approx(2 / grid.tokens)
+    with pytest.raises(RequestError, match="1 bytes"):
+        explorer.reconstruct(request_, MaskRequest("painted", painted=b"x"))
+    with pytest.raises(RequestError, match="hides no token"):
+        explorer.reconstruct(request_, MaskRequest("painted", painted=bytes(grid.tokens // 8)))
+
+
+def test_a_clip_can_be_seen_before_any_model_runs(explorer, request_, monkeypatch):
+    calls = count_forwards(monkeypatch, explorer.recogniser.model)
+    seen = explorer.see(request_)
+    assert not calls
+    np.testing.assert_array_equal(seen.frames, explorer.classify(request_).clip.frames)
