@@ -142,9 +142,8 @@ def save_rollout(view: RolloutView, folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     rollout, clip = view.rollout, view.clip
-    scale = Scale(
-        upper=float(rollout.times_uniform.max()), title="attention rollout", unit="x uniform"
-    )
+    scale = Scale(upper=rollout.scale_end, title="attention rollout", unit="x uniform")
+    above = bool(rollout.times_uniform.max() > scale.upper)
     tracks = [
         Track("the clip, as the model saw it", clip.frames),
         Track("attention rollout", overlay(clip.frames, rollout.times_uniform, scale)),
@@ -157,12 +156,15 @@ def save_rollout(view: RolloutView, folder: Path) -> list[Path]:
         timestamps_s=clip.timestamps_s,
         indices=clip.indices,
     )
-    movie = side_by_side(tracks, height_px=MOVIE_HEIGHT_PX, scale=scale, footnote=sentence)
+    movie = side_by_side(
+        tracks, height_px=MOVIE_HEIGHT_PX, scale=scale, values_above=above, footnote=sentence
+    )
     strip = filmstrip(
         tracks,
         clip.timestamps_s.tolist(),
         heading=f"Where and when the model looked: {clip.path.name}",
         scale=scale,
+        values_above=above,
         footnotes=[sentence, *_notes(view.checkpoint, clip)],
         cell_px=160,
     )

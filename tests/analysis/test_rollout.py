@@ -5,6 +5,7 @@ import torch
 from videomae_demo.analysis.rollout import (
     AttentionRecorder,
     FusedAttention,
+    Rollout,
     RolloutSettings,
     discard_lowest,
     rollout,
@@ -106,6 +107,16 @@ def test_over_time_sums_each_slice():
     result = rollout(maps, start_from_head(GRID, True), GRID, RolloutSettings())
     shares = [result.scores[time].sum() for time in range(GRID.time)]
     np.testing.assert_allclose(result.over_time, np.array(shares) * GRID.time)
+
+
+def test_the_scale_spans_all_but_a_few_tokens_and_not_the_query():
+    grid = TokenGrid(1, 10, 20)
+    scores = np.arange(1, 201, dtype=float).reshape(grid.shape)
+    scores /= scores.sum()
+    plain = Rollout(scores, RolloutSettings())
+    assert (plain.times_uniform > plain.scale_end).sum() == 2
+    asked = Rollout(scores, RolloutSettings(query=(0, 9, 19)))
+    assert asked.scale_end < plain.scale_end
 
 
 def test_discard_keeps_ties_with_the_first_kept_value():

@@ -213,10 +213,10 @@ def test_the_scale_leaves_the_query_out_and_says_so(made):
     session = explored(made)
     scores = session.player["scores"]["rollout"]
     mean = np.arange(1, 19).mean()
-    assert scores["upper"] == pytest.approx(18 / mean)
-    assert not scores["above"]
+    assert 17 / mean < scores["upper"] < 18 / mean
+    assert scores["above"]
     at_peak = last(list(made.choose(session, [1, 2, 2])), "session").player["scores"]["rollout"]
-    assert at_peak["upper"] == pytest.approx(17 / mean)
+    assert 16 / mean < at_peak["upper"] < 17 / mean
     assert at_peak["above"]
     values = np.frombuffer(base64.b64decode(at_peak["data"]), "<f4")
     np.testing.assert_allclose(values, np.arange(1, 19) / mean, rtol=1e-6)

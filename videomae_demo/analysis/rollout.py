@@ -25,6 +25,9 @@ from videomae_demo.errors import RequestError
 from videomae_demo.model.config import TokenGrid
 
 HeadFusion: TypeAlias = Literal["mean", "max", "min"]
+SCALED_SHARE = 0.99
+"""Share of the tokens that a picture's scale spans; see `Rollout.scale_end`."""
+
 HEAD_FUSIONS: tuple[HeadFusion, ...] = get_args(HeadFusion)
 
 
@@ -102,6 +105,18 @@ class Rollout:
         """Attention per slice of time, in units of uniform attention: (time,), mean 1."""
         over_time: NDArray[np.float64] = self.times_uniform.mean(axis=(1, 2))
         return over_time
+
+    @property
+    def scale_end(self) -> float:
+        """Where a picture's scale may end, in units of uniform attention.
+
+        Below it lie 99 % of the tokens, the query aside: a few peaks would else leave all the rest
+        in the dark. A legend must say that there is more above.
+        """
+        others = np.ones(self.scores.shape, dtype=np.bool_)
+        if self.settings.query is not None:
+            others[self.settings.query] = False
+        return float(np.quantile(self.times_uniform[others], SCALED_SHARE))
 
 
 class FusedAttention(Sequence[Tensor]):

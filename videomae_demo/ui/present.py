@@ -84,12 +84,9 @@ def show_clip(seen: SeenClip, card: CheckpointCard, save: SaveBytes) -> Value:
 
 
 def show_rollout(player: Value, view: RolloutView) -> Value:
-    """Add the lens of attention; a scale goes up to the highest token that is not the query."""
+    """Add the lens of attention."""
     scores, query = view.rollout.times_uniform, view.rollout.settings.query
-    others = scores.copy()
-    if query is not None:
-        others[query] = -np.inf
-    upper = float(others.max())
+    upper = view.rollout.scale_end
     peak = np.unravel_index(int(scores.argmax()), scores.shape)
     time_s = float(view.clip.timestamps_s[int(peak[0]) * view.checkpoint.tubelet_size])
     attend = _lens(view.clip, view.checkpoint) | {
