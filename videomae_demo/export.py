@@ -10,14 +10,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from videomae_demo.analysis.reconstruction import Picture
 from videomae_demo.rendering.colour import Scale
 from videomae_demo.rendering.filmstrip import filmstrip
-from videomae_demo.rendering.frames import Track
+from videomae_demo.rendering.frames import Track, to_uint8, write_png
 from videomae_demo.rendering.overlay import hide, overlay
 from videomae_demo.rendering.plots import label_bars, save_figure, time_curve
 from videomae_demo.rendering.side_by_side import side_by_side
@@ -173,7 +171,7 @@ def save_rollout(view: RolloutView, folder: Path) -> list[Path]:
     return [
         arrays,
         write_mp4(folder / "heatmap.mp4", movie, frame_rate(clip)),
-        _write_png(folder / "filmstrip.png", strip),
+        write_png(folder / "filmstrip.png", strip),
         save_figure(curve, folder / "attention_over_time.png"),
     ]
 
@@ -210,7 +208,7 @@ def save_reconstruction(view: ReconstructionView, folder: Path) -> list[Path]:
     return [
         path,
         write_mp4(folder / "reconstruction.mp4", movie, frame_rate(clip)),
-        _write_png(folder / "filmstrip.png", strip),
+        write_png(folder / "filmstrip.png", strip),
     ]
 
 
@@ -277,21 +275,10 @@ def frame_rate(clip: SeenClip) -> float:
     return steps / span_s if span_s > 0 else 8.0
 
 
-def to_uint8(frames: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Convert pixels in 0..1 to 0..255."""
-    return (frames * 255).round().clip(0, 255).astype(np.uint8)
-
-
 def _notes(card: CheckpointCard, clip: SeenClip) -> list[str]:
     return [*card.notes, *clip.notes]
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> Path:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return path
-
-
-def _write_png(path: Path, picture: NDArray[np.uint8]) -> Path:
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    path.write_bytes(encoded.tobytes())
     return path

@@ -35,9 +35,9 @@ import videomae_demo
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.model import layers
 from videomae_demo.model.config import VideoMAEConfig
-from videomae_demo.model.patches import sincos_positions
+from videomae_demo.model.patches import select_tokens, sincos_positions
 from videomae_demo.model.pretrained import PretrainedModel
-from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD, select_tokens
+from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "models.npz")
 TOKENS = count_tokens(SHAPE)

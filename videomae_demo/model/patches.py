@@ -116,6 +116,11 @@ def denormalise_tokens(tokens: Tensor, statistics: TokenStatistics) -> Tensor:
     return restored.flatten(-2)
 
 
+def select_tokens(tokens: Tensor, keep: Tensor) -> Tensor:
+    """Return the (B, N_kept, D) tokens of (B, N, D) where `keep` (B, N) is True, in order."""
+    return tokens[keep].reshape(len(keep), -1, tokens.shape[-1])
+
+
 def sincos_positions(count: int, width: int) -> Tensor:
     """Return the fixed sine and cosine table of the original code: (1, count, width) float32.
 

@@ -29,6 +29,7 @@ from videomae_demo.model.outputs import (
 from videomae_demo.model.patches import (
     normalise_tokens,
     patchify,
+    select_tokens,
     sincos_positions,
     token_statistics,
 )
@@ -412,11 +413,6 @@ class VideoMAEForVideoClassification(PretrainedModel):
         loss = None if labels is None else classification_loss(logits, labels, self.config)
         result = ImageClassifierOutput(loss, logits, output.hidden_states, output.attentions)
         return result if _default(return_dict, self.config.return_dict) else result.to_tuple()
-
-
-def select_tokens(tokens: Tensor, keep: Tensor) -> Tensor:
-    """Return the (B, N_kept, D) tokens of (B, N, D) where `keep` (B, N) is True, in order."""
-    return tokens[keep].reshape(len(keep), -1, tokens.shape[-1])
 
 
 def _default(given: bool | None, default: bool) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import cv2
@@ -120,3 +121,15 @@ def resize(frames: Pixels, height: int, width: int) -> Pixels:
             else cv2.resize(frame, (width, height), interpolation=method)
         )
     return resized
+
+
+def to_uint8(frames: NDArray[np.float32]) -> Pixels:
+    """Convert pixels in 0..1 to 0..255, rounded."""
+    return (frames * 255).round().clip(0, 255).astype(np.uint8)
+
+
+def write_png(path: Path, picture: Pixels) -> Path:
+    """Write one (H, W, 3) RGB picture as PNG; return its path."""
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    path.write_bytes(encoded.tobytes())
+    return path

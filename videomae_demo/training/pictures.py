@@ -11,7 +11,7 @@ import torch
 from videomae_demo.analysis.reconstruction import reconstruct
 from videomae_demo.masking import tube
 from videomae_demo.model.videomae import VideoMAEForPreTraining
-from videomae_demo.rendering.frames import Pixels
+from videomae_demo.rendering.frames import to_uint8, write_png
 from videomae_demo.rendering.overlay import hide
 from videomae_demo.rendering.plots import Curve, loss_curves, save_figure
 from videomae_demo.training.data import normalise
@@ -44,18 +44,11 @@ def draw_samples(run: Run, model: VideoMAEForPreTraining) -> Path:
     for clip, predicted in zip(clips, logits, strict=True):
         result = reconstruct(predicted, clip, mask, config)
         middle = slice(config.num_frames // 2, config.num_frames // 2 + 1)
-        target, guess = _bytes(result.target), _bytes(result.prediction.frames)
+        target, guess = to_uint8(result.target), to_uint8(result.prediction.frames)
         columns.append(
             np.concatenate([target[middle], hide(target, mask)[middle], guess[middle]], axis=1)[0]
         )
     sheet = np.concatenate(columns, axis=1)
     scale = max(1, SAMPLE_CELL_PX // height)
     sheet = cv2.resize(sheet, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
-    path = run.folder / "samples.png"
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-    path.write_bytes(encoded.tobytes())
-    return path
-
-
-def _bytes(frames: np.ndarray) -> Pixels:
-    return (frames * 255).round().astype(np.uint8)
+    return write_png(run.folder / "samples.png", sheet)

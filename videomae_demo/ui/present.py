@@ -15,6 +15,7 @@ from gradio.data_classes import FileData
 from numpy.typing import NDArray
 
 from videomae_demo import export
+from videomae_demo.rendering.frames import to_uint8
 from videomae_demo.roles import CheckpointCard
 from videomae_demo.ui import text
 from videomae_demo.ui.panel import panel
@@ -114,16 +115,16 @@ def show_reconstruction(
 ) -> Value:
     """Add the lens of reconstruction: original, visible, reconstruction, and one beside it."""
     result, tracks = view.reconstruction, {}
-    tracks["target"] = sprite("original", export.to_uint8(result.target), save)
+    tracks["target"] = sprite("original", to_uint8(result.target), save)
     for picture in result.pictures:
         leak = ", leaks" if picture.leaks else ""
         title = f"{export.PICTURE_TITLES[picture.name]} ({_decibel(picture.psnr_db)}{leak})"
-        tracks[picture.name] = sprite(title, export.to_uint8(picture.frames), save)
+        tracks[picture.name] = sprite(title, to_uint8(picture.frames), save)
     best_first = sorted(result.baselines, key=lambda picture: -picture.psnr_db)
     compare = [picture.name for picture in best_first]
     if result.normalised is not None:
         tracks["normalised"] = sprite(
-            "raw prediction, normalised", export.to_uint8(result.normalised), save
+            "raw prediction, normalised", to_uint8(result.normalised), save
         )
         compare.append("normalised")
     lens = _lens(view.clip, view.checkpoint) | {
