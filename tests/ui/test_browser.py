@@ -176,7 +176,7 @@ def test_the_picture_in_the_browser_is_the_one_in_the_files(
     visitor.page.get_by_label("smooth").set_checked(smooth)
     view = Explorer(str(recogniser_folder), device="cpu").attend(ClipRequest(clip_path))
     scores = view.rollout.times_uniform
-    expected = overlay(view.clip.frames, scores, Scale(float(scores.max())), smooth=smooth)
+    expected = overlay(view.clip.frames, scores, Scale(view.rollout.scale_end), smooth=smooth)
     for frame in range(len(expected)):
         shown = base64.b64decode(visitor.pixels().partition(",")[2])
         picture = np.asarray(Image.open(io.BytesIO(shown)).convert("RGB"))
