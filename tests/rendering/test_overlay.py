@@ -3,7 +3,7 @@ import pytest
 
 from videomae_demo.errors import RequestError
 from videomae_demo.rendering.colour import COLOUR_MAPS, Scale, colourise
-from videomae_demo.rendering.overlay import HIDDEN_COLOUR, hide, overlay, show_crop, spread
+from videomae_demo.rendering.overlay import HIDDEN_COLOUR, hide, overlay, spread
 
 
 def hot(row, column, grid=(1, 5, 7)):
@@ -174,26 +174,3 @@ def test_hide_takes_a_colour_and_leaves_its_input():
 def test_hide_says_what_is_wrong(mask, message):
     with pytest.raises(RequestError, match=message):
         hide(noise(4, 6, 8, 3), mask)
-
-
-def test_the_crop_is_untouched_and_the_rest_is_dim_behind_a_white_edge():
-    frames = np.full((2, 10, 12, 3), (250, 20, 20), dtype=np.uint8)
-    drawn = show_crop(frames, 2, 3, 6, 5)
-    assert (drawn[:, 2:8, 3:8] == frames[:, 2:8, 3:8]).all()
-    assert (drawn[:, 1, 2:9] == 255).all()
-    assert (drawn[:, 8, 2:9] == 255).all()
-    assert (drawn[:, 1:9, 2] == 255).all()
-    assert (drawn[:, 1:9, 8] == 255).all()
-    assert drawn[0, 0, 0].max() < 100
-    assert np.ptp(drawn[0, 0, 0]) == 0
-
-
-def test_a_crop_over_the_whole_frame_changes_nothing():
-    frames = noise(1, 6, 6, 3)
-    assert (show_crop(frames, 0, 0, 6, 6) == frames).all()
-
-
-@pytest.mark.parametrize("crop", [(-1, 0, 4, 4), (0, 0, 7, 4), (0, 4, 4, 4), (0, 0, 0, 4)])
-def test_a_crop_must_lie_within_the_frames(crop):
-    with pytest.raises(RequestError, match="6 x 6 px"):
-        show_crop(noise(1, 6, 6, 3), *crop)

@@ -168,40 +168,6 @@ def hide(
     return pictures
 
 
-def show_crop(frames: Pixels, top: int, left: int, height: int, width: int) -> Pixels:
-    """Dim what lies outside the crop that the model sees, and draw its edge just outside it.
-
-    Parameters
-    ----------
-    frames : (T, H, W, 3) uint8
-    top, left, height, width : int
-        The crop, in pixels of `frames`.
-
-    Returns
-    -------
-    (T, H, W, 3) uint8
-        The crop itself is untouched.
-
-    Raises
-    ------
-    RequestError
-        When the crop is empty or does not lie within the frames.
-    """
-    check_frames(frames)
-    bottom, right = top + height, left + width
-    if not (0 <= top < bottom <= frames.shape[1] and 0 <= left < right <= frames.shape[2]):
-        raise RequestError(
-            f"The crop from ({top}, {left}) to ({bottom}, {right}) does not lie within frames of "
-            f"{frames.shape[1]} x {frames.shape[2]} px."
-        )
-    grey = frames.astype(np.float32) @ _LUMA
-    pictures = np.repeat((0.3 * grey + 0.15 * 255)[..., None], 3, axis=-1).astype(np.uint8)
-    line = max(1, round(min(frames.shape[1:3]) / 150))
-    pictures[:, max(0, top - line) : bottom + line, max(0, left - line) : right + line] = 255
-    pictures[:, top:bottom, left:right] = frames[:, top:bottom, left:right]
-    return pictures
-
-
 def _blend(picture: Pixels, values: NDArray[np.float32], scale: Scale, opacity: float) -> Pixels:
     """Blend a picture (H, W, 3) with values (H, W), NaN for none, by the rule of `overlay`."""
     place = np.nan_to_num(scale.place(values), nan=0.0)[..., None]

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from videomae_demo.rendering.frames import Pixels
 from videomae_demo.training.synthetic import CLIP_SPAN_S, HELD_OUT, LABELS, render
 from videomae_demo.video.encode import write_mp4
@@ -48,14 +45,3 @@ def write_examples(folder: Path, chosen: Sequence[tuple[str, int]] = EXAMPLE_SEE
         )
         for label, seed in chosen
     ]
-
-
-def contact_sheet(chosen: Sequence[tuple[str, int]], moments: int = 6, cell_px: int = 96) -> Pixels:
-    """Lay out a row of `moments` frames per clip: (clips * cell_px, moments * cell_px, 3) uint8."""
-    rows = []
-    for label, seed in chosen:
-        frames = render_example(label, seed)
-        picked = frames[np.linspace(0, len(frames) - 1, moments).round().astype(int)]
-        cells = [cv2.resize(f, (cell_px, cell_px), interpolation=cv2.INTER_AREA) for f in picked]
-        rows.append(np.concatenate(cells, axis=1))
-    return np.concatenate(rows, axis=0)

@@ -19,7 +19,13 @@ from videomae_demo.device import inference_precision
 from videomae_demo.model.videomae import VideoMAEForVideoClassification
 from videomae_demo.training.data import ClipSource, generator_for
 from videomae_demo.training.loop import Run
-from videomae_demo.training.optim import ADAM_BETAS, build_optimisers, set_rates, warmup_then
+from videomae_demo.training.optim import (
+    ADAM_BETAS,
+    build_optimisers,
+    descend,
+    set_rates,
+    warmup_then,
+)
 from videomae_demo.training.pictures import draw_curves
 from videomae_demo.training.pretrain import draw_tubes
 from videomae_demo.training.synthetic import LABELS
@@ -96,11 +102,7 @@ def finetune(
         with inference_precision(device):
             logits = model(batch.pixel_values, bool_masked_pos=dropped).logits
         loss = F.cross_entropy(logits.float(), batch.labels, label_smoothing=settings.smoothing)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+        descend(model, loss, optimisers)
         losses += loss.item()
         right += (logits.argmax(1) == batch.labels).float().mean().item()
         if (step + 1) % settings.log_every == 0:

@@ -134,3 +134,12 @@ def set_rates(optimisers: Iterable[torch.optim.Optimizer], factor: float) -> Non
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group["lr"] = group.setdefault("full_rate", group["lr"]) * factor
+
+
+def descend(model: nn.Module, loss: Tensor, optimisers: Iterable[torch.optim.Optimizer]) -> None:
+    """Take one step down: gradients of `loss`, clipped to a norm of 1, then every optimiser."""
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimiser in optimisers:
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)

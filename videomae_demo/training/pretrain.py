@@ -14,7 +14,7 @@ from videomae_demo.model.config import TokenGrid, VideoMAEConfig
 from videomae_demo.model.videomae import VideoMAEForPreTraining
 from videomae_demo.training.data import ClipSource, generator_for
 from videomae_demo.training.loop import Run
-from videomae_demo.training.optim import build_optimisers, set_rates, warmup_then
+from videomae_demo.training.optim import build_optimisers, descend, set_rates, warmup_then
 from videomae_demo.training.pictures import draw_curves, draw_samples
 
 
@@ -109,11 +109,7 @@ def pretrain(
                 hidden.to(device),
                 bool_decoded_pos=decoded.to(device),
             ).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+        descend(model, loss, optimisers)
         total += loss.item()
         if (step + 1) % settings.log_every == 0:
             run.log(step=step + 1, loss=total / settings.log_every, rate=factor)
