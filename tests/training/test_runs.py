@@ -14,6 +14,7 @@ from videomae_demo.training import bundle, pretrain
 from videomae_demo.training.evaluate import held_out, measure_recognition, measure_reconstruction
 from videomae_demo.training.examples import EXAMPLE_SEEDS, render_example, write_examples
 from videomae_demo.training.finetune import FinetuneSettings, finetune
+from videomae_demo.training.loop import Run
 from videomae_demo.training.pretrain import PretrainSettings, draw_masks
 from videomae_demo.training.synthetic import FRAME_INTERVAL_S, HELD_OUT, LABELS
 from videomae_demo.video.decode import scan
@@ -76,6 +77,16 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(pretrained, tmp_path, mo
     resumed = VideoMAEForPreTraining.from_pretrained(tmp_path).state_dict()
     for name, weights in whole.items():
         torch.testing.assert_close(resumed[name], weights, rtol=0, atol=0)
+
+
+def test_a_resumed_run_logs_each_step_once(tmp_path):
+    run = Run(tmp_path, {"steps": 6})
+    model = VideoMAEForPreTraining(CONFIG)
+    for step in (2, 4):
+        run.log(step=step, loss=1.0)
+    run.save(3, model, [])
+    assert Run(tmp_path, {"steps": 6}).resume(model, []) == 3
+    assert run.read_log() == [{"step": 2, "loss": 1.0}]
 
 
 def test_a_run_is_not_resumed_with_other_settings(pretrained):

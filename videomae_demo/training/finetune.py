@@ -10,6 +10,7 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import torch
 import torch.nn.functional as F
@@ -93,7 +94,8 @@ def finetune(
         uses=settings.uses,
         device=device,
     )
-    losses, right = 0.0, 0.0
+    losses: list[float] = []
+    right: list[float] = []
     for step in run.steps(first, settings.steps, settings.log_every):
         factor = warmup_then(step, settings.steps, settings.warmup, "linear")
         set_rates(optimisers, factor)
@@ -103,12 +105,12 @@ def finetune(
             logits = model(batch.pixel_values, bool_masked_pos=dropped).logits
         loss = F.cross_entropy(logits.float(), batch.labels, label_smoothing=settings.smoothing)
         descend(model, loss, optimisers)
-        losses += loss.item()
-        right += (logits.argmax(1) == batch.labels).float().mean().item()
+        losses.append(loss.item())
+        right.append((logits.argmax(1) == batch.labels).float().mean().item())
         if (step + 1) % settings.log_every == 0:
-            every = settings.log_every
-            run.log(step=step + 1, loss=losses / every, accuracy=right / every, rate=factor)
-            losses, right = 0.0, 0.0
+            run.log(step=step + 1, loss=fmean(losses), accuracy=fmean(right), rate=factor)
+            losses.clear()
+            right.clear()
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
             run.save(step + 1, model, optimisers)
             model.save_pretrained(folder)

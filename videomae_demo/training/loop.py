@@ -56,6 +56,10 @@ class Run:
         model.load_state_dict(state["model"])
         for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
+        kept = [line for line in self.read_log() if line["step"] <= state["step"]]
+        (self.folder / LOG_NAME).unlink(missing_ok=True)
+        for line in kept:  # what was logged after the last save is done, and logged, again
+            self.log(**line)
         logger.info("Resuming %s at step %d.", self.folder, state["step"])
         return int(state["step"])
 
@@ -78,7 +82,9 @@ class Run:
             file.write(json.dumps(values) + "\n")
 
     def read_log(self) -> list[dict[str, float]]:
-        """Return the log's lines."""
+        """Return the log's lines; none before the first."""
+        if not (self.folder / LOG_NAME).exists():
+            return []
         text = (self.folder / LOG_NAME).read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -96,7 +97,7 @@ def pretrain(
         uses=settings.uses,
         device=device,
     )
-    total = 0.0
+    losses: list[float] = []
     for step in run.steps(first, settings.steps, settings.log_every):
         generator = generator_for(settings.seed, step)
         factor = warmup_then(step, settings.steps, settings.warmup, "linear")
@@ -110,10 +111,10 @@ def pretrain(
                 bool_decoded_pos=decoded.to(device),
             ).loss
         descend(model, loss, optimisers)
-        total += loss.item()
+        losses.append(loss.item())
         if (step + 1) % settings.log_every == 0:
-            run.log(step=step + 1, loss=total / settings.log_every, rate=factor)
-            total = 0.0
+            run.log(step=step + 1, loss=fmean(losses), rate=factor)
+            losses.clear()
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
             run.save(step + 1, model, optimisers)
             model.save_pretrained(folder)
