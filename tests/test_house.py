@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "videomae_demo"
 # From the ground up: a module imports only what stands above it in this list, or in its own room.
 ROOMS = (
     "errors",
+    "limits",
     "model.config",
     "masking",
     "video",
@@ -38,7 +39,7 @@ ROOMS = (
     "__main__",
     "ui",
 )
-WITHOUT_TORCH = ("masking", "video", "rendering", "errors", "model.config")
+WITHOUT_TORCH = ("masking", "video", "rendering", "errors", "limits", "model.config")
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 
 

@@ -1,0 +1,29 @@
+"""Limits come from the environment, or stay as they are."""
+
+import dataclasses
+
+import pytest
+
+from videomae_demo.errors import RequestError
+from videomae_demo.limits import DEFAULT_LIMITS, Limits
+
+
+def test_an_environment_that_says_nothing_changes_nothing() -> None:
+    assert Limits.from_environment({"PATH": "/bin", "VIDEOMAE_WEIGHTS": "x"}) == DEFAULT_LIMITS
+
+
+def test_each_limit_has_its_variable() -> None:
+    for field in dataclasses.fields(Limits):
+        limits = Limits.from_environment({f"VIDEOMAE_MAX_{field.name.upper()}": "7"})
+        assert limits == dataclasses.replace(DEFAULT_LIMITS, **{field.name: 7})
+
+
+def test_a_misspelt_variable_is_named_together_with_those_that_exist() -> None:
+    with pytest.raises(RequestError, match=r"VIDEOMAE_MAX_UPLOAD sets no .*VIDEOMAE_MAX_UPLOAD_MB"):
+        Limits.from_environment({"VIDEOMAE_MAX_UPLOAD": "7"})
+
+
+@pytest.mark.parametrize("text", ["", "many", "0", "-3", "1.5", "inf"])
+def test_a_value_that_is_no_positive_whole_number_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match=r"VIDEOMAE_MAX_CACHE_MB is .* whole number from 1"):
+        Limits.from_environment({"VIDEOMAE_MAX_CACHE_MB": text})

@@ -1,0 +1,82 @@
+"""What a clip, a visitor and a page may cost: every limit of the project, in one place.
+
+Owns the numbers, and how a machine's owner changes them: by environment variables. Knows nothing
+of videos, queues or weights; whoever enforces a limit says in one sentence which it is and what it
+saw.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from videomae_demo.errors import RequestError
+
+PREFIX = "VIDEOMAE_MAX_"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits; the environment variable ``VIDEOMAE_MAX_UPLOAD_MB`` sets `upload_mb`, and so on.
+
+    Attributes
+    ----------
+    upload_mb : int
+        Size of an uploaded file.
+    clip_s : float
+        Duration of a clip.
+    frame_pixels : int
+        Width times height of a frame, stored or shown.
+    decoded_frames : int
+        Frames decoded of one clip (36 000 are 20 minutes at 30 frames per second).
+    decoding_s : float
+        Time spent decoding one clip.
+    queue_length : int
+        Visitors' requests that may wait for their turn on a page.
+    cache_mb : int
+        Memory for passes, inputs and attention kept for the next question about a clip.
+    weights_mb : int
+        Size of a checkpoint that visitors of a public page may load.
+    """
+
+    upload_mb: int = 200
+    clip_s: float = 6 * 3600.0
+    frame_pixels: int = 8192 * 4608
+    decoded_frames: int = 36_000
+    decoding_s: float = 120.0
+    queue_length: int = 32
+    cache_mb: int = 1024
+    weights_mb: int = 1500
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Limits:
+        """Return the defaults, changed by what `environment` (for instance `os.environ`) sets.
+
+        Raises
+        ------
+        RequestError
+            When a variable with our prefix is no limit, or its value no positive number.
+        """
+        fields = {PREFIX + field.name.upper(): field for field in dataclasses.fields(cls)}
+        given = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+        unknown = sorted(given.keys() - fields.keys())
+        if unknown:
+            raise RequestError(
+                f"{unknown[0]} sets no limit that exists; the limits are {', '.join(fields)}."
+            )
+        return cls(**{fields[name].name: _number(name, text) for name, text in given.items()})
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def _number(name: str, text: str) -> int:
+    """Return a positive whole number, which every limit can be."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number <= 0:
+        raise RequestError(f"{name} is {text!r}; it must be a whole number from 1.")
+    return number
