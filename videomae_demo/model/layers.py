@@ -94,6 +94,7 @@ class SelfAttention(nn.Module):
         dropout = self.dropout if self.training else 0.0
         probabilities = None
         if observe is not None:
+            v = v.contiguous()  # else every block's product would lay it out anew
             context = torch.empty_like(v)
             for rows, block in probability_blocks(q, k):
                 context[:, :, rows] = block.to(v.dtype) @ v
@@ -125,7 +126,7 @@ def probability_blocks(q: Tensor, k: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """
     batch, heads, count, depth = q.shape
     step = max(1, BLOCK_BYTES // (batch * heads * count * 4))  # float32, also under autocast
-    q, k = q * depth**-0.5, k.transpose(-1, -2)
+    q, k = q * depth**-0.5, k.contiguous().transpose(-1, -2)
     for start in range(0, count, step):
         rows = slice(start, min(start + step, count))
         yield rows, torch.softmax(q[:, :, rows] @ k, dim=-1)
