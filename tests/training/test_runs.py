@@ -12,7 +12,13 @@ from videomae_demo.errors import RequestError
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae_demo.training import bundle, pretrain
 from videomae_demo.training.evaluate import held_out, measure_recognition, measure_reconstruction
-from videomae_demo.training.examples import EXAMPLE_SEEDS, render_example, write_examples
+from videomae_demo.training.examples import (
+    EXAMPLE_PX,
+    EXAMPLE_SEEDS,
+    render_example,
+    write_contact_sheet,
+    write_examples,
+)
 from videomae_demo.training.finetune import FinetuneSettings, finetune
 from videomae_demo.training.loop import Run
 from videomae_demo.training.pretrain import PretrainSettings, draw_masks
@@ -137,10 +143,11 @@ def test_what_ships_is_half_precision_and_measured(pretrained, finetuned, tmp_pa
     bundle.bundle(finetuned, pretrained, tmp_path)
     weights = tmp_path / bundle.RECOGNISER / "model.safetensors"
     assert weights.stat().st_size < 0.6 * (finetuned / "model.safetensors").stat().st_size
-    code = main(["train", "evaluate", "--folder", str(tmp_path), "--clips", "32", "4"])
+    code = main(["train", "evaluate", "--folder", str(tmp_path), "--clips", "32", "4", "20"])
     table = capsys.readouterr().out
     assert code == 0
     assert "32 held-out clips, 16 labels" in table
+    assert "trained on the middle frame of 20 clips" in table
     assert "| 0.75 | " in table and "distance-weighted" in table
 
 
@@ -179,8 +186,8 @@ def test_held_out_clips_are_balanced():
 
 
 def test_examples_span_what_the_recogniser_looks_at(tmp_path):
-    frames = render_example("growing", seed=3, size_px=64)
-    assert frames.shape == (48, 64, 64, 3)
+    frames = render_example("growing", seed=3)
+    assert frames.shape == (48, EXAMPLE_PX, EXAMPLE_PX, 3)
     (path,) = write_examples(tmp_path, [("moving left", 3)])
     assert path.name == "moving-left.mp4"
     timeline = scan(path)
@@ -190,3 +197,10 @@ def test_examples_span_what_the_recogniser_looks_at(tmp_path):
     assert choice.indices.tolist() == list(range(1, 48, 3))
     assert choice.repeated == 0
     assert all(label in LABELS for label, _ in EXAMPLE_SEEDS)
+
+
+def test_the_contact_sheet_has_a_line_per_example(tmp_path):
+    one = cv2.imread(str(write_contact_sheet(tmp_path / "1.png", EXAMPLE_SEEDS[:1])))
+    two = cv2.imread(str(write_contact_sheet(tmp_path / "2.png", EXAMPLE_SEEDS[:2])))
+    assert one is not None and two is not None
+    assert two.shape[0] - one.shape[0] >= 112 and two.shape[1] >= 8 * 112

@@ -15,15 +15,18 @@ from videomae_demo.model.videomae import (
     VideoMAEForVideoClassification,
 )
 from videomae_demo.training.evaluate import (
+    held_out,
     measure_recognition,
     measure_reconstruction,
     tabulate,
 )
+from videomae_demo.training.single_frame import measure_single_frame
 
 RECOGNISER = "motion-recogniser"
 RECONSTRUCTOR = "motion-reconstructor"
-CLIPS = (1000, 200)
-"""Held-out clips for the recogniser's and for the reconstructor's figures."""
+CLIPS = (1000, 200, 2000)
+"""Held-out clips for the recogniser's and the reconstructor's figures, and those on which the
+single-frame classifier is trained."""
 
 
 def bundle(finetuned: Path, pretrained: Path, folder: Path) -> None:
@@ -45,9 +48,14 @@ def bundle(finetuned: Path, pretrained: Path, folder: Path) -> None:
         ).save_pretrained(folder / name)
 
 
-def evaluate(folder: Path, clips: tuple[int, int] = CLIPS) -> str:
+def evaluate(folder: Path, clips: tuple[int, int, int] = CLIPS) -> str:
     """Measure the checkpoints in `folder`; return the card's tables in Markdown."""
     recogniser = VideoMAEForVideoClassification.from_pretrained(folder / RECOGNISER)
     reconstructor = VideoMAEForPreTraining.from_pretrained(folder / RECONSTRUCTOR)
-    recognition = measure_recognition(recogniser, clips[0])
-    return tabulate(recognition, measure_reconstruction(reconstructor, clips[1]), clips[1])
+    height, _ = reconstructor.config.frame_size
+    return tabulate(
+        measure_recognition(recogniser, clips[0]),
+        measure_single_frame(reconstructor, clips[2], held_out(clips[0], height)),
+        measure_reconstruction(reconstructor, clips[1]),
+        clips[1],
+    )

@@ -32,11 +32,16 @@ def add_train(commands: Any) -> None:
     evaluate = _add_stage(stages, "evaluate", _evaluate, "Measure the card's figures.")
     evaluate.add_argument("--folder", type=Path, default=ASSETS / "checkpoints")
     evaluate.add_argument(
-        "--clips", type=int, nargs=2, metavar=("LABELS", "PIXELS"), default=(1000, 200),
-        help="held-out clips for the two tables",
+        "--clips", type=int, nargs=3, metavar=("LABELS", "PIXELS", "FRAMES"),
+        default=(1000, 200, 2000),
+        help="held-out clips for the two tables; clips to train the single-frame classifier on",
     )  # fmt: skip
     examples = _add_stage(stages, "examples", _examples, "Render the example clips.")
     examples.add_argument("--out", type=Path, default=ASSETS / "clips")
+    examples.add_argument(
+        "--sheet", type=Path, default=ASSETS / "checkpoints" / "examples.png",
+        help="where a few moments of each are drawn, for the card",
+    )  # fmt: skip
 
 
 def _add_stage(stages: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
@@ -93,15 +98,14 @@ def _bundle(parsed: argparse.Namespace) -> None:
 def _evaluate(parsed: argparse.Namespace) -> None:
     from videomae_demo.training.bundle import evaluate
 
-    first, second = parsed.clips
-    sys.stdout.write(evaluate(parsed.folder, (first, second)))
+    sys.stdout.write(evaluate(parsed.folder, tuple(parsed.clips)))
 
 
 def _examples(parsed: argparse.Namespace) -> None:
-    from videomae_demo.training.examples import write_examples
+    from videomae_demo.training.examples import write_contact_sheet, write_examples
 
     parsed.out.mkdir(parents=True, exist_ok=True)
-    for path in write_examples(parsed.out):
+    for path in (*write_examples(parsed.out), write_contact_sheet(parsed.sheet)):
         _say(f"Wrote {path}")
 
 

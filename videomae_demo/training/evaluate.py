@@ -21,6 +21,7 @@ from videomae_demo.analysis.rollout import (
 from videomae_demo.masking import tube
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae_demo.training.data import normalise, swap
+from videomae_demo.training.single_frame import SingleFrame
 from videomae_demo.training.synthetic import HELD_OUT, LABELS, REVERSED, SyntheticClips, render
 
 BATCH = 20
@@ -146,13 +147,21 @@ def measure_reconstruction(model: VideoMAEForPreTraining, clips: int) -> tuple[R
     )
 
 
-def tabulate(recognition: Recognition, reconstruction: tuple[RatioScore, ...], clips: int) -> str:
+def tabulate(
+    recognition: Recognition,
+    single_frame: SingleFrame,
+    reconstruction: tuple[RatioScore, ...],
+    clips: int,
+) -> str:
     """Write the figures as the model card's Markdown tables."""
     lines = [
         f"| recogniser, {recognition.clips} held-out clips, {len(LABELS)} labels | |",
         "|---|---|",
         f"| top-1 (chance {1 / len(LABELS):.1%}) | {_floor(recognition.top1)} |",
         f"| top-1 when the middle frame stands still | {_floor(recognition.frozen_top1)} |",
+        "| a linear classifier on the pretrained encoder, trained on the middle frame of "
+        f"{single_frame.trained_on} clips | {_floor(single_frame.standing)} |",
+        f"| the same, trained on the whole clips | {_floor(single_frame.moving)} |",
         "| shown backwards, named by the opposite direction | "
         f"{_floor(recognition.reversed_top1)} |",
         "| rollout on the moving thing, times its share of the area | "
