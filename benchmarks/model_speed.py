@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import transformers
@@ -70,7 +71,8 @@ def theirs(config: VideoMAEConfig, attention: str) -> torch.nn.Module:
         }
     )
     same._attn_implementation = attention
-    return transformers.VideoMAEForVideoClassification(same).eval()
+    model: torch.nn.Module = transformers.VideoMAEForVideoClassification(same).eval()
+    return model
 
 
 def dense_rollout(attentions: tuple[Tensor, ...]) -> Tensor:
@@ -116,8 +118,8 @@ def measure(size: str, device: torch.device, rounds: int) -> list[str]:
         head = start_from_head(grid, mean_pooling=True)
         ways[ROLLOUT] = lambda: rollout(maps, head, grid, RolloutSettings(query=middle))
         if device.type == "cuda":
-            ways |= {"ours, plain, bfloat16": lambda: _in_bfloat16(lambda: ours(clip))}
-            ways |= {"ours, recording, bfloat16": lambda: _in_bfloat16(observed)}
+            ways["ours, plain, bfloat16"] = lambda: in_bfloat16(lambda: ours(clip))
+            ways["ours, recording, bfloat16"] = lambda: in_bfloat16(observed)
         times = best_times(
             ways, rounds, torch.cuda.synchronize if device.type == "cuda" else lambda: None
         )
@@ -134,13 +136,14 @@ def measure(size: str, device: torch.device, rounds: int) -> list[str]:
 def agreement(model: torch.nn.Module, clip: Tensor) -> str:
     """Say how far bfloat16 is from float32 on one clip."""
     with torch.inference_mode():
-        exact, rough = model(clip).logits, _in_bfloat16(lambda: model(clip).logits)
+        exact, rough = model(clip).logits, in_bfloat16(lambda: model(clip).logits)
     same = exact.topk(5).indices.tolist() == rough.topk(5).indices.tolist()
     cosine = cosine_similarity(exact, rough.float()).item()
     return f"bfloat16 against float32: top-5 {'equal' if same else 'differ'}, cosine {cosine:.6f}."
 
 
-def _in_bfloat16(run: Callable[[], object]) -> object:
+def in_bfloat16(run: Callable[[], Any]) -> Any:
+    """Run as the app does on CUDA."""
     with torch.autocast("cuda", dtype=torch.bfloat16):
         return run()
 
