@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import os
-import random
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from videomae_demo.checkpoints.load import (
@@ -16,99 +13,16 @@ from videomae_demo.checkpoints.load import (
     assign,
     compare,
     fit,
-    read_tensors,
     save_tensors,
 )
+from videomae_demo.checkpoints.read import read_tensors
 from videomae_demo.errors import CheckpointError
 
 WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.tensor([1.5, -2.0])}
-FORMATS = ["model.safetensors", "pytorch_model.bin", "before_1.6.bin"]
-
-
-def write(path: Path, tensors: dict[str, torch.Tensor]) -> Path:
-    if path.suffix == ".safetensors":
-        save_file(tensors, path)
-    else:
-        torch.save(tensors, path, _use_new_zipfile_serialization=path.stem != "before_1.6")
-    return path
 
 
 def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
     return list(left) == list(right) and all(left[name].equal(right[name]) for name in left)
-
-
-class TestReadTensors:
-    @pytest.mark.parametrize("file_name", FORMATS)
-    def test_every_format_gives_the_same_tensors(self, tmp_path: Path, file_name: str) -> None:
-        tensors = read_tensors([write(tmp_path / file_name, WEIGHTS)])
-        assert same(dict(sorted(tensors.items())), dict(sorted(WEIGHTS.items())))
-
-    @pytest.mark.parametrize("file_name", FORMATS)
-    def test_writing_to_a_tensor_leaves_the_file_alone(
-        self, tmp_path: Path, file_name: str
-    ) -> None:
-        path = write(tmp_path / file_name, WEIGHTS)
-        before = path.read_bytes()
-        read_tensors([path])["a.weight"].zero_()
-        assert path.read_bytes() == before
-
-    def test_shards_are_joined(self, tmp_path: Path) -> None:
-        first = write(tmp_path / "1.safetensors", {"a.weight": WEIGHTS["a.weight"]})
-        second = write(tmp_path / "2.bin", {"a.bias": WEIGHTS["a.bias"]})
-        assert same(read_tensors([first, second]), WEIGHTS)
-
-    def test_a_name_in_two_shards_is_an_error(self, tmp_path: Path) -> None:
-        paths = [write(tmp_path / name, WEIGHTS) for name in ("1.safetensors", "2.safetensors")]
-        with pytest.raises(CheckpointError, match=r"2\.safetensors repeat a\.bias, a\.weight"):
-            read_tensors(paths)
-
-    @pytest.mark.parametrize("new_format", [True, False])
-    def test_a_pickle_that_runs_code_is_refused(self, tmp_path: Path, new_format: bool) -> None:
-        class Malicious:
-            def __reduce__(self) -> tuple[object, ...]:
-                return os.mkdir, (str(tmp_path / "owned"),)
-
-        path = tmp_path / "pytorch_model.bin"
-        torch.save({"a": Malicious()}, path, _use_new_zipfile_serialization=new_format)
-        with pytest.raises(CheckpointError, match=r"hold more than tensors.* Use a model.safetens"):
-            read_tensors([path])
-        assert not (tmp_path / "owned").exists()
-
-    @pytest.mark.parametrize("content", [{"model": WEIGHTS}, [torch.ones(1)], {1: torch.ones(1)}])
-    def test_anything_but_named_tensors_is_refused(self, tmp_path: Path, content: object) -> None:
-        path = tmp_path / "pytorch_model.bin"
-        torch.save(content, path)
-        with pytest.raises(CheckpointError, match="no plain dictionary of named tensors"):
-            read_tensors([path])
-
-    @pytest.mark.parametrize("file_name", FORMATS)
-    @pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # torch's, about the damage
-    def test_damage_is_never_worse_than_an_error_of_ours(
-        self, tmp_path: Path, file_name: str
-    ) -> None:
-        whole = write(tmp_path / file_name, WEIGHTS).read_bytes()
-        chance = random.Random(0)
-        refused = 0
-        for attempt in range(150):
-            damaged = bytearray(whole)
-            if attempt % 3 == 0:
-                del damaged[chance.randrange(len(damaged)) :]
-            else:
-                for _ in range(4):
-                    damaged[chance.randrange(min(len(damaged), 300))] = chance.randrange(256)
-            path = tmp_path / f"{attempt}_{file_name}"
-            path.write_bytes(damaged)
-            try:
-                read_tensors([path])
-            except CheckpointError as error:
-                refused += 1
-                assert str(path) in str(error)
-        assert refused > 75
-
-    def test_a_missing_file_is_an_error_of_ours(self, tmp_path: Path) -> None:
-        for name in ("none.safetensors", "none.bin"):
-            with pytest.raises(CheckpointError, match=r"none\..* can't be read"):
-                read_tensors([tmp_path / name])
 
 
 SHAPES = {
@@ -182,7 +96,7 @@ class Tiny(nn.Module):
 
 class TestAssign:
     def test_a_module_without_memory_takes_the_files_own_memory(self, tmp_path: Path) -> None:
-        tensors = read_tensors([write(tmp_path / "model.safetensors", WEIGHTS)])
+        tensors = read_tensors([save_tensors(tmp_path, WEIGHTS)])
         with torch.device("meta"):
             module = Tiny()
         empty = assign(module, tensors | {"unused": torch.ones(1)})

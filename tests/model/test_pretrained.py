@@ -27,7 +27,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 import videomae_demo
-from videomae_demo.checkpoints.load import LoadReport, read_tensors
+from videomae_demo.checkpoints.load import LoadReport
+from videomae_demo.checkpoints.read import read_tensors
 from videomae_demo.checkpoints.source import locate
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.model import pretrained

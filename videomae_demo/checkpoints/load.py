@@ -1,4 +1,4 @@
-"""Read weights safely, compare every name and shape with the model, and put them into any module.
+"""Compare every name and shape of some weights with a model, and put them into any module.
 
 Works on dictionaries of tensors. Knows no model class, no network and no key layout but the
 encoder's prefix.
@@ -7,47 +7,20 @@ encoder's prefix.
 from __future__ import annotations
 
 import os
-import pickle
-import struct
-import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
-from videomae_demo.checkpoints.huggingface_layout import ENCODER_PREFIX, to_native
+from videomae_demo.checkpoints.huggingface_layout import ENCODER_PREFIX
+from videomae_demo.checkpoints.read import listed
 from videomae_demo.errors import CheckpointError
 
-__all__ = [
-    "Comparison",
-    "LoadReport",
-    "assign",
-    "compare",
-    "fit",
-    "read_tensors",
-    "save_tensors",
-    "to_native",  # the one layout there is; a second one would be chosen between here
-]
-
 WEIGHTS_NAME = "model.safetensors"
-
-_NAMES_SHOWN = 8
-# What torch's restricted unpickler raises on a damaged file, found by damaging files at random.
-_BROKEN_PICKLE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,43 +57,6 @@ class LoadReport:
 
     fresh: tuple[str, ...]
     unused: tuple[str, ...]
-
-
-def read_tensors(paths: Iterable[Path]) -> dict[str, torch.Tensor]:
-    """Read all tensors of a checkpoint, given as one file or as several shards.
-
-    Nothing in a file is ever executed. Where the format allows it the tensors are views of the
-    mapped file, so that they take no memory until they are used; writing to one does not change the
-    file.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        ``.safetensors`` files, or files written by `torch.save`.
-
-    Returns
-    -------
-    dict of str to tensor
-        On the CPU, in the file's precision.
-
-    Raises
-    ------
-    CheckpointError
-        When a file can't be read, holds anything but named tensors, or repeats a name of another
-        shard.
-    """
-    tensors: dict[str, torch.Tensor] = {}
-    for path in paths:
-        read = _read_safetensors if path.suffix == ".safetensors" else _read_pickle
-        shard = read(path)
-        repeated = tensors.keys() & shard.keys()
-        if repeated:
-            raise CheckpointError(
-                f"The weights {path} repeat {_listed(sorted(repeated))} of another file of the "
-                "same checkpoint; download the checkpoint again."
-            )
-        tensors.update(shard)
-    return tensors
 
 
 def compare(tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Size]) -> Comparison:
@@ -272,45 +208,6 @@ def save_tensors(
     return target
 
 
-def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        tensors: dict[str, torch.Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise _unreadable(path, error) from error
-    return tensors
-
-
-def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        mapped = zipfile.is_zipfile(path)  # what torch.save wrote before 1.6 can't be mapped
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"The weights {path} hold more than tensors, or are damaged; reading them could run "
-            "code of a stranger, so they are refused. Use a model.safetensors of the same "
-            "checkpoint."
-        ) from error
-    except (OSError, *_BROKEN_PICKLE) as error:
-        raise _unreadable(path, error) from error
-    if not isinstance(content, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, torch.Tensor)
-        for name, tensor in content.items()
-    ):
-        raise CheckpointError(
-            f"The weights {path} are no plain dictionary of named tensors; only checkpoints saved "
-            "in the layout of the hub's VideoMAE can be loaded."
-        )
-    return content
-
-
-def _unreadable(path: Path, error: Exception) -> CheckpointError:
-    reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-    return CheckpointError(
-        f"The weights {path} can't be read ({reason}); the file is damaged or incomplete, so fetch "
-        "it again."
-    )
-
-
 def _in_groups(name: str, groups: Sequence[str]) -> bool:
     return name.removeprefix(ENCODER_PREFIX).startswith(tuple(groups))
 
@@ -321,14 +218,8 @@ def _describe(wrong: Comparison, name: str) -> str:
         ("in the file but not in the model", wrong.unexpected),
         ("of another shape", wrong.mismatched),
     )
-    found = "; ".join(f"{what}: {_listed(names)}" for what, names in parts if names)
+    found = "; ".join(f"{what}: {listed(names)}" for what, names in parts if names)
     return (
         f"The weights of {name} do not fit the model; {found}. "
         "Check that config.json belongs to these weights."
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMES_SHOWN])
-    more = len(names) - _NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -10,14 +10,9 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from videomae_demo.checkpoints.load import (
-    LoadReport,
-    assign,
-    fit,
-    read_tensors,
-    save_tensors,
-    to_native,
-)
+from videomae_demo.checkpoints.huggingface_layout import to_native
+from videomae_demo.checkpoints.load import LoadReport, assign, fit, save_tensors
+from videomae_demo.checkpoints.read import read_tensors
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
 from videomae_demo.errors import RequestError
 from videomae_demo.model.config import VideoMAEConfig
