@@ -84,17 +84,22 @@ class TestFolder:
             locate(tmp_path)
 
     def test_what_is_missing_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(CheckpointError, match=rf"{tmp_path} has no config\.json"):
+        with pytest.raises(CheckpointError, match=rf"{tmp_path} has no config\.json.* one file"):
             locate(tmp_path)
         fill(tmp_path, "config.json")
         with pytest.raises(CheckpointError, match=r"has no weights; looked for model\.safet.*bin"):
             locate(tmp_path)
         assert locate(tmp_path, with_weights=False).weights == ()
 
-    def test_a_file_is_no_folder(self, tmp_path: Path) -> None:
-        fill(tmp_path, "model.safetensors")
-        with pytest.raises(CheckpointError, match=r"is a file; give the folder"):
-            locate(tmp_path / "model.safetensors")
+    def test_a_file_is_weights_alone(self, tmp_path: Path) -> None:
+        path = fill(tmp_path, "checkpoint.pth", "config.json", "preprocessor_config.json")
+        files = locate(path / "checkpoint.pth")
+        assert (files.name, files.origin) == (str(path / "checkpoint.pth"), "file")
+        assert files.weights == (path / "checkpoint.pth",)
+        assert (files.entry, files.config, files.preprocessor) == (None, None, None)
+        assert locate(path / "checkpoint.pth", with_weights=False).weights == ()
+        with pytest.raises(CheckpointError, match=r"checkpoint\.pth has no preprocessor_config"):
+            locate_preprocessor(path / "checkpoint.pth")
 
     def test_a_folder_is_taken_before_a_known_name(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

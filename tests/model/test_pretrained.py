@@ -27,11 +27,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 import videomae_demo
+from videomae_demo.checkpoints import layouts
 from videomae_demo.checkpoints.load import LoadReport
 from videomae_demo.checkpoints.read import read_tensors
 from videomae_demo.checkpoints.source import locate
 from videomae_demo.errors import CheckpointError, RequestError
-from videomae_demo.model import pretrained
 from videomae_demo.model.config import VideoMAEConfig
 from videomae_demo.model.patches import sincos_positions
 from videomae_demo.model.pretrained import PretrainedModel
@@ -194,7 +194,7 @@ class TestLean:
             places.update({name: tensor.data_ptr() for name, tensor in tensors.items()})
             return tensors
 
-        monkeypatch.setattr(pretrained, "read_tensors", watched)
+        monkeypatch.setattr(layouts, "read_tensors", watched)
         loaded = class_of(model).from_pretrained(tmp_path)
         assert {name: weight.data_ptr() for name, weight in loaded.named_parameters()} == places
 

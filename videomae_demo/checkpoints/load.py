@@ -44,7 +44,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What was left over on either side when weights were fitted to a model.
+    """What was left over on either side, or left open, when weights were fitted to a model.
 
     Parameters
     ----------
@@ -53,10 +53,13 @@ class LoadReport:
         nothing yet.
     unused : tuple of str
         Names in the file that the model has no place for.
+    notes : tuple of str
+        What the file does not tell and had to be taken for granted: sentences to be shown.
     """
 
     fresh: tuple[str, ...]
     unused: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def compare(tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Size]) -> Comparison:

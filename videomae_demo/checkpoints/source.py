@@ -39,7 +39,7 @@ WEIGHTS_NAMES = (
     "pytorch_model.bin.index.json",
 )
 
-Origin = Literal["bundled", "folder", "hub"]
+Origin = Literal["bundled", "folder", "file", "hub"]
 
 _REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 _INSTEAD = "take the checkpoint 'bundled', which needs no network"
@@ -54,11 +54,11 @@ class CheckpointFiles:
     name : str
         What to call the checkpoint when speaking to people.
     origin : str
-        "bundled", "folder" or "hub".
+        "bundled", "folder", "file" or "hub".
     entry : CatalogEntry or None
         What is known about it, if it is in the catalog.
-    config : Path
-        Its ``config.json``.
+    config : Path or None
+        Its ``config.json``; None for weights in a file of their own.
     weights : tuple of Path
         One file, or all shards. Empty if they were not asked for.
     preprocessor : Path or None
@@ -69,7 +69,7 @@ class CheckpointFiles:
     name: str
     origin: Origin
     entry: CatalogEntry | None
-    config: Path
+    config: Path | None
     weights: tuple[Path, ...]
     preprocessor: Path | None
 
@@ -87,8 +87,8 @@ def locate(
     Parameters
     ----------
     name : str or Path
-        A folder; or a name of the catalog; or "owner/name" on the hub. The first that fits is
-        taken.
+        A folder; or a file of weights that needs no configuration; or a name of the catalog; or
+        "owner/name" on the hub. The first that fits is taken.
     with_weights : bool
         False leaves the weights where they are.
     revision, cache_dir, local_files_only
@@ -106,10 +106,10 @@ def locate(
     """
     place = _place(name, revision, cache_dir, local_files_only)
     config = place.find([CONFIG_NAME])
-    if config is None:
+    if config is None and place.origin != "file":
         raise CheckpointError(
-            f"{place.title} has no {CONFIG_NAME}, so it is no checkpoint of a VideoMAE; check the "
-            "name."
+            f"{place.title} has no {CONFIG_NAME}, so it is no checkpoint of a VideoMAE in the "
+            "hub's layout; check the name, or give the path of the one file that holds the weights."
         )
     return CheckpointFiles(
         name=str(name),
@@ -176,6 +176,22 @@ class _Folder:
     def find(self, file_names: Sequence[str]) -> Path | None:
         paths = (self.path / file_name for file_name in file_names)
         return next((path for path in paths if path.is_file()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """Weights alone; what lies beside them is not known to belong to them."""
+
+    path: Path
+    origin: Origin = "file"
+    entry: CatalogEntry | None = None
+
+    @property
+    def title(self) -> str:
+        return f"The file {self.path}"
+
+    def find(self, file_names: Sequence[str]) -> Path | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +274,7 @@ def _place(
     if is_folder:
         return _Folder(path)
     if is_file:
-        raise CheckpointError(
-            f"{path} is a file; give the folder that holds it together with {CONFIG_NAME}."
-        )
+        return _File(path)
     entry = find_entry(name)
     if entry is not None and entry.bundled:
         return _bundled(entry)
@@ -268,8 +282,8 @@ def _place(
     if _REPO_ID.fullmatch(repo):
         return _Repo(repo, entry, revision, cache_dir, local_files_only)
     raise CheckpointError(
-        f"There is no checkpoint {name!r}: it is no folder, no 'owner/name' on the hub, and none "
-        f"of the known names {', '.join(known_names())}."
+        f"There is no checkpoint {name!r}: it is no folder or file, no 'owner/name' on the hub, "
+        f"and none of the known names {', '.join(known_names())}."
     )
 
 
@@ -291,6 +305,8 @@ def _find_preprocessor(place: _Place) -> Path | None:
 
 
 def _find_weights(place: _Place) -> tuple[Path, ...]:
+    if isinstance(place, _File):
+        return (place.path,)
     path = place.find(WEIGHTS_NAMES)
     if path is None:
         raise CheckpointError(

@@ -304,13 +304,7 @@ class VideoMAEConfig:
     @classmethod
     def from_json_file(cls, path: str | Path, **overrides: Any) -> VideoMAEConfig:
         """Read a ``config.json``; see `from_dict`."""
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"The configuration {path} can't be read: {error}.") from error
-        if not isinstance(values, dict):
-            raise CheckpointError(f"The configuration {path} does not hold a JSON object.")
-        return cls.from_dict(values, **overrides)
+        return cls.from_dict(read_config(path), **overrides)
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write ``config.json`` into `folder` (made if absent) and return its path."""
@@ -318,6 +312,23 @@ class VideoMAEConfig:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
         return path
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Read what a ``config.json`` holds, whatever model it is of.
+
+    Raises
+    ------
+    CheckpointError
+        When it can't be read, or holds no JSON object.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"The configuration {path} can't be read: {error}.") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"The configuration {path} does not hold a JSON object.")
+    return values
 
 
 def _with_own_names(values: Mapping[str, Any]) -> dict[str, Any]:

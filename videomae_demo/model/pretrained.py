@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -11,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from videomae_demo.checkpoints.huggingface_layout import to_native
+from videomae_demo.checkpoints.layouts import read_checkpoint
 from videomae_demo.checkpoints.load import LoadReport, assign, fit, save_tensors
-from videomae_demo.checkpoints.read import read_tensors
+from videomae_demo.checkpoints.original_layout import Architecture
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
-from videomae_demo.errors import RequestError
+from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.model.config import VideoMAEConfig
 
 logger = logging.getLogger(__name__)
@@ -27,8 +29,8 @@ class PretrainedModel(nn.Module):
     ----------
     config : VideoMAEConfig
     load_report : LoadReport or None
-        Which weights the checkpoint did not have (freshly initialised) and which of its weights
-        were not needed; None for a model that was not loaded.
+        Which weights the checkpoint did not have (freshly initialised), which of its weights were
+        not needed, and what it did not tell; None for a model that was not loaded.
     """
 
     may_be_fresh: ClassVar[tuple[str, ...]] = ()
@@ -76,13 +78,17 @@ class PretrainedModel(nn.Module):
         Parameters
         ----------
         name_or_path : str or Path
-            A folder, a repo id of the hub, or a name of the catalog.
+            A folder, a repo id of the hub, a name of the catalog, or a file of weights in the
+            layout of the original code (a ``.pth``). Such a file has no configuration: sizes are
+            read from the shapes of its weights, and what shapes do not tell is taken as in the
+            published ones; `load_report.notes` says what that was.
         config : VideoMAEConfig, optional
             Used instead of the checkpoint's own.
         revision, cache_dir, local_files_only
             See `videomae_demo.checkpoints.source.locate`.
         overrides
-            Fields of the checkpoint's configuration to change.
+            Fields of the checkpoint's configuration to change; of a file without one, fields that
+            it does not tell, for instance ``num_attention_heads=6``.
 
         Returns
         -------
@@ -91,7 +97,8 @@ class PretrainedModel(nn.Module):
         Raises
         ------
         CheckpointError
-            When it can't be found or read, or its weights do not fit the configuration.
+            When it can't be found or read, does not tell how many heads it has, or its weights do
+            not fit the configuration.
         RequestError
             When an override is no field of a configuration, or comes together with a `config`.
         """
@@ -113,23 +120,50 @@ class PretrainedModel(nn.Module):
                 f"A configuration was given, and changes to one ({', '.join(overrides)}); make the "
                 "changes in the configuration."
             )
+        checkpoint = read_checkpoint(files)
+        notes: tuple[str, ...] = ()
         if config is None:
-            corrections = dict(files.entry.corrections) if files.entry else {}
-            config = VideoMAEConfig.from_json_file(files.config, **corrections | overrides)
+            changes = (dict(files.entry.corrections) if files.entry else {}) | overrides
+            notes = cls._take_for_granted(checkpoint.architecture, changes, files.name)
+            config = VideoMAEConfig.from_dict(checkpoint.architecture.fields, **changes)
         with torch.device("meta"):
             model = cls(config)
         expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
-        tensors = to_native(read_tensors(files.weights), expected)
-        model.load_report = fit(
+        tensors = to_native(checkpoint.tensors, expected)
+        report = fit(
             tensors,
             expected,
             may_be_fresh=cls.may_be_fresh,
             may_be_unused=cls.may_be_unused,
             name=files.name,
         )
+        model.load_report = dataclasses.replace(report, notes=notes)
         assign(model, tensors)
-        model._initialise_fresh(model.load_report.fresh)
+        model._initialise_fresh(report.fresh)
         return model.eval()
+
+    @classmethod
+    def _take_for_granted(
+        cls, architecture: Architecture, changes: Mapping[str, Any], name: str
+    ) -> tuple[str, ...]:
+        """Say what a checkpoint does not tell; raise an error where nobody knows it."""
+        taken: list[str] = []
+        for field, words in architecture.untold.items():
+            unused = field.startswith("decoder_") and "decoder." in cls.may_be_unused
+            if field in changes or unused:
+                continue
+            if words is None:
+                raise CheckpointError(
+                    f"The weights {name} do not tell {field}: heads leave no trace in the shapes "
+                    f"of weights, and no published VideoMAE is of this size. Give {field}=... to "
+                    "from_pretrained; for the encoder, --heads on the command line does it too."
+                )
+            taken.append(words)
+        if not taken:
+            return ()
+        note = f"The file does not tell all of its model; taken for granted: {', '.join(taken)}."
+        logger.info("%s: %s", name, note)
+        return (note,)
 
     def _initialise_fresh(self, names: tuple[str, ...]) -> None:
         owners: dict[nn.Module, None] = {}  # a set that keeps the order

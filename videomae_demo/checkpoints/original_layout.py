@@ -1,0 +1,257 @@
+"""The key layout of the original code's files, of VideoMAE and VideoMAE V2 alike.
+
+Owns the names of github.com/MCG-NJU/VideoMAE (and OpenGVLab/VideoMAEv2, whose names are the same)
+and what the shapes of such weights tell of their model: those files have no configuration. Knows
+no file and no model class.
+
+The original normalises with an epsilon of 1e-6 everywhere. Here the blocks and the encoder's last
+norm do so too (``layer_norm_eps``), but the norms before the heads (``fc_norm``, ``decoder.norm``)
+keep the 1e-5 that transformers gives them, so that a saved model computes the same there. A vector
+of variance v comes out of them smaller by the factor 1 - 4.5e-6 / v.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from videomae_demo.checkpoints.labels import find_labels
+from videomae_demo.checkpoints.read import listed
+from videomae_demo.errors import CheckpointError
+from videomae_demo.model.config import VideoMAEConfig, unnamed_labels
+
+LAYER_NORM_EPS = 1e-6
+
+_PREFIXES = ("encoder.", "backbone.")  # of the encoder, in pretraining and in some fine-tuning
+_BLOCK = re.compile(r"(?P<stack>(?:decoder\.)?blocks)\.(?P<index>\d+)\.(?P<part>.+)")
+_STACKS = {"blocks": "videomae.encoder.layer", "decoder.blocks": "decoder.decoder_layers"}
+_PROJECTIONS = "attn.qkv.weight"
+_BLOCK_PARTS = {
+    "norm1": "layernorm_before",
+    "attn.proj": "attention.output.dense",
+    "norm2": "layernorm_after",
+    "mlp.fc1": "intermediate.dense",
+    "mlp.fc2": "output.dense",
+}
+_PARTS = {
+    "patch_embed.proj": "videomae.embeddings.patch_embeddings.projection",
+    "norm": "videomae.layernorm",
+    "fc_norm": "fc_norm",
+    "head": "classifier",
+    "decoder.norm": "decoder.norm",
+    "decoder.head": "decoder.head",
+}
+
+
+def _with_leaves(parts: Mapping[str, str]) -> dict[str, str]:
+    return {
+        f"{theirs}.{leaf}": f"{ours}.{leaf}"
+        for theirs, ours in parts.items()
+        for leaf in ("weight", "bias")
+    }
+
+
+_BLOCK_NAMES = _with_leaves(_BLOCK_PARTS) | {
+    "attn.q_bias": "attention.attention.q_bias",
+    "attn.v_bias": "attention.attention.v_bias",
+}
+_NAMES = _with_leaves(_PARTS) | {
+    "mask_token": "mask_token",
+    "encoder_to_decoder.weight": "encoder_to_decoder.weight",
+}
+# Weights that only a switch of the code brings, none of which is on in a published checkpoint.
+_SWITCHES = {
+    "attn.scale": "cos_attn",
+    "gamma_1": "init_values",
+    "gamma_2": "init_values",
+    "pos_embed": "use_learnable_pos_emb",
+}
+# The published sizes. Only the number of heads is taken from here: shapes do not show it.
+_HEADS = {(384, 12): 6, (768, 12): 12, (1024, 24): 16, (1280, 32): 16, (1408, 40): 16}
+_DECODER_HEADS = {192: 3, 384: 6, 512: 8, 640: 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What a checkpoint tells of its model.
+
+    Attributes
+    ----------
+    fields : mapping of str to value
+        As in a ``config.json``.
+    untold : mapping of str to (str or None)
+        The fields that the checkpoint does not tell, each with what is taken for granted there, in
+        words; None where that is nothing, and the field not among `fields`.
+    """
+
+    fields: Mapping[str, Any]
+    untold: Mapping[str, str | None]
+
+
+def matches(names: Iterable[str]) -> bool:
+    """Tell whether a checkpoint's names are those of the original code."""
+    return any(name.endswith("patch_embed.proj.weight") for name in names)
+
+
+def to_native(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Rename a checkpoint's tensors to the names of a head model of transformers.
+
+    Parameters
+    ----------
+    tensors : mapping of str to tensor
+        As read from the file.
+
+    Returns
+    -------
+    dict of str to tensor
+        The same tensors, none of them copied; the joint projection of each block is cut into three.
+
+    Raises
+    ------
+    CheckpointError
+        When a name is unknown, or two names stand for the same weight.
+    """
+    native: dict[str, torch.Tensor] = {}
+    origin: dict[str, str] = {}
+    unknown: list[str] = []
+    for name, tensor in tensors.items():
+        renamed = _rename(name, tensor)
+        if not renamed:
+            unknown.append(name)
+        for target, part in renamed.items():
+            if target in native:
+                raise CheckpointError(
+                    f"The weights hold {target!r} twice, as {origin[target]!r} and as {name!r}; "
+                    "remove one of the two."
+                )
+            native[target], origin[target] = part, name
+    if unknown:
+        raise CheckpointError(
+            f"The weights hold {listed(unknown)}, which no VideoMAE of the original code has; "
+            "check that the file is of one."
+        )
+    return native
+
+
+def describe(native: Mapping[str, torch.Tensor]) -> Architecture:
+    """Tell the architecture from the shapes of the weights, never from a file's name.
+
+    Parameters
+    ----------
+    native : mapping of str to tensor
+        What `to_native` returns.
+
+    Raises
+    ------
+    CheckpointError
+        When weights that every VideoMAE has are missing, or are of a shape that can't be.
+    """
+    width, channels, tubelet, rows, columns = _shape(
+        native, "videomae.embeddings.patch_embeddings.projection.weight", 5
+    )
+    depth = _count_blocks(native, "videomae.encoder.layer.")
+    intermediate, _ = _shape(native, "videomae.encoder.layer.0.intermediate.dense.weight", 2)
+    size, frames = VideoMAEConfig.image_size, VideoMAEConfig.num_frames
+    fields: dict[str, Any] = {
+        "num_channels": channels,
+        "tubelet_size": tubelet,
+        "patch_size": rows if rows == columns else [rows, columns],
+        "hidden_size": width,
+        "num_hidden_layers": depth,
+        "intermediate_size": intermediate,
+        "qkv_bias": "videomae.encoder.layer.0.attention.attention.q_bias" in native,
+        "use_mean_pooling": "fc_norm.weight" in native or "videomae.layernorm.weight" not in native,
+        "layer_norm_eps": LAYER_NORM_EPS,
+        "image_size": size,
+        "num_frames": frames,
+    }
+    untold: dict[str, str | None] = {
+        "image_size": f"frames of {size} px",
+        "num_frames": f"{frames} frames a clip",
+        "num_attention_heads": None,
+    }
+    if (width, depth) in _HEADS:
+        fields["num_attention_heads"] = heads = _HEADS[width, depth]
+        untold["num_attention_heads"] = f"{heads} attention heads"
+    for part in (_describe_decoder(native), _describe_labels(native)):
+        fields |= part.fields
+        untold |= part.untold
+    return Architecture(fields, untold)
+
+
+def _rename(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return one weight under its name or names in transformers; empty if it has none."""
+    bare = name
+    for prefix in _PREFIXES:
+        bare = bare.removeprefix(prefix)
+    block = _BLOCK.fullmatch(bare)
+    part = block["part"] if block else bare
+    if part in _SWITCHES:
+        raise CheckpointError(
+            f"The weights hold {name!r}, which belongs to the switch {_SWITCHES[part]}; it is off "
+            "in every published VideoMAE, and a model that has it on can't be loaded."
+        )
+    if block is None:
+        return {_NAMES[part]: tensor} if part in _NAMES else {}
+    layer = f"{_STACKS[block['stack']]}.{block['index']}"
+    if part != _PROJECTIONS:
+        return {f"{layer}.{_BLOCK_NAMES[part]}": tensor} if part in _BLOCK_NAMES else {}
+    if tensor.ndim != 2 or len(tensor) % 3:
+        raise CheckpointError(
+            f"The weights {name!r} are of shape {tuple(tensor.shape)}; those of queries, keys and "
+            "values one above the other have three times as many rows as columns."
+        )
+    thirds = zip(("query", "key", "value"), tensor.chunk(3), strict=True)
+    return {f"{layer}.attention.attention.{third}.weight": rows for third, rows in thirds}
+
+
+def _describe_decoder(native: Mapping[str, torch.Tensor]) -> Architecture:
+    if "encoder_to_decoder.weight" not in native:
+        return Architecture({}, {})
+    width, _ = _shape(native, "encoder_to_decoder.weight", 2)
+    intermediate, _ = _shape(native, "decoder.decoder_layers.0.intermediate.dense.weight", 2)
+    fields = {
+        "decoder_hidden_size": width,
+        "decoder_num_hidden_layers": _count_blocks(native, "decoder.decoder_layers."),
+        "decoder_intermediate_size": intermediate,
+        "norm_pix_loss": True,
+    }
+    untold: dict[str, str | None] = {
+        "decoder_num_attention_heads": None,
+        "norm_pix_loss": "a decoder that predicts normalised pixels",
+    }
+    if width in _DECODER_HEADS:
+        fields["decoder_num_attention_heads"] = heads = _DECODER_HEADS[width]
+        untold["decoder_num_attention_heads"] = f"{heads} attention heads in the decoder"
+    return Architecture(fields, untold)
+
+
+def _describe_labels(native: Mapping[str, torch.Tensor]) -> Architecture:
+    if "classifier.weight" not in native:
+        return Architecture({}, {})
+    count, _ = _shape(native, "classifier.weight", 2)
+    labels = find_labels(count)
+    if labels is None:
+        names, words = unnamed_labels(count), f"{count} labels without names"
+    else:
+        names, words = dict(enumerate(labels.names)), f"the {count} labels of {labels.title}"
+    return Architecture({"id2label": names}, {"id2label": words})
+
+
+def _count_blocks(native: Mapping[str, torch.Tensor], stack: str) -> int:
+    inside = (name.removeprefix(stack) for name in native if name.startswith(stack))
+    return len({name.partition(".")[0] for name in inside})
+
+
+def _shape(native: Mapping[str, torch.Tensor], name: str, dimensions: int) -> torch.Size:
+    if name not in native or native[name].ndim != dimensions:
+        found = f"of shape {tuple(native[name].shape)}" if name in native else "missing"
+        raise CheckpointError(
+            f"The weights are of no VideoMAE that can be loaded: {name} is {found}, but must have "
+            f"{dimensions} dimensions; check that the file is whole."
+        )
+    return native[name].shape
