@@ -4,6 +4,8 @@ import sys
 
 import numpy as np
 import pytest
+import torch
+from original_network import OriginalEncoder
 
 from videomae_demo.cli import main
 from videomae_demo.video.decode import scan
@@ -42,6 +44,18 @@ def test_classify_json_has_the_promised_fields(run, clip_path, recogniser_folder
     assert len(result["frames"]["indices"]) == len(result["frames"]["timestamps_s"]) == 4
     assert 1 <= result["asked"]["rank"] <= 3
     assert result["crop"] == {"left": 16.0, "top": 0.0, "width": 64.0, "height": 64.0}
+
+
+def test_heads_are_told_where_the_weights_do_not(tmp_path, clip_path, capsys):
+    network = OriginalEncoder(patch=56, tubelet=8, labels=400)
+    torch.save({"module": network.state_dict()}, tmp_path / "a.pth")
+    arguments = ["classify", str(clip_path), "--weights", str(tmp_path / "a.pth")]
+    assert main([*arguments, "--device", "cpu"]) == 2
+    assert "num_attention_heads" in capsys.readouterr().err
+    assert main([*arguments, "--device", "cpu", "--heads", "3", "--label", "deadlifting"]) == 0
+    printed = capsys.readouterr().out
+    assert "deadlifting: " in printed
+    assert "Note: The file does not tell all of its model" in printed
 
 
 def test_classify_writes_bars(run, clip_path, tmp_path):

@@ -1,10 +1,15 @@
+import dataclasses
 import shutil
+from argparse import Namespace
 
 import pytest
 import torch
+from original_network import OriginalEncoder, OriginalPretraining
 from tiny import TINY_LABELS, save_tiny
 
 from videomae_demo import roles
+from videomae_demo.checkpoints.catalog import find_entry
+from videomae_demo.checkpoints.source import locate
 from videomae_demo.errors import CheckpointError
 from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.videomae import (
@@ -99,3 +104,62 @@ def test_a_model_of_other_channels_is_refused(tmp_path):
     folder = save_tiny(VideoMAEForPreTraining, tmp_path, num_channels=1)
     with pytest.raises(CheckpointError, match="1 channels"):
         roles.load_reconstructor(str(folder), CPU)
+
+
+def save_original(network, folder):
+    torch.save({"module": network.state_dict(), "args": Namespace(lr=0)}, folder / "a.pth")
+    return str(folder / "a.pth")
+
+
+def test_a_file_of_the_original_code_says_what_it_does_not_tell(tmp_path):
+    torch.manual_seed(0)
+    network = OriginalEncoder(patch=56, tubelet=8, labels=174)
+    path = save_original(network, tmp_path)
+    with pytest.raises(CheckpointError, match="--heads"):
+        roles.load_recogniser(path, CPU)
+    recogniser = roles.load_recogniser(path, CPU, heads=3)
+    card = recogniser.card
+    assert card.label_count == 174
+    assert recogniser.model.config.id2label[173] == "Wiping [something] off of [something]"
+    assert card.grid == TokenGrid(2, 4, 4)
+    assert "frames of 224 px, 16 frames a clip, the 174 labels of Something" in card.notes[0]
+    assert "ImageNet" in card.notes[-1]
+    pixels = torch.randn(1, 16, 3, 224, 224)
+    with torch.no_grad():
+        found, wanted = recogniser.model(pixels).logits, network(pixels.transpose(1, 2))
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
+
+
+def test_an_encoder_of_v2_names_nothing(tmp_path):
+    path = save_original(OriginalEncoder(patch=56, tubelet=8, labels=0), tmp_path)
+    card = roles.load_recogniser(path, CPU, heads=3).card
+    assert card.label_count == 0
+    assert any("names nothing" in note for note in card.notes)
+
+
+def test_a_pretraining_file_is_its_own_reconstructor(tmp_path):
+    path = save_original(OriginalPretraining(decoder_width=192, patch=56), tmp_path)
+    found = roles.find_reconstructor(path, CPU, heads=3)
+    assert found.card.name == path
+    assert found.model.config.num_attention_heads == 3
+    assert found.model.config.decoder_num_attention_heads == 3
+    assert "3 attention heads in the decoder" in found.card.notes[0]
+    assert roles.load_recogniser(path, CPU, heads=3).card.label_count == 0
+    odd = save_original(OriginalPretraining(decoder_width=16, patch=56), tmp_path)
+    with pytest.raises(CheckpointError, match="decoder_num_attention_heads"):
+        roles.find_reconstructor(odd, CPU, heads=3)
+
+
+def test_a_known_correction_is_named_only_where_it_is_made(tmp_path, monkeypatch):
+    folder = save_tiny(VideoMAEForVideoClassification, tmp_path)
+    entry = dataclasses.replace(
+        find_entry("small-finetuned-kinetics"), corrections={"num_attention_heads": 3}
+    )
+    files = dataclasses.replace(locate(folder), entry=entry)
+    monkeypatch.setattr(roles, "locate", lambda name: files)
+    corrected = roles.load_recogniser("small", CPU)
+    assert corrected.model.config.num_attention_heads == 3
+    assert entry.correction_note in corrected.card.notes
+    other = roles.load_recogniser("small", CPU, heads=2)
+    assert other.model.config.num_attention_heads == 2
+    assert entry.correction_note not in other.card.notes

@@ -62,8 +62,12 @@ def _add_command(commands: Any, name: str, run: Any, summary: str) -> argparse.A
     command.add_argument(
         "--weights",
         default="bundled",
-        metavar="NAME|REPO|FOLDER",
-        help="the checkpoint: a name of the catalog, a repo id of the hub, or a folder (bundled)",
+        metavar="NAME|REPO|FOLDER|FILE",
+        help="the checkpoint: a name of the catalog, a repo id of the hub, a folder, or a .pth "
+        "file of the original code (bundled)",
+    )
+    command.add_argument(
+        "--heads", type=int, metavar="N", help="attention heads, for weights that do not tell"
     )
     command.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (auto)")
     command.add_argument(
@@ -118,7 +122,7 @@ def _add_reconstruct(commands: Any) -> None:
 def _add_mask_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--reconstructor",
-        metavar="NAME|REPO|FOLDER",
+        metavar="NAME|REPO|FOLDER|FILE",
         help="checkpoint with a decoder (the partner)",
     )
     command.add_argument(
@@ -203,7 +207,8 @@ def _explorer(parsed: argparse.Namespace) -> Explorer:
     _progress("Starting ...")
     from videomae_demo.explorer import Explorer
 
-    return Explorer(parsed.weights, getattr(parsed, "reconstructor", None), device=parsed.device)
+    reconstructor = getattr(parsed, "reconstructor", None)
+    return Explorer(parsed.weights, reconstructor, heads=parsed.heads, device=parsed.device)
 
 
 def _clip_request(parsed: argparse.Namespace) -> ClipRequest:

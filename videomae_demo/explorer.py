@@ -96,9 +96,11 @@ class Explorer:
     Parameters
     ----------
     weights : str
-        The recogniser: a folder, a repo id of the hub, or a name of the catalog.
+        The recogniser: a folder, a repo id of the hub, a name of the catalog, or a file of weights.
     reconstructor : str, optional
         Default: the one that belongs to `weights`; see `roles.find_reconstructor`.
+    heads : int, optional
+        Attention heads of the recogniser, for weights that do not tell them.
     device : str, optional
         "cuda", "mps" or "cpu"; default: the fastest there is.
     cache_bytes : int
@@ -110,12 +112,14 @@ class Explorer:
         weights: str = BUNDLED_RECOGNISER,
         reconstructor: str | None = None,
         *,
+        heads: int | None = None,
         device: str | None = None,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
     ) -> None:
         self.weights = weights
         self.device = choose_device(device)
         self._reconstructor_name = reconstructor
+        self._heads = heads
         self._recogniser: Recogniser | None = None
         self._reconstructor: Reconstructor | None = None
         self._lock = threading.RLock()
@@ -129,7 +133,7 @@ class Explorer:
         """The checkpoint for labels and attention, loaded on first use."""
         with self._lock:
             if self._recogniser is None:
-                self._recogniser = load_recogniser(self.weights, self.device)
+                self._recogniser = load_recogniser(self.weights, self.device, self._heads)
             return self._recogniser
 
     @property
@@ -138,7 +142,7 @@ class Explorer:
         with self._lock:
             if self._reconstructor is None:
                 self._reconstructor = (
-                    find_reconstructor(self.weights, self.device)
+                    find_reconstructor(self.weights, self.device, self._heads)
                     if self._reconstructor_name is None
                     else load_reconstructor(self._reconstructor_name, self.device)
                 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -83,10 +83,18 @@ class Reconstructor:
     card: CheckpointCard
 
 
-def load_recogniser(name: str, device: torch.device) -> Recogniser:
+def load_recogniser(name: str, device: torch.device, heads: int | None = None) -> Recogniser:
     """Load a checkpoint for labels and attention.
 
     A checkpoint without a trained classifier serves for attention alone, and its card says so.
+
+    Parameters
+    ----------
+    name : str
+        See `videomae_demo.checkpoints.source.locate`.
+    device : torch.device
+    heads : int, optional
+        How many attention heads the encoder has; default: as many as the checkpoint tells.
 
     Raises
     ------
@@ -94,12 +102,12 @@ def load_recogniser(name: str, device: torch.device) -> Recogniser:
         When it can't be found, read, or fitted to the model.
     """
     files = locate(name)
-    model = VideoMAEForVideoClassification.from_files(files)
+    model = VideoMAEForVideoClassification.from_files(files, **_with_heads(heads))
     assert model.load_report is not None
     has_labels = model.config.num_labels > 0 and not model.load_report.fresh
-    notes: tuple[str, ...] = ()
+    notes = model.load_report.notes
     if not has_labels:
-        notes = (
+        notes += (
             "This checkpoint was pretrained without labels: it shows attention, but names nothing.",
         )
     labels = model.config.num_labels if has_labels else 0
@@ -124,18 +132,20 @@ def load_reconstructor(name: str, device: torch.device) -> Reconstructor:
     return reconstructor
 
 
-def find_reconstructor(weights: str, device: torch.device) -> Reconstructor:
+def find_reconstructor(
+    weights: str, device: torch.device, heads: int | None = None
+) -> Reconstructor:
     """Load the reconstructor that goes with a recogniser's checkpoint.
 
-    That is its partner in the catalog; else the checkpoint itself, if it holds a decoder; else the
-    bundled one, whose card then says so.
+    That is its partner in the catalog; else the checkpoint itself, if it holds a decoder (then with
+    the recogniser's `heads`); else the bundled one, whose card then says so.
     """
     entry = find_entry(weights)
     if entry is not None and entry.task == "pretraining":
         return load_reconstructor(weights, device)
     if entry is not None:
         return _annotated(load_reconstructor(entry.partner, device), entry.partner_note)
-    own = _try_reconstructor(locate(weights), device)
+    own = _try_reconstructor(locate(weights), device, heads)
     if own is not None:
         return own
     note = f"{weights} has no decoder, so the bundled reconstructor takes its place."
@@ -149,13 +159,19 @@ def _annotated(reconstructor: Reconstructor, note: str | None) -> Reconstructor:
     return dataclasses.replace(reconstructor, card=card)
 
 
-def _try_reconstructor(files: CheckpointFiles, device: torch.device) -> Reconstructor | None:
-    model = VideoMAEForPreTraining.from_files(files)
+def _try_reconstructor(
+    files: CheckpointFiles, device: torch.device, heads: int | None = None
+) -> Reconstructor | None:
+    model = VideoMAEForPreTraining.from_files(files, **_with_heads(heads))
     assert model.load_report is not None
     if model.load_report.fresh:
         return None
-    card, processor = _introduce(files, model.config, 0, ())
+    card, processor = _introduce(files, model.config, 0, model.load_report.notes)
     return Reconstructor(_settle(model, device), processor, card)
+
+
+def _with_heads(heads: int | None) -> dict[str, Any]:
+    return {} if heads is None else {"num_attention_heads": heads}
 
 
 Model = TypeVar("Model", bound=PretrainedModel)
@@ -176,7 +192,8 @@ def _introduce(
         )
     processor, fallback = _processor(files, config)
     if entry is not None and entry.correction_note:
-        notes += (entry.correction_note,)
+        corrected = all(getattr(config, name) == value for name, value in entry.corrections.items())
+        notes += (entry.correction_note,) if corrected else ()
     card = CheckpointCard(
         name=files.name,
         title=entry.title if entry else files.name,
