@@ -47,6 +47,11 @@ def test_a_published_recogniser_states_labels_accuracy_and_licence(entry: Catalo
     assert entry.licence == "CC BY-NC 4.0"
     assert entry.size_mb is not None
     labels = {"kinetics": 400, "ssv2": 174}
+    if entry.name.startswith("v2-"):
+        assert entry.task == "classification"
+        assert (entry.label_count, entry.accuracy) == (0, None)
+        assert "no labels" in entry.title
+        return
     recogniser = entry.task == "classification"
     assert entry.label_count == (labels[entry.name.rpartition("-")[2]] if recogniser else None)
     assert (entry.accuracy is not None) == recogniser
@@ -74,6 +79,12 @@ def test_frames_are_sampled_as_in_training() -> None:
     assert rules["base-ssv2"] == SamplingRule.stride(2 / 30)
     assert rules["base-short-finetuned-ssv2"] == SamplingRule.uniform()
     assert rules["bundled"] == rules["bundled-pretraining"] == SamplingRule.stride(0.125)
+
+
+def test_the_second_version_is_found_by_its_repository() -> None:
+    entry = find_entry("OpenGVLab/VideoMAEv2-giant")
+    assert entry is not None
+    assert (entry.name, entry.partner) == ("v2-giant", "base")
 
 
 def test_entries_can_be_put_in_a_set() -> None:

@@ -29,6 +29,10 @@ _SMALL_NOTE = (
 _OTHER_ENCODER = (
     "No pretraining checkpoint of this size is published: the other half is a different model."
 )
+_NO_V2_DECODER = (
+    "No decoder belongs to this checkpoint: the other half is a different model, of the first "
+    "VideoMAE."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class CatalogEntry:
     repo : str
         "owner/name" on the hub; for a bundled checkpoint, its folder in ``assets/checkpoints``.
     task : str
-        "classification" (a recogniser) or "pretraining" (a reconstructor).
+        "classification" (a recogniser, though it may know no labels) or "pretraining" (a
+        reconstructor).
     title : str
         One line for people.
     licence : str
@@ -55,8 +60,8 @@ class CatalogEntry:
     size_mb : int, optional
         Download in megabytes; None for a bundled checkpoint.
     label_count : int, optional
-        Number of labels; None for a reconstructor, and for a bundled checkpoint, whose
-        configuration tells.
+        Number of labels, 0 for an encoder without a classifier; None for a reconstructor, and for
+        a bundled checkpoint, whose configuration tells.
     accuracy : str, optional
         The published accuracy, and how it was measured, in words.
     corrections : mapping of str to value
@@ -149,6 +154,21 @@ def _ssv2(
     )
 
 
+def _v2(size: str, partner: str, size_mb: int) -> CatalogEntry:
+    return CatalogEntry(
+        name=f"v2-{size.lower()}",
+        repo=f"OpenGVLab/VideoMAEv2-{size}",
+        task="classification",
+        title=f"VideoMAE V2 {size.lower()}, features only: attention, no labels",
+        licence=NON_COMMERCIAL,
+        partner=partner,
+        sampling=KINETICS_STRIDE,
+        size_mb=size_mb,
+        label_count=0,
+        partner_note=_NO_V2_DECODER,
+    )
+
+
 _SMALL: dict[str, Any] = {
     "corrections": {"num_attention_heads": 6},
     "correction_note": _SMALL_NOTE,
@@ -178,6 +198,10 @@ CATALOG: tuple[CatalogEntry, ...] = (
     _ssv2("small", "Small", "base-ssv2", 88, 66.8, **_SMALL),
     _ssv2("base", "Base (2400 epochs)", "base-ssv2", 345, 70.8),
     _ssv2("base-short", "Base (800 epochs)", "base-short-ssv2", 345, 69.6),
+    _v2("Base", "base", 345),
+    _v2("Large", "large", 1220),
+    _v2("Huge", "base", 2530),
+    _v2("giant", "base", 4110),
     _pretraining(
         "base",
         "Base, pretrained on Kinetics-400 (1600 epochs)",
