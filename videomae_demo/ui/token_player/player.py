@@ -18,6 +18,10 @@ import numpy as np
 from videomae_demo.rendering.colour import COLOUR_MAPS, Scale, colourise
 
 LENSES = ("recognise", "attend", "reconstruct")
+PARTS = ("field", "state", "pictures", "scales", "words", "playing", "pointing", "player")
+"""The scripts of the player, in order: gradio takes one script, so they share one scope, and only
+the last one does anything when it is loaded."""
+
 _HERE = Path(__file__).parent
 
 
@@ -54,4 +58,4 @@ def _script() -> str:
         for name in COLOUR_MAPS
     }
     head = f"const COLOUR_TABLES = {json.dumps(tables, separators=(',', ':'))};\n"
-    return head + _read("field.js") + _read("player.js")
+    return head + "\n".join(_read(f"{part}.js") for part in PARTS)

@@ -1,0 +1,116 @@
+// Pointing at tokens, choosing one and painting some: with mouse, finger or keys.
+
+function tokenAt(built, event) {
+  const box = built.canvas.getBoundingClientRect();
+  const [, rows, columns] = lens().grid;
+  const inside = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
+  return [
+    sliceOf(state.frame),
+    inside((event.clientY - box.top) / box.height, rows),
+    inside((event.clientX - box.left) / box.width, columns),
+  ];
+}
+
+function choose(token) {
+  if (!lens().chooses) return;
+  const before = state.value.chosen;
+  const again = before && token && before.join() === token.join();
+  state.value.chosen = again ? null : token;
+  play(false);
+  draw();
+  announce(state.value.chosen ? `Chosen: ${describeToken(state.value.chosen)}` : "No token chosen.");
+  trigger("choose", { token: state.value.chosen });
+}
+
+function paint(token, hide) {
+  const [times, rows, columns] = lens().grid;
+  const mask = maskBytes();
+  const slices = find("scope").checked ? [...Array(times).keys()] : [token[0]];
+  for (const time of slices) mask[(time * rows + token[1]) * columns + token[2]] = hide ? 1 : 0;
+}
+
+function sendPaint() {
+  trigger("paint", { mask: encodeBytes(maskBytes()) });
+}
+
+function listenToStage(built) {
+  const { stage } = built;
+  stage.addEventListener("pointermove", (event) => {
+    const token = tokenAt(built, event);
+    if (state.hover && state.cursor && state.cursor.join() === token.join()) return;
+    state.cursor = token;
+    state.hover = true;
+    if (state.stroke !== null) paint(state.cursor, state.stroke);
+    draw();
+  });
+  stage.addEventListener("pointerleave", () => {
+    state.hover = document.activeElement === stage && stage.matches(":focus-visible");
+    draw();
+  });
+  stage.addEventListener("pointerdown", (event) => {
+    if (!state.painting || !maskBytes()) return;
+    play(false);
+    stage.setPointerCapture(event.pointerId);
+    const token = tokenAt(built, event);
+    state.stroke = !maskBytes()[tokenIndex(token)];
+    paint(token, state.stroke);
+    draw();
+  });
+  const finish = () => {
+    if (state.stroke === null) return;
+    state.stroke = null;
+    sendPaint();
+  };
+  stage.addEventListener("pointerup", finish);
+  stage.addEventListener("pointercancel", finish);
+  stage.addEventListener("click", (event) => {
+    if (!state.painting) choose(tokenAt(built, event));
+  });
+  stage.addEventListener("keydown", onStageKey);
+  stage.addEventListener("focus", () => {
+    if (!stage.matches(":focus-visible")) return;
+    const [, rows, columns] = lens().grid;
+    const slice = sliceOf(state.frame);
+    state.cursor = state.cursor || [slice, Math.floor(rows / 2), Math.floor(columns / 2)];
+    state.hover = true;
+    draw();
+  });
+  stage.addEventListener("blur", () => { state.hover = false; draw(); });
+}
+
+const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
+function onStageKey(event) {
+  const [, rows, columns] = lens().grid;
+  const slice = sliceOf(state.frame);
+  const cursor = state.cursor || [slice, Math.floor(rows / 2), Math.floor(columns / 2)];
+  if (event.key in MOVES) {
+    const [down, across] = MOVES[event.key];
+    state.cursor = [
+      slice,
+      Math.min(Math.max(cursor[1] + down, 0), rows - 1),
+      Math.min(Math.max(cursor[2] + across, 0), columns - 1),
+    ];
+    state.hover = true;
+    draw();
+    announce(describeToken(state.cursor));
+  } else if (event.key === "Enter") {
+    if (state.painting && maskBytes()) {
+      paint(cursor, !maskBytes()[tokenIndex(cursor)]);
+      draw();
+      sendPaint();
+    } else {
+      choose(cursor);
+    }
+  } else if (event.key === "Escape") {
+    if (state.value.chosen) choose(null);
+  } else if (event.key === " ") {
+    play(!state.playing);
+  } else if (event.key === "," || event.key === ".") {
+    play(false);
+    go(state.frame + (event.key === "." ? 1 : -1));
+  } else {
+    return;
+  }
+  event.preventDefault();
+}
