@@ -23,9 +23,11 @@ from videomae_demo.explorer import RolloutSettings
 from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import CropBox
 from videomae_demo.roles import CheckpointCard
-from videomae_demo.ui import app, handlers, text
+from videomae_demo.ui import app, outputs, text
+from videomae_demo.ui.controls import AS_TRAINED, EVERY, UNIFORM
 from videomae_demo.ui.examples import Example, find_examples
-from videomae_demo.ui.handlers import AS_TRAINED, EVERY, UNIFORM, Handlers, Page
+from videomae_demo.ui.handlers import Handlers
+from videomae_demo.ui.page import Page, Unchanged
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
 from videomae_demo.ui.weights import ExplorerPool, Offer
@@ -144,11 +146,8 @@ def made(tmp_path, explorer) -> Handlers:
 
 def last(pages, name: str):
     """The last value that a part of the page was given."""
-    given = [value for page in pages if not isinstance(value := getattr(page, name), UNCHANGED)]
+    given = [value for page in pages if not isinstance(value := getattr(page, name), Unchanged)]
     return given[-1]
-
-
-UNCHANGED = type(handlers.UNCHANGED)
 
 
 def words(blocks) -> str:
@@ -369,7 +368,7 @@ def test_an_expected_problem_becomes_one_escaped_sentence():
         raise VideoError("<img src=x> is no clip.")
 
     with pytest.raises(gr.Error) as caught:
-        list(app.deliver(fail()))
+        list(outputs.deliver(fail()))
     assert caught.value.message == "&lt;img src=x&gt; is no clip."
     assert not caught.value.print_exception
 
@@ -380,7 +379,7 @@ def test_a_defect_is_logged_and_not_shown(caplog):
         raise KeyError("inner name")
 
     with pytest.raises(gr.Error) as caught:
-        list(app.deliver(fail()))
+        list(outputs.deliver(fail()))
     assert caught.value.message == text.DEFECT
     assert "inner name" in caplog.text
 
@@ -394,8 +393,8 @@ def test_every_page_fills_every_output(made):
 
     with ThreadPoolExecutor(1) as thread:  # the browser tests have a loop in the main one
         thread.submit(lambda: asyncio.run(build())).result()
-    outputs = len(builder.outputs)
-    assert {len(app.to_outputs(page)) for page in made.open()} == {outputs}
+    filled = {len(outputs.to_outputs(page)) for page in made.open()}
+    assert filled == {len(builder.outputs)}
 
 
 def test_foreign_text_never_stands_in_a_template():

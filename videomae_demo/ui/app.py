@@ -1,8 +1,7 @@
-"""The page: components, and which handler each of them calls. Every wire is here."""
+"""The page: which handler each of its components calls. Every wire is here."""
 
 from __future__ import annotations
 
-import html
 import logging
 import os
 import tempfile
@@ -11,30 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache, save_file_to_cache
-from gradio.utils import get_upload_folder
 
 from videomae_demo.errors import ExplorerError
 from videomae_demo.ui import api, present, text
 from videomae_demo.ui.examples import Example, find_examples, thumbnail
-from videomae_demo.ui.handlers import (
-    AS_TRAINED,
-    SAMPLINGS,
-    UNCHANGED,
-    Handlers,
-    Page,
-    Pages,
-    Unchanged,
-)
-from videomae_demo.ui.panel.panel import make_panel, sentence
-from videomae_demo.ui.picker.picker import make_picker
+from videomae_demo.ui.handlers import Handlers
+from videomae_demo.ui.layout import build_layout
+from videomae_demo.ui.outputs import components_of, deliver, deliver_with_page, save_to_cache
+from videomae_demo.ui.panel.panel import sentence
 from videomae_demo.ui.session import Session
-from videomae_demo.ui.tabs.attend import AttendTab, build_attend
-from videomae_demo.ui.tabs.recognise import RecogniseTab, build_recognise
-from videomae_demo.ui.tabs.reconstruct import PRESETS, ReconstructTab, build_reconstruct
+from videomae_demo.ui.tabs.reconstruct import PRESETS
 from videomae_demo.ui.tabs.take_away import TakeAway
 from videomae_demo.ui.theme import STYLE_SHEET, make_theme
-from videomae_demo.ui.token_player.player import LENSES, token_player
 from videomae_demo.ui.weights import ExplorerPool
 
 logger = logging.getLogger(__name__)
@@ -46,8 +33,6 @@ LARGEST_QUEUE = 32
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """All handlers that may run a model wait for one another."""
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-
-TAB_TITLES = dict(zip(LENSES, ("Recognise", "Attend", "Reconstruct"), strict=True))
 
 
 class PageBuilder:
@@ -69,107 +54,15 @@ class PageBuilder:
             delete_cache=(3600, HOURS_KEPT * 3600),
         )
         with page:
-            self.session = gr.State(Session(self.pool.default))
-            self._build_head()
-            self.status = make_panel("status")
-            with gr.Row(elem_id="columns"):
-                with gr.Column(scale=3, min_width=240, elem_id="left"):
-                    self._build_clip()
-                with gr.Column(scale=7, min_width=320, elem_id="middle"):
-                    self.player = token_player("player")
-                with gr.Column(scale=5, min_width=300, elem_id="right"):
-                    self._build_lenses()
+            self.layout = build_layout(self.pool, list(self.pictures.values()), HOURS_KEPT)
+            self.outputs = components_of(self.layout)
             self._wire(page)
             api.add_endpoints(self.pool, MODEL)
         page.queue(max_size=LARGEST_QUEUE, api_open=False)
         return page
 
-    def _build_head(self) -> None:
-        offers = self.pool.offers()
-        with gr.Row(elem_id="head"):
-            with gr.Column(scale=6, min_width=300):
-                gr.Markdown(f"# {text.TITLE}\n{text.INTRODUCTION}", elem_id="introduction")
-            with gr.Column(scale=5, min_width=300):
-                self.weights = gr.Dropdown(
-                    [(offer.line, offer.name) for offer in offers],
-                    value=self.pool.default,
-                    label="Weights",
-                    elem_id="weights",
-                    container=False,
-                    filterable=False,
-                )
-                self.offer = make_panel("offer")
-                self.load = gr.Button(
-                    "Load these weights", variant="primary", visible=False, elem_id="load"
-                )
-                self.weights_here = make_panel("weights-here")
-
-    def _build_clip(self) -> None:
-        self.clip = gr.Video(label="Clip", sources=["upload", "webcam"], elem_id="clip", height=230)
-        with gr.Row():
-            self.explore = gr.Button("Explore", variant="primary", min_width=90, elem_id="explore")
-            self.cancel = gr.Button("Cancel", min_width=90, elem_id="cancel")
-        self.picker = make_picker(list(self.pictures.values()), "examples")
-        with gr.Accordion("What the model gets", open=True):
-            self.seen = make_panel("seen")
-        with gr.Accordion("Sampling", open=False):
-            self.sampling = gr.Radio(
-                list(SAMPLINGS), value=AS_TRAINED, label="Frames", elem_id="sampling"
-            )
-            self.interval_s = gr.Number(
-                0.125, label="Seconds between frames", minimum=0.001, elem_id="interval"
-            )
-            self.start_s = gr.Textbox(
-                label="Start in seconds", info="Empty: the middle of the clip.", elem_id="start"
-            )
-        gr.Markdown(text.keeps_uploads(HOURS_KEPT), elem_id="privacy")
-
-    def _build_lenses(self) -> None:
-        builders = (build_recognise, build_attend, build_reconstruct)
-        built: dict[str, Any] = {}
-        self.tabs: dict[str, gr.Tab] = {}
-        with gr.Tabs(elem_id="lenses"):
-            for lens, builder in zip(LENSES, builders, strict=True):
-                tab = gr.Tab(TAB_TITLES[lens], id=lens, elem_id=f"tab-{lens}", render_children=True)
-                with tab:
-                    built[lens] = builder()
-                self.tabs[lens] = tab
-        self.recognise: RecogniseTab = built["recognise"]
-        self.attend: AttendTab = built["attend"]
-        self.reconstruct: ReconstructTab = built["reconstruct"]
-        with gr.Accordion("This view in Python", open=False, elem_id="python"):
-            self.code = gr.Code(
-                language="python",
-                interactive=False,
-                wrap_lines=True,
-                elem_id="code",
-                label="Python",
-            )
-
-    @property
-    def outputs(self) -> list[Any]:
-        """The components that a `Page` changes; see `to_outputs` for the order."""
-        return [
-            self.session,
-            self.player,
-            self.status,
-            self.weights_here,
-            self.seen,
-            self.recognise.panel,
-            self.attend.panel,
-            self.reconstruct.panel,
-            self.code,
-            self.clip,
-            self.recognise.label,
-            self.attend.first_layer,
-            self.attend.last_layer,
-            self.reconstruct.kind,
-            self.reconstruct.ratio,
-            self.reconstruct.seed,
-        ]
-
     def _wire(self, page: gr.Blocks) -> None:
-        handlers, session = self.handlers, self.session
+        handlers, session, head = self.handlers, self.layout.session, self.layout.head
 
         def call(method: Any) -> Any:
             """Make an event's function of a handler."""
@@ -199,48 +92,48 @@ class PageBuilder:
                 ended = page_now is None or current == weights
                 yield [*outputs, self._weights_update(current) if ended else gr.skip()]
 
-        exploring = [session, self.clip, self.sampling, self.interval_s, self.start_s]
+        clip, lenses = self.layout.clip, self.layout.lenses
+        exploring = [session, *clip.controls]
         self._on(page.load, call(handlers.open), [])
-        self._on(self.picker.pick, pick, [session])
-        self._on(self.clip.upload, call(handlers.explore), exploring)
-        self._on(self.clip.stop_recording, call(handlers.explore), exploring)
-        self._on(self.explore.click, call(handlers.explore), exploring)
-        loading = {"show_progress": "full", "show_progress_on": self.status}
+        self._on(clip.picker.pick, pick, [session])
+        for event in (clip.video.upload, clip.video.stop_recording, clip.explore.click):
+            self._on(event, call(handlers.explore), exploring)
+        loading = {"show_progress": "full", "show_progress_on": self.layout.status}
         self.running.append(
-            self.load.click(
+            head.load.click(
                 load,
-                [session, self.weights],
-                [*self.outputs, self.weights],
+                [session, head.weights],
+                [*self.outputs, head.weights],
                 **MODEL,
                 **QUIET | loading,
             )
         )
-        self._on(self.player.choose, choose, [session])
-        self._on(self.player.paint, paint, [session])
-        self._on(
-            self.recognise.label.input, call(handlers.look_up), [session, self.recognise.label]
-        )
+        self._on(self.layout.player.choose, choose, [session])
+        self._on(self.layout.player.paint, paint, [session])
+        label = lenses.recognise.label
+        self._on(label.input, call(handlers.look_up), [session, label])
         self._wire_controls(call)
         self._wire_weights()
-        for take_away in (self.recognise, self.attend, self.reconstruct):
-            self._wire_take_away(take_away.take_away)
-        for lens, tab in self.tabs.items():
-            tab.select(None, js=_tell_lens(lens))
-        self.cancel.click(
+        for tab in (lenses.recognise, lenses.attend, lenses.reconstruct):
+            self._wire_take_away(tab.take_away)
+        for lens, opener in lenses.tabs.items():
+            opener.select(None, js=_tell_lens(lens))
+        self.layout.cancel.click(
             _say_stopped,
-            outputs=self.status,
+            outputs=self.layout.status,
             cancels=self.running,
             queue=False,
             **QUIET,
         )
 
     def _wire_controls(self, call: Any) -> None:
-        rollout = [self.session, *self.attend.controls]
-        for control in self.attend.controls:
+        session, lenses = self.layout.session, self.layout.lenses
+        rollout = [session, *lenses.attend.controls]
+        for control in lenses.attend.controls:
             event = control.release if isinstance(control, gr.Slider) else control.input
             self._on(event, call(self.handlers.set_rollout), rollout)
-        tab = self.reconstruct
-        mask = [self.session, *tab.controls]
+        tab = lenses.reconstruct
+        mask = [session, *tab.controls]
         for event in (tab.kind.input, tab.ratio.release, tab.seed.input):
             self._on(event, call(self.handlers.set_mask), mask)
         for share, button in zip(PRESETS, tab.presets, strict=True):
@@ -262,17 +155,19 @@ class PageBuilder:
         self._on(drawn.then, call(self.handlers.set_mask), mask)
 
     def _wire_weights(self) -> None:
+        head, session = self.layout.head, self.layout.session
+
         def offer(name: str, now: Session) -> list[Any]:
             chosen = name != now.weights
             blocks = [sentence(self.pool.offer(name).sentence)] if chosen else []
             return [blocks, gr.update(visible=chosen)]
 
-        self.weights.input(
-            offer, [self.weights, self.session], [self.offer, self.load], queue=False, **QUIET
+        head.weights.input(
+            offer, [head.weights, session], [head.offer, head.load], queue=False, **QUIET
         )
-        self.load.click(
+        head.load.click(
             lambda: [[], gr.update(visible=False)],
-            outputs=[self.offer, self.load],
+            outputs=[head.offer, head.load],
             queue=False,
             **QUIET,
         )
@@ -293,7 +188,7 @@ class PageBuilder:
                     yield [*outputs, files]
 
         event = part.button.click(
-            write, [self.session], [*self.outputs, part.files], **MODEL, **QUIET
+            write, [self.layout.session], [*self.outputs, part.files], **MODEL, **QUIET
         )
         self.running.append(event)
 
@@ -324,86 +219,6 @@ def launch_options() -> dict[str, Any]:
         "state_session_capacity": 200,
         "footer_links": ["api", "settings"],
     }
-
-
-def deliver(pages: Pages) -> Iterator[list[Any]]:
-    """Turn pages into outputs, and what goes wrong into a toast of one sentence."""
-    for _, outputs in deliver_with_page(pages):
-        yield outputs
-
-
-def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
-    """See `deliver`; the page comes with its outputs, None for one that clears the status."""
-    try:
-        for page in pages:
-            yield page, to_outputs(page)
-    except ExplorerError as error:
-        yield None, to_outputs(Page(status=[]))
-        # The message is rendered as HTML, and may hold a file's name.
-        raise gr.Error(
-            html.escape(str(error)), title="Not possible", print_exception=False
-        ) from None
-    except Exception as error:  # the one catch-all, at the edge to the visitor
-        logger.exception("A handler failed")
-        yield None, to_outputs(Page(status=[]))
-        raise gr.Error(text.DEFECT, title="Our fault", print_exception=False) from error
-
-
-def to_outputs(page: Page) -> list[Any]:
-    """Return a page's changes in the order of `PageBuilder.outputs`."""
-    plain = [
-        page.session,
-        page.player,
-        page.status,
-        page.weights,
-        page.clip,
-        page.labels,
-        page.attention,
-        page.reconstruction,
-        page.code,
-        _to_serve(page.video),
-    ]
-    outputs = [gr.skip() if value is UNCHANGED else value for value in plain]
-    return [*outputs, *_label_updates(page), *_layer_updates(page), *_mask_updates(page)]
-
-
-def _label_updates(page: Page) -> list[Any]:
-    if isinstance(page.label_names, Unchanged):
-        return [gr.skip()]
-    return [gr.update(choices=list(page.label_names), value=None)]
-
-
-def _layer_updates(page: Page) -> list[Any]:
-    if not isinstance(page.layers, int):
-        return [gr.skip(), gr.skip()]
-    settings = page.session.settings if isinstance(page.session, Session) else None
-    last = page.layers if settings is None else settings.last_layer or page.layers
-    first = 1 if settings is None else settings.first_layer
-    return [
-        gr.update(maximum=page.layers, value=first),
-        gr.update(maximum=page.layers, value=last),
-    ]
-
-
-def _mask_updates(page: Page) -> list[Any]:
-    mask = page.mask
-    if isinstance(mask, Unchanged):
-        return [gr.skip()] * 3
-    return [mask.kind, mask.ratio, mask.seed]
-
-
-def save_to_cache(content: bytes, name: str) -> str:
-    """Put bytes where gradio serves files from; the path holds their hash."""
-    path: str = save_bytes_to_cache(content, name, get_upload_folder())
-    return path
-
-
-def _to_serve(path: str | Unchanged) -> str | Unchanged:
-    """Copy a clip into the cache: gradio serves no file from elsewhere, such as the examples."""
-    if isinstance(path, Unchanged) or not Path(path).is_file():
-        return path
-    copy: str = save_file_to_cache(path, get_upload_folder())
-    return copy
 
 
 def _pictures(examples: tuple[Example, ...]) -> dict[Example, dict[str, Any]]:

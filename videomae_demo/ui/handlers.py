@@ -1,94 +1,32 @@
 """What happens when a visitor does something: generators that yield a `Page` per stage.
 
-Owns the order of the work. Knows no component: `app` maps a `Page` to outputs and turns an
+Owns the order of the work. Knows no component: `outputs` maps a `Page` to those and turns an
 `ExplorerError` into a toast. Each step is a question to the Explorer, which remembers the pass that
 all rollouts share; a handler that is closed between two stages leaves nothing behind.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from videomae_demo import export
 from videomae_demo.analysis.rollout import RolloutSettings
 from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.errors import ExplorerError, RequestError
 from videomae_demo.explorer import Explorer
-from videomae_demo.roles import CheckpointCard
-from videomae_demo.ui import present, text
+from videomae_demo.ui import controls, present, text
 from videomae_demo.ui.examples import Example
+from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
 from videomae_demo.ui.weights import ExplorerPool
-from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.views import ClipRequest, LabelsView, MaskRequest
 
-AS_TRAINED, EVERY, UNIFORM = "as trained", "every so many seconds", "spread over the whole clip"
-SAMPLINGS = (AS_TRAINED, EVERY, UNIFORM)
 STAGES = 5
-
-
-class Unchanged:
-    """Stands for a part of the page that stays as it is."""
-
-
-UNCHANGED = Unchanged()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Page:
-    """What changes on the page; the fields are in the order of the outputs.
-
-    Attributes
-    ----------
-    session : Session
-    player : dict
-        The token player's value.
-    status, weights, clip, labels, attention, reconstruction : list of panel blocks
-    code : str
-        The view in Python.
-    video : str
-        Path of the clip in the upload field.
-    label_names : sequence of str
-        What can be looked up.
-    layers : int
-        How many layers the recogniser has.
-    mask : MaskRequest
-        What the mask's controls show.
-    files : list of str
-        Files to take away.
-    """
-
-    session: Session | Unchanged = UNCHANGED
-    player: dict[str, Any] | Unchanged = UNCHANGED
-    status: list[panel.Block] | Unchanged = UNCHANGED
-    weights: list[panel.Block] | Unchanged = UNCHANGED
-    clip: list[panel.Block] | Unchanged = UNCHANGED
-    labels: list[panel.Block] | Unchanged = UNCHANGED
-    attention: list[panel.Block] | Unchanged = UNCHANGED
-    reconstruction: list[panel.Block] | Unchanged = UNCHANGED
-    code: str | Unchanged = UNCHANGED
-    video: str | Unchanged = UNCHANGED
-    label_names: Sequence[str] | Unchanged = UNCHANGED
-    layers: int | Unchanged = UNCHANGED
-    mask: MaskRequest | Unchanged = UNCHANGED
-    files: list[str] | Unchanged = UNCHANGED
-
-    @classmethod
-    def names(cls) -> tuple[str, ...]:
-        """Return the names of the fields, in order."""
-        return tuple(field.name for field in fields(cls))
-
-
-Pages = Iterator[Page]
 
 
 class Handlers:
@@ -124,7 +62,7 @@ class Handlers:
             yield Page(
                 session,
                 player={"empty": text.NO_CLIP},
-                weights=_weights_panel(explorer),
+                weights=present.weights_panel(explorer),
                 status=[],
             )
             return
@@ -145,7 +83,8 @@ class Handlers:
         """Explore the clip in the upload field; `start_s` None or "" takes the middle."""
         if not path:
             raise RequestError(text.NO_CLIP)
-        request = ClipRequest(Path(path), _start(start_s), _rule(sampling, interval_s))
+        rule = controls.to_rule(sampling, interval_s)
+        request = ClipRequest(Path(path), controls.to_start(start_s), rule)
         example = next((e for e in self.examples if e.path.name == Path(path).name), None)
         if example is not None and _same_bytes(example.path, Path(path)):
             request = replace(request, path=example.path)
@@ -161,17 +100,14 @@ class Handlers:
         settings = replace(session.settings, first_layer=1, last_layer=None, query=None)
         session = Session(weights, session.clip, settings, replace(mask, seed=session.mask.seed))
         if session.clip is None:
-            yield Page(session, status=[], weights=_weights_panel(explorer))
+            yield Page(session, status=[], weights=present.weights_panel(explorer))
             return
         yield from self._explore(session)
 
     def choose(self, session: Session, token: Sequence[int] | None) -> Pages:
         """Start the rollout from a token, or from what the head reads; no pass of the model."""
-        query = None
-        if token is not None:
-            time, row, column = (int(at) for at in token)
-            query = (time, row, column)
-        yield from self._attend(replace(session, settings=replace(session.settings, query=query)))
+        settings = replace(session.settings, query=controls.to_token(token))
+        yield from self._attend(replace(session, settings=settings))
 
     def set_rollout(
         self, session: Session, fusion: Any, discard: float, first_layer: int, last_layer: int
@@ -194,21 +130,13 @@ class Handlers:
                     "over the tokens."
                 )
             return
-        mask = MaskRequest(kind, float(ratio), _whole(seed, "mask seed"))
+        mask = controls.to_mask(kind, ratio, seed)
         yield from self._reconstruct(replace(session, mask=mask))
 
     def paint(self, session: Session, mask: str) -> Pages:
         """Reconstruct behind a painted mask, given in base64 as one byte per token."""
-        try:
-            values = np.frombuffer(base64.b64decode(mask, validate=True), np.uint8)
-        except (binascii.Error, TypeError, ValueError) as error:
-            raise RequestError("The painted mask can't be read; paint it again.") from error
         tokens = self.pool.get(session.weights).reconstructor.card.grid.tokens
-        if len(values) != tokens:
-            raise RequestError(
-                f"The painted mask has {len(values)} tokens, the clip {tokens}; paint it again."
-            )
-        painted = MaskRequest("painted", painted=np.packbits(values > 0).tobytes())
+        painted = controls.to_painted_mask(mask, tokens)
         yield from self._reconstruct(replace(session, mask=painted))
 
     def look_up(self, session: Session, label: str | None) -> Pages:
@@ -236,7 +164,7 @@ class Handlers:
         yield Page(status=_stage("Loading the weights", 0))
         explorer = self.pool.get(session.weights)
         card = explorer.recogniser.card
-        yield Page(weights=_weights_panel(explorer), status=_stage("Reading the clip", 1))
+        yield Page(weights=present.weights_panel(explorer), status=_stage("Reading the clip", 1))
         seen = explorer.see(_clip(session))
         player = present.show_clip(seen, card, self._save)
         session = replace(session, player=player)
@@ -339,49 +267,6 @@ def _layer_count(explorer: Explorer) -> int:
 
 def _stage(name: str, done: int) -> list[panel.Block]:
     return [panel.progress(f"{name} ...", done, STAGES)]
-
-
-def _weights_panel(explorer: Explorer) -> list[panel.Block]:
-    card = explorer.recogniser.card
-    recogniser = _introduce(card)
-    try:
-        reconstructor = _introduce(explorer.reconstructor.card)
-    except ExplorerError as error:
-        reconstructor = f"none ({error})"
-    halves = f"Recogniser: {recogniser}. Reconstructor: {reconstructor}. On {explorer.device}."
-    entry = find_entry(card.name)
-    remark = entry.partner_note if entry is not None else None
-    return [panel.small(halves), *([panel.note(remark)] if remark else [])]
-
-
-def _introduce(card: CheckpointCard) -> str:
-    title = Path(card.title).name if Path(card.title).is_absolute() else card.title
-    return f"{title}, licence {card.licence}"
-
-
-def _rule(sampling: str, interval_s: float) -> SamplingRule | None:
-    if sampling == AS_TRAINED:
-        return None
-    if sampling == UNIFORM:
-        return SamplingRule.uniform()
-    if sampling == EVERY:
-        return SamplingRule.stride(float(interval_s or 0))
-    raise RequestError(f"The sampling is {sampling!r}; choose {', '.join(SAMPLINGS)}.")
-
-
-def _start(given: Any) -> float | None:
-    if given in (None, ""):
-        return None
-    try:
-        return float(given)
-    except (TypeError, ValueError) as error:
-        raise RequestError(f"The start is {given!r}; give seconds, or nothing.") from error
-
-
-def _whole(given: Any, what: str) -> int:
-    if given is None or float(given) != int(given):
-        raise RequestError(f"The {what} is {given!r}; it must be a whole number from 0.")
-    return int(given)
 
 
 def _same_bytes(one: Path, other: Path) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,6 +16,9 @@ from gradio.data_classes import FileData
 from numpy.typing import NDArray
 
 from videomae_demo import export
+from videomae_demo.checkpoints.catalog import find_entry
+from videomae_demo.errors import ExplorerError
+from videomae_demo.explorer import Explorer
 from videomae_demo.rendering.frames import to_uint8
 from videomae_demo.roles import CheckpointCard
 from videomae_demo.ui import text
@@ -155,6 +159,20 @@ def show_reconstruction(
     }
 
 
+def weights_panel(explorer: Explorer) -> list[panel.Block]:
+    """Say which two checkpoints are at work, where, and under which licences."""
+    card = explorer.recogniser.card
+    recogniser = _introduce(card)
+    try:
+        reconstructor = _introduce(explorer.reconstructor.card)
+    except ExplorerError as error:
+        reconstructor = f"none ({error})"
+    halves = f"Recogniser: {recogniser}. Reconstructor: {reconstructor}. On {explorer.device}."
+    entry = find_entry(card.name)
+    remark = entry.partner_note if entry is not None else None
+    return [panel.small(halves), *([panel.note(remark)] if remark else [])]
+
+
 def clip_panel(seen: SeenClip, card: CheckpointCard, sprite_value: Value) -> list[panel.Block]:
     """Say which part of the clip the model sees: in time, and of its frames."""
     height, width = seen.source_size
@@ -236,6 +254,11 @@ def reconstruction_panel(view: ReconstructionView) -> list[panel.Block]:
     if result.prediction.leaks:
         blocks.append(panel.note(text.LEAK))
     return blocks + [panel.note(note) for note in view.checkpoint.notes]
+
+
+def _introduce(card: CheckpointCard) -> str:
+    title = Path(card.title).name if Path(card.title).is_absolute() else card.title
+    return f"{title}, licence {card.licence}"
 
 
 def _lens(seen: SeenClip, card: CheckpointCard) -> Value:

@@ -1,0 +1,147 @@
+"""Where everything stands on the page: components alone, no wires."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from videomae_demo.ui import text
+from videomae_demo.ui.controls import AS_TRAINED, SAMPLINGS
+from videomae_demo.ui.panel.panel import make_panel
+from videomae_demo.ui.picker.picker import make_picker
+from videomae_demo.ui.session import Session
+from videomae_demo.ui.tabs.attend import AttendTab, build_attend
+from videomae_demo.ui.tabs.recognise import RecogniseTab, build_recognise
+from videomae_demo.ui.tabs.reconstruct import ReconstructTab, build_reconstruct
+from videomae_demo.ui.token_player.player import LENSES, token_player
+from videomae_demo.ui.weights import ExplorerPool
+
+TAB_TITLES = dict(zip(LENSES, ("Recognise", "Attend", "Reconstruct"), strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """The title, and which weights are at work; `offer` says what loading others would bring."""
+
+    weights: gr.Dropdown
+    offer: gr.HTML
+    load: gr.Button
+    here: gr.HTML
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipColumn:
+    """Which clip, and which of its frames."""
+
+    video: gr.Video
+    explore: gr.Button
+    picker: gr.HTML
+    seen: gr.HTML
+    sampling: gr.Radio
+    interval_s: gr.Number
+    start_s: gr.Textbox
+
+    @property
+    def controls(self) -> list[Any]:
+        """What decides which frames are explored."""
+        return [self.video, self.sampling, self.interval_s, self.start_s]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lenses:
+    """What stands beside the player, one tab per lens; `tabs` by the lens's name."""
+
+    tabs: dict[str, gr.Tab]
+    recognise: RecogniseTab
+    attend: AttendTab
+    reconstruct: ReconstructTab
+    code: gr.Code
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """The components of one page; `status` and `cancel` show while something is at work."""
+
+    session: gr.State
+    head: Head
+    status: gr.HTML
+    cancel: gr.Button
+    clip: ClipColumn
+    player: gr.HTML
+    lenses: Lenses
+
+
+def build_layout(pool: ExplorerPool, pictures: list[dict[str, Any]], hours_kept: int) -> Layout:
+    """Place all components into the open page; `pictures` are those of the examples."""
+    session = gr.State(Session(pool.default))
+    head = _build_head(pool)
+    with gr.Row(elem_id="working"):
+        status = make_panel("status")
+        cancel = gr.Button("Cancel", size="sm", scale=0, min_width=90, elem_id="cancel")
+    with gr.Row(elem_id="columns"):
+        with gr.Column(scale=3, min_width=240, elem_id="left"):
+            clip = _build_clip(pictures, hours_kept)
+        with gr.Column(scale=7, min_width=320, elem_id="middle"):
+            player = token_player("player")
+        with gr.Column(scale=5, min_width=300, elem_id="right"):
+            lenses = _build_lenses()
+    return Layout(session, head, status, cancel, clip, player, lenses)
+
+
+def _build_head(pool: ExplorerPool) -> Head:
+    with gr.Row(elem_id="head"):
+        with gr.Column(scale=6, min_width=300):
+            gr.Markdown(f"# {text.TITLE}\n{text.INTRODUCTION}", elem_id="introduction")
+        with gr.Column(scale=5, min_width=300):
+            return Head(
+                weights=gr.Dropdown(
+                    [(offer.line, offer.name) for offer in pool.offers()],
+                    value=pool.default,
+                    label="Weights",
+                    elem_id="weights",
+                    container=False,
+                    filterable=False,
+                ),
+                offer=make_panel("offer"),
+                load=gr.Button(
+                    "Load these weights", variant="primary", visible=False, elem_id="load"
+                ),
+                here=make_panel("weights-here"),
+            )
+
+
+def _build_clip(pictures: list[dict[str, Any]], hours_kept: int) -> ClipColumn:
+    video = gr.Video(label="Clip", sources=["upload", "webcam"], elem_id="clip", height=230)
+    explore = gr.Button("Explore", variant="primary", min_width=90, elem_id="explore")
+    picker = make_picker(pictures, "examples")
+    with gr.Accordion("What the model gets", open=True):
+        seen = make_panel("seen")
+    with gr.Accordion("Sampling", open=False):
+        sampling = gr.Radio(list(SAMPLINGS), value=AS_TRAINED, label="Frames", elem_id="sampling")
+        interval_s = gr.Number(
+            0.125, label="Seconds between frames", minimum=0.001, elem_id="interval"
+        )
+        start_s = gr.Textbox(
+            label="Start in seconds", info="Empty: the middle of the clip.", elem_id="start"
+        )
+    gr.Markdown(text.keeps_uploads(hours_kept), elem_id="privacy")
+    return ClipColumn(video, explore, picker, seen, sampling, interval_s, start_s)
+
+
+def _build_lenses() -> Lenses:
+    builders = (build_recognise, build_attend, build_reconstruct)
+    built: dict[str, Any] = {}
+    tabs: dict[str, gr.Tab] = {}
+    with gr.Tabs(elem_id="lenses"):
+        for lens, builder in zip(LENSES, builders, strict=True):
+            tab = gr.Tab(TAB_TITLES[lens], id=lens, elem_id=f"tab-{lens}", render_children=True)
+            with tab:
+                built[lens] = builder()
+            tabs[lens] = tab
+    with gr.Accordion("This view in Python", open=False, elem_id="python"):
+        code = gr.Code(
+            language="python", interactive=False, wrap_lines=True, elem_id="code", label="Python"
+        )
+    return Lenses(tabs, built["recognise"], built["attend"], built["reconstruct"], code)

@@ -1,0 +1,124 @@
+"""The edge between handlers and gradio: a `Page` becomes outputs, a failure becomes a toast."""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache, save_file_to_cache
+from gradio.utils import get_upload_folder
+
+from videomae_demo.errors import ExplorerError
+from videomae_demo.ui import text
+from videomae_demo.ui.layout import Layout
+from videomae_demo.ui.page import UNCHANGED, Page, Pages, Unchanged
+from videomae_demo.ui.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+def components_of(layout: Layout) -> list[Any]:
+    """Return the components that a `Page` changes, in the order of `to_outputs`."""
+    lenses = layout.lenses
+    return [
+        layout.session,
+        layout.player,
+        layout.status,
+        layout.head.here,
+        layout.clip.seen,
+        lenses.recognise.panel,
+        lenses.attend.panel,
+        lenses.reconstruct.panel,
+        lenses.code,
+        layout.clip.video,
+        lenses.recognise.label,
+        lenses.attend.first_layer,
+        lenses.attend.last_layer,
+        lenses.reconstruct.kind,
+        lenses.reconstruct.ratio,
+        lenses.reconstruct.seed,
+    ]
+
+
+def deliver(pages: Pages) -> Iterator[list[Any]]:
+    """Turn pages into outputs, and what goes wrong into a toast of one sentence."""
+    for _, outputs in deliver_with_page(pages):
+        yield outputs
+
+
+def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
+    """See `deliver`; the page comes with its outputs, None for one that clears the status."""
+    try:
+        for page in pages:
+            yield page, to_outputs(page)
+    except ExplorerError as error:
+        yield None, to_outputs(Page(status=[]))
+        # The message is rendered as HTML, and may hold a file's name.
+        raise gr.Error(
+            html.escape(str(error)), title="Not possible", print_exception=False
+        ) from None
+    except Exception as error:  # the one catch-all, at the edge to the visitor
+        logger.exception("A handler failed")
+        yield None, to_outputs(Page(status=[]))
+        raise gr.Error(text.DEFECT, title="Our fault", print_exception=False) from error
+
+
+def to_outputs(page: Page) -> list[Any]:
+    """Return a page's changes in the order of `components_of`."""
+    plain = [
+        page.session,
+        page.player,
+        page.status,
+        page.weights,
+        page.clip,
+        page.labels,
+        page.attention,
+        page.reconstruction,
+        page.code,
+        _to_serve(page.video),
+    ]
+    outputs = [gr.skip() if value is UNCHANGED else value for value in plain]
+    return [*outputs, *_label_updates(page), *_layer_updates(page), *_mask_updates(page)]
+
+
+def _label_updates(page: Page) -> list[Any]:
+    if isinstance(page.label_names, Unchanged):
+        return [gr.skip()]
+    return [gr.update(choices=list(page.label_names), value=None)]
+
+
+def _layer_updates(page: Page) -> list[Any]:
+    if not isinstance(page.layers, int):
+        return [gr.skip(), gr.skip()]
+    settings = page.session.settings if isinstance(page.session, Session) else None
+    last = page.layers if settings is None else settings.last_layer or page.layers
+    first = 1 if settings is None else settings.first_layer
+    return [
+        gr.update(maximum=page.layers, value=first),
+        gr.update(maximum=page.layers, value=last),
+    ]
+
+
+def _mask_updates(page: Page) -> list[Any]:
+    mask = page.mask
+    if isinstance(mask, Unchanged):
+        return [gr.skip()] * 3
+    return [mask.kind, mask.ratio, mask.seed]
+
+
+def save_to_cache(content: bytes, name: str) -> str:
+    """Put bytes where gradio serves files from; the path holds their hash."""
+    path: str = save_bytes_to_cache(content, name, get_upload_folder())
+    return path
+
+
+def _to_serve(path: str | Unchanged) -> str | Unchanged:
+    """Copy a clip into the cache: gradio serves no file from elsewhere, such as the examples."""
+    if isinstance(path, Unchanged) or not Path(path).is_file():
+        return path
+    copy: str = save_file_to_cache(path, get_upload_folder())
+    return copy
