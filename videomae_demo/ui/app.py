@@ -93,11 +93,14 @@ class PageBuilder:
                 yield [*outputs, self._weights_update(current) if ended else gr.skip()]
 
         clip, lenses = self.layout.clip, self.layout.lenses
-        exploring = [session, *clip.controls]
+        exploring = [session, clip.video, *clip.controls]
         self._on(page.load, call(handlers.open), [])
         self._on(clip.picker.pick, pick, [session])
         for event in (clip.video.upload, clip.video.stop_recording, clip.explore.click):
             self._on(event, call(handlers.explore), exploring)
+        uploading = [session, clip.upload, *clip.controls]
+        self._on(clip.upload.upload, call(handlers.upload), uploading)
+        self._on(clip.watcher.unplayable, call(handlers.preview), [session, clip.video])
         loading = {"show_progress": "full", "show_progress_on": self.layout.status}
         self.running.append(
             head.load.click(

@@ -21,6 +21,7 @@ from videomae_demo.ui import controls, present, text
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.panel import panel
+from videomae_demo.ui.preview.preview import make_preview
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
 from videomae_demo.ui.weights import ExplorerPool
@@ -73,9 +74,8 @@ class Handlers:
         if not 0 <= index < len(self.examples):
             raise RequestError(f"There is no example {index}; there are {len(self.examples)}.")
         path = self.examples[index].path
-        session = replace(session, clip=ClipRequest(path))
         yield Page(video=str(path))
-        yield from self._explore(_without_query(session))
+        yield from self._explore(_with_clip(session, ClipRequest(path)))
 
     def explore(
         self, session: Session, path: str | None, sampling: str, interval_s: float, start_s: Any
@@ -84,11 +84,20 @@ class Handlers:
         if not path:
             raise RequestError(text.NO_CLIP)
         rule = controls.to_rule(sampling, interval_s)
-        request = ClipRequest(Path(path), controls.to_start(start_s), rule)
-        example = next((e for e in self.examples if e.path.name == Path(path).name), None)
-        if example is not None and _same_bytes(example.path, Path(path)):
-            request = replace(request, path=example.path)
-        yield from self._explore(_without_query(replace(session, clip=request)))
+        original = self._original(session, Path(path))
+        request = ClipRequest(original, controls.to_start(start_s), rule)
+        yield from self._explore(_with_clip(session, request))
+
+    def upload(self, session: Session, path: str, *sampling: Any) -> Pages:
+        """Show a clip in the clip field, and explore it."""
+        yield Page(video=path)
+        yield from self.explore(session, path, *sampling)
+
+    def preview(self, session: Session, path: str | None) -> Pages:
+        """Let the browser play the explored clip in a form that it can; the clip stays as it is."""
+        if path and session.clip is not None and _same_bytes(Path(session.clip.path), Path(path)):
+            file = self._save(make_preview(Path(path)), "preview.mp4")
+            yield Page(replace(session, preview=Path(file)), video=file)
 
     def load(self, session: Session, weights: str) -> Pages:
         """Change the checkpoints, downloading what is not here, and explore the clip again."""
@@ -98,7 +107,8 @@ class Handlers:
         _ = explorer.recogniser
         mask = MaskRequest("tube" if session.mask.kind == "painted" else session.mask.kind)
         settings = replace(session.settings, first_layer=1, last_layer=None, query=None)
-        session = Session(weights, session.clip, settings, replace(mask, seed=session.mask.seed))
+        mask = replace(mask, seed=session.mask.seed)
+        session = replace(session, weights=weights, settings=settings, mask=mask, label=None)
         if session.clip is None:
             yield Page(session, status=[], weights=present.weights_panel(explorer))
             return
@@ -223,6 +233,13 @@ class Handlers:
             code=self._code(session),
         )
 
+    def _original(self, session: Session, path: Path) -> Path:
+        """Return the clip that the upload field stands for: a preview or a copy is not it."""
+        if session.clip and session.preview and _same_bytes(session.preview, path):
+            return Path(session.clip.path)
+        same = (e.path for e in self.examples if e.path.name == path.name)
+        return next((example for example in same if _same_bytes(example, path)), path)
+
     def _shown(self, session: Session, player: dict[str, Any]) -> Session:
         tracks: Mapping[str, Any] = player["tracks"]
         if not all(Path(track["file"]["path"]).is_file() for track in tracks.values()):
@@ -256,9 +273,10 @@ def _clip(session: Session) -> ClipRequest:
     return session.clip
 
 
-def _without_query(session: Session) -> Session:
-    """Another clip: a token chosen in the last one means nothing in it."""
-    return replace(session, settings=replace(session.settings, query=None))
+def _with_clip(session: Session, clip: ClipRequest) -> Session:
+    """Another clip: the token chosen in the last one and its true label mean nothing in it."""
+    settings = replace(session.settings, query=None)
+    return replace(session, clip=clip, settings=settings, label=None)
 
 
 def _layer_count(explorer: Explorer) -> int:

@@ -9,14 +9,19 @@ import gradio as gr
 
 from videomae_demo.ui import text
 from videomae_demo.ui.controls import AS_TRAINED, SAMPLINGS
+from videomae_demo.ui.examples import SUFFIXES
 from videomae_demo.ui.panel.panel import make_panel
 from videomae_demo.ui.picker.picker import make_picker
+from videomae_demo.ui.preview.preview import make_watcher
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.tabs.attend import AttendTab, build_attend
 from videomae_demo.ui.tabs.recognise import RecogniseTab, build_recognise
 from videomae_demo.ui.tabs.reconstruct import ReconstructTab, build_reconstruct
 from videomae_demo.ui.token_player.player import LENSES, token_player
 from videomae_demo.ui.weights import ExplorerPool
+
+WEBCAM = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}, "audio": False}
+"""More pixels the model would not see, and it hears nothing."""
 
 TAB_TITLES = dict(zip(LENSES, ("Recognise", "Attend", "Reconstruct"), strict=True))
 
@@ -36,6 +41,8 @@ class ClipColumn:
     """Which clip, and which of its frames."""
 
     video: gr.Video
+    watcher: gr.HTML
+    upload: gr.UploadButton
     explore: gr.Button
     picker: gr.HTML
     seen: gr.HTML
@@ -45,8 +52,8 @@ class ClipColumn:
 
     @property
     def controls(self) -> list[Any]:
-        """What decides which frames are explored."""
-        return [self.video, self.sampling, self.interval_s, self.start_s]
+        """What decides which frames of a clip are explored."""
+        return [self.sampling, self.interval_s, self.start_s]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +101,7 @@ def _build_head(pool: ExplorerPool) -> Head:
     with gr.Row(elem_id="head"):
         with gr.Column(scale=6, min_width=300):
             gr.Markdown(f"# {text.TITLE}\n{text.INTRODUCTION}", elem_id="introduction")
+            gr.Markdown(text.TO_THE_CLIP, elem_id="to-the-clip")
         with gr.Column(scale=5, min_width=300):
             return Head(
                 weights=gr.Dropdown(
@@ -113,8 +121,23 @@ def _build_head(pool: ExplorerPool) -> Head:
 
 
 def _build_clip(pictures: list[dict[str, Any]], hours_kept: int) -> ClipColumn:
-    video = gr.Video(label="Clip", sources=["upload", "webcam"], elem_id="clip", height=230)
-    explore = gr.Button("Explore", variant="primary", min_width=90, elem_id="explore")
+    video = gr.Video(
+        label="Clip",
+        sources=["upload", "webcam"],
+        webcam_options=gr.WebcamOptions(mirror=False, constraints=WEBCAM),
+        elem_id="clip",
+        height=230,
+    )
+    watcher = make_watcher("clip", "clip-watcher")
+    with gr.Row(elem_id="clip-buttons"):
+        upload = gr.UploadButton(
+            "Upload a clip",
+            file_types=["video", *SUFFIXES],
+            variant="primary",
+            min_width=90,
+            elem_id="upload",
+        )
+        explore = gr.Button("Explore", min_width=90, elem_id="explore")
     picker = make_picker(pictures, "examples")
     with gr.Accordion("What the model gets", open=True):
         seen = make_panel("seen")
@@ -127,7 +150,7 @@ def _build_clip(pictures: list[dict[str, Any]], hours_kept: int) -> ClipColumn:
             label="Start in seconds", info="Empty: the middle of the clip.", elem_id="start"
         )
     gr.Markdown(text.keeps_uploads(hours_kept), elem_id="privacy")
-    return ClipColumn(video, explore, picker, seen, sampling, interval_s, start_s)
+    return ClipColumn(video, watcher, upload, explore, picker, seen, sampling, interval_s, start_s)
 
 
 def _build_lenses() -> Lenses:

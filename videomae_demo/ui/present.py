@@ -167,7 +167,7 @@ def weights_panel(explorer: Explorer) -> list[panel.Block]:
         reconstructor = _introduce(explorer.reconstructor.card)
     except ExplorerError as error:
         reconstructor = f"none ({error})"
-    halves = f"Recogniser: {recogniser}. Reconstructor: {reconstructor}. On {explorer.device}."
+    halves = f"Recogniser: {recogniser}. Reconstructor: {reconstructor}. Device: {explorer.device}."
     entry = find_entry(card.name)
     remark = entry.partner_note if entry is not None else None
     return [panel.small(halves), *([panel.note(remark)] if remark else [])]
@@ -205,9 +205,11 @@ def labels_panel(view: LabelsView, label: str | None, remark: str | None) -> lis
     blocks.append(panel.sentence(text.how_sure(found.entropy, len(found.labels))))
     if label:
         asked = found.find(label)
+        count = len(found.labels)
         blocks.append(
             panel.sentence(
-                f"{asked.label}: {asked.probability:.2%}, rank {asked.rank} of {len(found.labels)}."
+                f"{asked.label}: {asked.probability:.2%}, rank {asked.rank} of {count}. "
+                + text.verdict(asked.rank, count, TOP_K)
             )
         )
     if remark:

@@ -7,6 +7,7 @@ sends a component's value as a whole and the player must not be an input.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from videomae_demo.analysis.rollout import RolloutSettings
@@ -28,6 +29,8 @@ class Session:
     mask : MaskRequest
     label : str or None
         The label that is looked up.
+    preview : Path or None
+        What the browser plays in the place of a clip that it can't.
     player : dict
         What the token player shows.
     """
@@ -37,4 +40,5 @@ class Session:
     settings: RolloutSettings = DEFAULT_ROLLOUT
     mask: MaskRequest = DEFAULT_MASK
     label: str | None = None
+    preview: Path | None = None
     player: dict[str, Any] = field(default_factory=dict)

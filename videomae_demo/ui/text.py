@@ -7,9 +7,11 @@ INTRODUCTION = (
     "Drop a clip and see what VideoMAE sees: **what** it recognises, **where and when** it looks, "
     "and **what it imagines** behind a mask."
 )
+TO_THE_CLIP = "[Choose another clip](#left)"
 
 STAGE_KEYS = (
-    "Arrow keys move over the tokens, Enter chooses one, space plays, comma and full stop step."
+    "Arrow keys move over the tokens, Enter chooses one, space plays, comma and full stop step, "
+    "plus and minus magnify."
 )
 RECOGNISE_HINT = "These {count} frames are all that the model saw of the clip."
 ATTEND_HINT = "Point at a token for its value. Choose one to see where it looks."
@@ -60,6 +62,19 @@ def how_sure(entropy: float, labels: int) -> str:
         f"{verdict}: entropy {entropy:.2f}, where 0 is one label alone and 1 is all {labels} "
         "alike. A clip that shows none of these labels still gets one of them."
     )
+
+
+def verdict(rank: int, labels: int, top_k: int) -> str:
+    """Say whether the model is right, if the label at this rank is the true one."""
+    if rank == 1:
+        right = "the model is right"
+    elif labels <= top_k:
+        right = "the model is wrong"
+    elif rank <= top_k:
+        right = f"the model is wrong at top-1 and right at top-{top_k}"
+    else:
+        right = f"the model is wrong, at top-1 and at top-{top_k}"
+    return f"If this is what the clip shows, {right}."
 
 
 def keeps_uploads(hours: int) -> str:

@@ -26,8 +26,8 @@ def build_recognise() -> RecogniseTab:
         label=gr.Dropdown(
             choices=[],
             value=None,
-            label="Look up a label",
-            info="Its probability and rank: the true one, for instance.",
+            label="What does the clip really show?",
+            info="Choose the true label, or look any other up.",
             elem_id="look-up",
         ),
         take_away=build_take_away("recognise", "labels as JSON, bars as PNG"),

@@ -13,6 +13,7 @@ function buildPanes() {
   state.panes = given.map((pane) => {
     const figure = document.createElement("figure");
     const stage = document.createElement("div");
+    const layer = document.createElement("div");
     const canvas = document.createElement("canvas");
     const chosen = document.createElement("div");
     const cursor = document.createElement("div");
@@ -20,9 +21,11 @@ function buildPanes() {
     stage.className = "vp-stage";
     stage.tabIndex = 0;
     stage.setAttribute("role", "application");
+    layer.className = "vp-layer";
     chosen.className = "vp-chosen";
     cursor.className = "vp-cursor";
-    stage.append(canvas, chosen, cursor);
+    layer.append(canvas, chosen, cursor);
+    stage.append(layer);
     figure.append(stage, caption);
     holder.append(figure);
     const built = { pane, figure, stage, canvas, chosen, cursor, caption };

@@ -32,11 +32,11 @@ function arrange() {
   if (!now.masked && state.painting) setPainting(false);
   for (const built of state.panes) {
     built.stage.setAttribute("aria-label", `${built.pane.title || now.title}. ${now.keys}`);
-    built.stage.classList.toggle("vp-painting", state.painting);
   }
+  markPainting();
+  look(view.zoom, view.x, view.y);
   if (now.curve) {
     const peak = now.curve.indexOf(Math.max(...now.curve));
-    find("curve-title").textContent = "Attention over time";
     find("peak").textContent = `Go to its peak: ${now.times[peak * now.tubelet].toFixed(2)} s, ${now.curve[peak].toFixed(2)}x`;
   }
   arrangeOverlay();
@@ -51,11 +51,18 @@ function arrangeOverlay() {
   drawLegend();
 }
 
+function markPainting() {
+  find("panes").classList.toggle("vp-painting", state.painting);
+  for (const built of state.panes) {
+    built.figure.classList.toggle("vp-painted", state.painting && Boolean(built.pane.masked));
+  }
+}
+
 function setPainting(on) {
   state.painting = on;
   find("paint").setAttribute("aria-pressed", String(on));
   show(find("scope-tool"), on);
-  for (const built of state.panes) built.stage.classList.toggle("vp-painting", on);
+  markPainting();
   if (on) play(false);
   tell();
 }
@@ -107,6 +114,8 @@ find("smooth").addEventListener("change", draw);
 find("error").addEventListener("change", () => { arrangeOverlay(); draw(); });
 find("compare").addEventListener("change", draw);
 find("paint").addEventListener("click", () => setPainting(!state.painting));
+find("zoom-in").addEventListener("click", () => magnify(2));
+find("zoom-out").addEventListener("click", () => magnify(0.5));
 find("head").addEventListener("click", () => choose(null));
 window.addEventListener(LENS_EVENT, (event) => {
   state.lens = event.detail;

@@ -18,7 +18,17 @@ import numpy as np
 from videomae_demo.rendering.colour import COLOUR_MAPS, Scale, colourise
 
 LENSES = ("recognise", "attend", "reconstruct")
-PARTS = ("field", "state", "pictures", "scales", "words", "playing", "pointing", "player")
+PARTS = (
+    "field",
+    "state",
+    "pictures",
+    "scales",
+    "words",
+    "playing",
+    "magnifying",
+    "pointing",
+    "player",
+)
 """The scripts of the player, in order: gradio takes one script, so they share one scope, and only
 the last one does anything when it is loaded."""
 

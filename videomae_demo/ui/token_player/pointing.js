@@ -29,6 +29,21 @@ function paint(token, hide) {
   for (const time of slices) mask[(time * rows + token[1]) * columns + token[2]] = hide ? 1 : 0;
 }
 
+function startStroke(token) {
+  state.unpainted = maskBytes().slice();
+  state.stroke = !maskBytes()[tokenIndex(token)];
+  paint(token, state.stroke);
+  draw();
+}
+
+// A second finger came: what the first one painted was meant to be a pinch.
+function dropStroke() {
+  if (state.stroke === null) return;
+  maskBytes().set(state.unpainted);
+  state.stroke = null;
+  draw();
+}
+
 function sendPaint() {
   trigger("paint", { mask: encodeBytes(maskBytes()) });
 }
@@ -36,6 +51,11 @@ function sendPaint() {
 function listenToStage(built) {
   const { stage } = built;
   stage.addEventListener("pointermove", (event) => {
+    if (fingers.has(event.pointerId) && state.stroke === null) {
+      const [x, y] = fingers.get(event.pointerId);
+      state.dragged += Math.hypot(event.clientX - x, event.clientY - y);
+      follow(stage, event);
+    }
     const token = tokenAt(built, event);
     if (state.hover && state.cursor && state.cursor.join() === token.join()) return;
     state.cursor = token;
@@ -48,15 +68,18 @@ function listenToStage(built) {
     draw();
   });
   stage.addEventListener("pointerdown", (event) => {
-    if (!state.painting || !maskBytes()) return;
-    play(false);
+    fingers.set(event.pointerId, [event.clientX, event.clientY]);
+    state.dragged = 0;
     stage.setPointerCapture(event.pointerId);
-    const token = tokenAt(built, event);
-    state.stroke = !maskBytes()[tokenIndex(token)];
-    paint(token, state.stroke);
-    draw();
+    if (fingers.size > 1) {
+      dropStroke();
+    } else if (state.painting && maskBytes()) {
+      play(false);
+      startStroke(tokenAt(built, event));
+    }
   });
-  const finish = () => {
+  const finish = (event) => {
+    fingers.delete(event.pointerId);
     if (state.stroke === null) return;
     state.stroke = null;
     sendPaint();
@@ -64,8 +87,14 @@ function listenToStage(built) {
   stage.addEventListener("pointerup", finish);
   stage.addEventListener("pointercancel", finish);
   stage.addEventListener("click", (event) => {
-    if (!state.painting) choose(tokenAt(built, event));
+    if (!state.painting && state.dragged < DRAG_PX) choose(tokenAt(built, event));
   });
+  stage.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey) return; // a trackpad's pinch comes as a wheel with this key
+    event.preventDefault();
+    const at = sharesOf(stage, [event.clientX, event.clientY]);
+    bring(view.zoom * Math.exp(-event.deltaY / 100), at, at);
+  }, { passive: false });
   stage.addEventListener("keydown", onStageKey);
   stage.addEventListener("focus", () => {
     if (!stage.matches(":focus-visible")) return;
@@ -92,6 +121,7 @@ function onStageKey(event) {
       Math.min(Math.max(cursor[2] + across, 0), columns - 1),
     ];
     state.hover = true;
+    reveal(state.cursor);
     draw();
     announce(describeToken(state.cursor));
   } else if (event.key === "Enter") {
@@ -102,6 +132,8 @@ function onStageKey(event) {
     } else {
       choose(cursor);
     }
+  } else if (event.key === "+" || event.key === "-") {
+    magnify(event.key === "+" ? 2 : 0.5);
   } else if (event.key === "Escape") {
     if (state.value.chosen) choose(null);
   } else if (event.key === " ") {

@@ -9,9 +9,10 @@ const show = (node, visible) => { node.hidden = !visible; };
 
 const state = {
   value: {}, lens: "recognise", frame: 0, playing: false, cursor: null, hover: false,
-  painting: false, stroke: null, panes: [], lastTick: 0, wasShown: false,
+  painting: false, stroke: null, dragged: 0, panes: [], lastTick: 0, wasShown: false,
 };
 const images = new Map();
+const finger = window.matchMedia("(pointer: coarse)");
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 const lens = () => (state.value.lenses || {})[state.lens] || null;

@@ -26,7 +26,11 @@ function tell() {
   } else if (lens().chooses && state.value.chosen) {
     readout.textContent = `Chosen: ${describeToken(state.value.chosen)}`;
   } else {
-    readout.textContent = state.painting ? "Drag over the pictures to hide tokens or show them again." : lens().hint;
+    const hint = state.painting
+      ? "Drag over the pictures to hide tokens or show them again."
+      : lens().hint;
+    const advice = finger.matches && isSmall() ? " Pinch, or press +, to magnify." : "";
+    readout.textContent = hint + advice;
   }
 }
 

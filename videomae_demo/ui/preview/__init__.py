@@ -1,0 +1,1 @@
+"""A preview for clips that a browser can't play."""
