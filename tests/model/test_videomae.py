@@ -485,7 +485,7 @@ class TestRefusals:
         make(CLASSIFIER, decoder_num_attention_heads=3)  # which it does not have
 
 
-# VIDEOMAE.md, "The network": dimension, depth, heads, MLP, patch, millions of parameters.
+# As published: dimension, depth, heads, MLP, patch, millions of parameters of the encoder.
 SIZES = {
     "small": (384, 12, 6, 1536, 16, 21.9),
     "base": (768, 12, 12, 3072, 16, 86.2),
@@ -493,13 +493,13 @@ SIZES = {
     "huge": (1280, 32, 16, 5120, 16, 631.6),
     "giant": (1408, 40, 16, 6144, 14, 1011.6),
 }
-# Dimension, heads, depth, MLP of the decoders in the published configurations.
+# Dimension, heads, depth, MLP of the decoders; in the giant one, too, the MLP is 48/11 as wide.
 DECODERS = {
     "small": (192, 3, 12, 768),
     "base": (384, 6, 4, 1536),
     "large": (512, 8, 12, 2048),
     "huge": (640, 8, 12, 2560),
-    "giant": (512, 8, 4, 2048),
+    "giant": (512, 8, 4, 2234),
 }
 
 
