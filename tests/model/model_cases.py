@@ -110,6 +110,10 @@ CASES = {
 }
 
 
+# What differs in the models whose state dicts are recorded.
+SAVED: tuple[dict[str, Any], ...] = ({}, {"use_mean_pooling": False, "qkv_bias": False})
+
+
 def fill(model: torch.nn.Module) -> None:
     """Give every weight a value that depends on its name alone, large enough to matter."""
     with torch.no_grad():
@@ -192,6 +196,17 @@ def measure(model: torch.nn.Module, case: Case) -> dict[str, torch.Tensor]:
         if weight.grad is not None:
             found[f"gradient of {name}"] = weight.grad
     return {name: tensor.detach() for name, tensor in found.items()}
+
+
+@torch.no_grad()
+def run(model: torch.nn.Module, fields: dict[str, Any] = SHAPE) -> torch.Tensor:
+    """Return a model's main output, for the same input each time."""
+    arguments = {"pixel_values": make_pixels(fields)}
+    if type(model).__name__ == DECODER:
+        arguments["bool_masked_pos"] = make_mask(count_tokens(fields), 5)
+    output = model(**arguments)
+    found: torch.Tensor = output["last_hidden_state" if "logits" not in output else "logits"]
+    return found
 
 
 def sample(name: str, tensor: torch.Tensor) -> torch.Tensor:

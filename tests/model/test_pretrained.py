@@ -19,8 +19,7 @@ from model_cases import (
     TOLERANCE,
     count_tokens,
     fill,
-    make_mask,
-    make_pixels,
+    run,
     worst,
 )
 from safetensors.torch import load_file
@@ -49,17 +48,6 @@ def make(model: str, **changes: Any) -> PretrainedModel:
     made = class_of(model)(VideoMAEConfig(**SHAPE | changes))
     fill(made)
     return made.eval()
-
-
-@torch.no_grad()
-def run(model: nn.Module) -> torch.Tensor:
-    """Return the main output, for the same input each time."""
-    arguments = {"pixel_values": make_pixels(SHAPE)}
-    if type(model).__name__ == DECODER:
-        arguments["bool_masked_pos"] = make_mask(count_tokens(SHAPE), 5)
-    output = model(**arguments)
-    found: torch.Tensor = output["last_hidden_state" if "logits" not in output else "logits"]
-    return found
 
 
 class TestBothWays:

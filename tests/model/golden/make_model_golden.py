@@ -8,8 +8,9 @@ its own::
     PYTHONPATH=tests/model venv437/bin/python tests/model/golden/make_model_golden.py
 
 It writes, beside this file, ``models.npz`` (for each case of ``model_cases.py`` the shapes of all
-outputs and gradients, and their values or a sample of them) and the folder ``written_by_4_37``. The
-tests make the same models and inputs by the same formulas.
+outputs and gradients, and their values or a sample of them), ``state_dicts.json`` (names and shapes
+of the weights of all three models) and the folder ``written_by_4_37``. The tests make the same
+models and inputs by the same formulas.
 """
 
 from __future__ import annotations
@@ -20,7 +21,19 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
-from model_cases import CASES, CLASSIFIER, SHAPE, Case, fill, make_pixels, measure, sample
+from model_cases import (
+    CASES,
+    CLASSIFIER,
+    DECODER,
+    ENCODER,
+    SAVED,
+    SHAPE,
+    Case,
+    fill,
+    make_pixels,
+    measure,
+    sample,
+)
 
 HERE = Path(__file__).parent
 LABELS = {0: "eating spaghetti", 1: "deadlifting", 2: "Pushing [something] off of [something]"}
@@ -40,6 +53,17 @@ def record(case: Case) -> tuple[np.ndarray, np.ndarray]:
     return np.array(json.dumps(shapes)), values.numpy()
 
 
+def record_state_dicts() -> None:
+    """Write the names and shapes of all models' weights."""
+    recorded: dict[str, dict[str, list[int]]] = {}
+    for model in (ENCODER, DECODER, CLASSIFIER):
+        for options in SAVED:
+            state = make_model(Case(model, options)).state_dict()
+            shapes = {name: list(weight.shape) for name, weight in state.items()}
+            recorded[f"{model} {json.dumps(options)}"] = shapes
+    (HERE / "state_dicts.json").write_text(json.dumps(recorded, indent=0) + "\n")
+
+
 def main() -> None:
     """Write everything."""
     assert transformers.__version__ == "4.37.2"
@@ -54,6 +78,7 @@ def main() -> None:
         recorded["written_by_4_37"] = model(make_pixels(SHAPE)).logits.numpy()
     model.save_pretrained(HERE / "written_by_4_37")
     np.savez_compressed(HERE / "models.npz", **recorded)
+    record_state_dicts()
 
 
 if __name__ == "__main__":
