@@ -109,6 +109,9 @@ class TestToNative:
         given = tensors(encoder() | {"temporal_embed": (1,), "blocks.0.attn.qkv.bias": (24,)})
         with pytest.raises(CheckpointError, match=r"hold temporal_embed, blocks\.0\.attn\.qkv\.b"):
             to_native(given)
+        image_model = tensors(encoder() | {"pos_embed": (1,), "cls_token": (1,)})
+        with pytest.raises(CheckpointError, match="pos_embed, cls_token, which no VideoMAE"):
+            to_native(image_model)
 
     @pytest.mark.parametrize(
         ("one", "other"),
@@ -132,14 +135,12 @@ class TestToNative:
         ],
     )
     def test_switches_are_refused_by_name(self, name: str, switch: str) -> None:
-        with pytest.raises(
-            CheckpointError, match=f"'{name}', which belongs to the switch {switch}"
-        ):
+        with pytest.raises(CheckpointError, match=f"hold {name}, which belong to {switch}: off"):
             to_native(tensors(encoder() | {name: (8,)}))
 
     @pytest.mark.parametrize("shape", [(), (24,), (25, 8)])
     def test_a_projection_that_has_no_thirds(self, shape: tuple[int, ...]) -> None:
-        with pytest.raises(CheckpointError, match=r"qkv\.weight' are of shape .*three times"):
+        with pytest.raises(CheckpointError, match=r"qkv\.weight' are of shape .* 3 matrices"):
             to_native(tensors({"blocks.0.attn.qkv.weight": shape}))
 
 

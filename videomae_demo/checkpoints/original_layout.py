@@ -13,7 +13,7 @@ of variance v comes out of them smaller by the factor 1 - 4.5e-6 / v.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,39 +29,47 @@ LAYER_NORM_EPS = 1e-6
 _PREFIXES = ("encoder.", "backbone.")  # of the encoder, in pretraining and in some fine-tuning
 _BLOCK = re.compile(r"(?P<stack>(?:decoder\.)?blocks)\.(?P<index>\d+)\.(?P<part>.+)")
 _STACKS = {"blocks": "videomae.encoder.layer", "decoder.blocks": "decoder.decoder_layers"}
-_PROJECTIONS = "attn.qkv.weight"
-_BLOCK_PARTS = {
-    "norm1": "layernorm_before",
-    "attn.proj": "attention.output.dense",
-    "norm2": "layernorm_after",
-    "mlp.fc1": "intermediate.dense",
-    "mlp.fc2": "output.dense",
-}
-_PARTS = {
-    "patch_embed.proj": "videomae.embeddings.patch_embeddings.projection",
-    "norm": "videomae.layernorm",
-    "fc_norm": "fc_norm",
-    "head": "classifier",
-    "decoder.norm": "decoder.norm",
-    "decoder.head": "decoder.head",
-}
 
 
-def _with_leaves(parts: Mapping[str, str]) -> dict[str, str]:
+def _with_leaves(modules: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return {
-        f"{theirs}.{leaf}": f"{ours}.{leaf}"
-        for theirs, ours in parts.items()
+        f"{theirs}.{leaf}": (f"{ours}.{leaf}",)
+        for theirs, ours in modules.items()
         for leaf in ("weight", "bias")
     }
 
 
-_BLOCK_NAMES = _with_leaves(_BLOCK_PARTS) | {
-    "attn.q_bias": "attention.attention.q_bias",
-    "attn.v_bias": "attention.attention.v_bias",
+# Each weight with its name, or its three names, in transformers: outside the blocks ...
+_NAMES = _with_leaves(
+    {
+        "patch_embed.proj": "videomae.embeddings.patch_embeddings.projection",
+        "norm": "videomae.layernorm",
+        "fc_norm": "fc_norm",
+        "head": "classifier",
+        "decoder.norm": "decoder.norm",
+        "decoder.head": "decoder.head",
+    }
+) | {
+    "mask_token": ("mask_token",),
+    "encoder_to_decoder.weight": ("encoder_to_decoder.weight",),
 }
-_NAMES = _with_leaves(_PARTS) | {
-    "mask_token": "mask_token",
-    "encoder_to_decoder.weight": "encoder_to_decoder.weight",
+# ... and in a block.
+_BLOCK_NAMES = _with_leaves(
+    {
+        "norm1": "layernorm_before",
+        "attn.proj": "attention.output.dense",
+        "norm2": "layernorm_after",
+        "mlp.fc1": "intermediate.dense",
+        "mlp.fc2": "output.dense",
+    }
+) | {
+    "attn.qkv.weight": (
+        "attention.attention.query.weight",
+        "attention.attention.key.weight",
+        "attention.attention.value.weight",
+    ),
+    "attn.q_bias": ("attention.attention.q_bias",),
+    "attn.v_bias": ("attention.attention.v_bias",),
 }
 # Weights that only a switch of the code brings, none of which is on in a published checkpoint.
 _SWITCHES = {
@@ -115,25 +123,20 @@ def to_native(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     CheckpointError
         When a name is unknown, or two names stand for the same weight.
     """
+    targets = {name: _targets(name) for name in tensors}
+    unknown = [name for name, found in targets.items() if not found]
+    if unknown:
+        raise _not_ours(unknown)
     native: dict[str, torch.Tensor] = {}
     origin: dict[str, str] = {}
-    unknown: list[str] = []
     for name, tensor in tensors.items():
-        renamed = _rename(name, tensor)
-        if not renamed:
-            unknown.append(name)
-        for target, part in renamed.items():
+        for target, part in zip(targets[name], _cut(name, tensor, len(targets[name])), strict=True):
             if target in native:
                 raise CheckpointError(
                     f"The weights hold {target!r} twice, as {origin[target]!r} and as {name!r}; "
                     "remove one of the two."
                 )
             native[target], origin[target] = part, name
-    if unknown:
-        raise CheckpointError(
-            f"The weights hold {listed(unknown)}, which no VideoMAE of the original code has; "
-            "check that the file is of one."
-        )
     return native
 
 
@@ -183,30 +186,45 @@ def describe(native: Mapping[str, torch.Tensor]) -> Architecture:
     return Architecture(fields, untold)
 
 
-def _rename(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return one weight under its name or names in transformers; empty if it has none."""
-    bare = name
+def _split(name: str) -> tuple[str, str]:
+    """Return where a weight is, "" outside the blocks, and its name there."""
     for prefix in _PREFIXES:
-        bare = bare.removeprefix(prefix)
-    block = _BLOCK.fullmatch(bare)
-    part = block["part"] if block else bare
-    if part in _SWITCHES:
-        raise CheckpointError(
-            f"The weights hold {name!r}, which belongs to the switch {_SWITCHES[part]}; it is off "
-            "in every published VideoMAE, and a model that has it on can't be loaded."
-        )
+        name = name.removeprefix(prefix)
+    block = _BLOCK.fullmatch(name)
     if block is None:
-        return {_NAMES[part]: tensor} if part in _NAMES else {}
-    layer = f"{_STACKS[block['stack']]}.{block['index']}"
-    if part != _PROJECTIONS:
-        return {f"{layer}.{_BLOCK_NAMES[part]}": tensor} if part in _BLOCK_NAMES else {}
-    if tensor.ndim != 2 or len(tensor) % 3:
+        return "", name
+    return f"{_STACKS[block['stack']]}.{block['index']}.", block["part"]
+
+
+def _targets(name: str) -> tuple[str, ...]:
+    layer, part = _split(name)
+    names = _BLOCK_NAMES if layer else _NAMES
+    return tuple(layer + target for target in names.get(part, ()))
+
+
+def _cut(name: str, tensor: torch.Tensor, count: int) -> tuple[torch.Tensor, ...]:
+    if count == 1:
+        return (tensor,)
+    if tensor.ndim != 2 or len(tensor) % count:
         raise CheckpointError(
-            f"The weights {name!r} are of shape {tuple(tensor.shape)}; those of queries, keys and "
-            "values one above the other have three times as many rows as columns."
+            f"The weights {name!r} are of shape {tuple(tensor.shape)}, but hold {count} matrices "
+            "one above the other; check that the file is whole."
         )
-    thirds = zip(("query", "key", "value"), tensor.chunk(3), strict=True)
-    return {f"{layer}.attention.attention.{third}.weight": rows for third, rows in thirds}
+    return tensor.chunk(count)
+
+
+def _not_ours(unknown: Sequence[str]) -> CheckpointError:
+    parts = [_split(name)[1] for name in unknown]
+    if all(part in _SWITCHES for part in parts):
+        switches = ", ".join(sorted({_SWITCHES[part] for part in parts}))
+        return CheckpointError(
+            f"The weights hold {listed(unknown)}, which belong to {switches}: off in every "
+            "published VideoMAE, and a model that has it on can't be loaded."
+        )
+    return CheckpointError(
+        f"The weights hold {listed(unknown)}, which no VideoMAE of the original code has; check "
+        "that the file is of one."
+    )
 
 
 def _describe_decoder(native: Mapping[str, torch.Tensor]) -> Architecture:
