@@ -139,6 +139,7 @@ class TestPretraining:
         model = class_of(CLASSIFIER).from_pretrained(path, **SIZE, num_labels=7)
         assert model.load_report is not None
         assert model.load_report.fresh == ("classifier.weight", "classifier.bias")
+        assert model.load_report.notes == ()  # nothing of the decoder, which it does not have
 
 
 V2_OPTIONS: dict[str, Any] = {

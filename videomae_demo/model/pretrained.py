@@ -147,10 +147,10 @@ class PretrainedModel(nn.Module):
         cls, architecture: Architecture, changes: Mapping[str, Any], name: str
     ) -> tuple[str, ...]:
         """Say what a checkpoint does not tell; raise an error where nobody knows it."""
+        unused = ("decoder_", "norm_pix_loss") if "decoder." in cls.may_be_unused else ()
         taken: list[str] = []
         for field, words in architecture.untold.items():
-            unused = field.startswith("decoder_") and "decoder." in cls.may_be_unused
-            if field in changes or unused:
+            if field in changes or field.startswith(unused):
                 continue
             if words is None:
                 raise CheckpointError(
