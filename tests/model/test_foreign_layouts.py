@@ -220,6 +220,17 @@ class TestV2OnTheHub:
         assert torch.equal(logits_of(alone, **inputs), logits_of(whole, **inputs))
 
     @torch.no_grad()
+    def test_features_of_a_file_that_was_pretrained_only(self, tmp_path: Path) -> None:
+        network = original(OriginalPretraining(patch=14))
+        model = class_of(CLASSIFIER).from_pretrained(save_v2(network, tmp_path / "v2"))
+        assert model.load_report is not None
+        assert model.load_report.fresh == ("fc_norm.weight", "fc_norm.bias")
+        network.encoder.norm = None  # as in the code on the hub, where the mean takes its place
+        tokens = network.encoder.tokens(clips(56).transpose(1, 2))
+        wanted = nn.functional.layer_norm(tokens.mean(1), (24,), eps=EPS)
+        assert worst(logits_of(model, pixel_values=clips(56)), wanted) < TOLERANCE
+
+    @torch.no_grad()
     def test_a_decoder_in_the_same_file_is_used(self, tmp_path: Path) -> None:
         network = original(OriginalPretraining(patch=14))
         save_v2(network, tmp_path / "v2", use_mean_pooling=True)
