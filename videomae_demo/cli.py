@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from videomae_demo.errors import ExplorerError, RequestError
+from videomae_demo.limits import Limits
 from videomae_demo.training.command import add_train
 
 if TYPE_CHECKING:  # torch and cv2 take seconds to import: --help and usage errors do without
@@ -207,8 +209,13 @@ def _explorer(parsed: argparse.Namespace) -> Explorer:
     _progress("Starting ...")
     from videomae_demo.explorer import Explorer
 
-    reconstructor = getattr(parsed, "reconstructor", None)
-    return Explorer(parsed.weights, reconstructor, heads=parsed.heads, device=parsed.device)
+    return Explorer(
+        parsed.weights,
+        getattr(parsed, "reconstructor", None),
+        heads=parsed.heads,
+        device=parsed.device,
+        limits=Limits.from_environment(os.environ),
+    )
 
 
 def _clip_request(parsed: argparse.Namespace) -> ClipRequest:

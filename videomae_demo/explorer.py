@@ -32,6 +32,7 @@ from videomae_demo.analysis.rollout import (
 from videomae_demo.cache import ByteCache
 from videomae_demo.device import choose_device, inference_precision
 from videomae_demo.errors import CheckpointError, RequestError
+from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.masking import make_mask, painted
 from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import CropBox, VideoMAEImageProcessor
@@ -44,7 +45,8 @@ from videomae_demo.roles import (
     load_reconstructor,
 )
 from videomae_demo.video.clip import SampledClip, sample_clip
-from videomae_demo.video.decode import Timeline, scan
+from videomae_demo.video.decode import scan
+from videomae_demo.video.timeline import Timeline
 from videomae_demo.views import (
     DEFAULT_MASK,
     ClipRequest,
@@ -105,6 +107,8 @@ class Explorer:
         "cuda", "mps" or "cpu"; default: the fastest there is.
     cache_bytes : int
         How much may be kept for the next question about the same clip.
+    limits : Limits
+        What reading a clip may cost.
     """
 
     def __init__(
@@ -115,15 +119,17 @@ class Explorer:
         heads: int | None = None,
         device: str | None = None,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.weights = weights
         self.device = choose_device(device)
+        self._limits = limits
         self._reconstructor_name = reconstructor
         self._heads = heads
         self._recogniser: Recogniser | None = None
         self._reconstructor: Reconstructor | None = None
         self._lock = threading.RLock()
-        self._timelines: ByteCache[Timeline] = ByteCache(2**24, lambda t: t.timestamps_s.nbytes)
+        self._timelines: ByteCache[Timeline] = ByteCache(2**24, lambda t: t.nbytes)
         self._cache: ByteCache[_Input | _Pass | FusedAttention] = ByteCache(
             cache_bytes, lambda value: value.nbytes
         )
@@ -219,8 +225,10 @@ class Explorer:
         count = role.card.grid.time * role.card.tubelet_size
 
         def make() -> _Input:
-            timeline = self._timelines.get_or_make(identity, lambda: scan(request.path))
-            sampled = sample_clip(timeline, count, rule, request.start_s)
+            timeline = self._timelines.get_or_make(
+                identity, lambda: scan(request.path, limits=self._limits)
+            )
+            sampled = sample_clip(timeline, count, rule, request.start_s, limits=self._limits)
             return _Input(
                 role.processor(sampled.frames, return_tensors="pt").pixel_values,
                 _seen(request.path, sampled, role.processor),

@@ -23,15 +23,19 @@ class Limits:
     Attributes
     ----------
     upload_mb : int
-        Size of an uploaded file.
+        Size of a clip's file, in units of 2**20 bytes.
     clip_s : float
         Duration of a clip.
+    clip_frames : int
+        Frames of a clip, whether or not they are decoded (six hours have 648 000 at 30 frames per
+        second).
     frame_pixels : int
         Width times height of a frame, stored or shown.
     decoded_frames : int
-        Frames decoded of one clip (36 000 are 20 minutes at 30 frames per second).
+        Frames really decoded in one pass over a clip (36 000 are 20 minutes at 30 frames per
+        second).
     decoding_s : float
-        Time spent decoding one clip.
+        Time spent in one pass over a clip.
     queue_length : int
         Visitors' requests that may wait for their turn on a page.
     cache_mb : int
@@ -42,6 +46,7 @@ class Limits:
 
     upload_mb: int = 200
     clip_s: float = 6 * 3600.0
+    clip_frames: int = 1_000_000
     frame_pixels: int = 8192 * 4608
     decoded_frames: int = 36_000
     decoding_s: float = 120.0

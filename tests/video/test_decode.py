@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +23,8 @@ from made_clips import (
 from PIL import Image, features
 
 from videomae_demo.errors import RequestError, VideoError
-from videomae_demo.video.decode import DecodeLimits, read_frames, scan
+from videomae_demo.limits import Limits
+from videomae_demo.video.decode import read_frames, scan
 
 
 def read_all(path: Path) -> list[int]:
@@ -306,14 +308,16 @@ def test_a_truncated_webp_gives_what_decodes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
-        (DecodeLimits(frames=19), "has at least 20 frames, the limit is 19"),
-        (DecodeLimits(pixels_per_frame=3000), "64x48 = 3072 pixels, the limit is 3000"),
-        (DecodeLimits(seconds=0), "the limit of 0 s"),
+        (Limits(clip_frames=19), "has at least 20 frames, the limit clip_frames is 19"),
+        (Limits(clip_s=0.5), "is 0.7 s long, the limit clip_s is 0.5 s"),
+        (Limits(decoded_frames=19), "20 frames or more of clip.* limit decoded_frames is 19"),
+        (Limits(frame_pixels=3000), "64x48 = 3072 pixels, the limit frame_pixels is 3000"),
+        (Limits(decoding_s=0), "the limit decoding_s of 0 s"),
     ],
 )
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.h264"])
 def test_limits_are_named_with_the_value_seen(
-    tmp_path: Path, limits: DecodeLimits, sentence: str, name: str
+    tmp_path: Path, limits: Limits, sentence: str, name: str
 ) -> None:
     path = write_clip(tmp_path / name, count_up(20))
     with pytest.raises(VideoError, match=sentence):
@@ -322,15 +326,25 @@ def test_limits_are_named_with_the_value_seen(
 
 def test_limits_that_are_met_are_no_hindrance(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", count_up(20))
-    assert scan(path, limits=DecodeLimits(frames=20, pixels_per_frame=64 * 48)).count == 20
+    limits = Limits(clip_frames=20, decoded_frames=20, frame_pixels=64 * 48, upload_mb=1)
+    assert scan(path, limits=limits).count == 20
 
 
-def test_what_the_header_owns_up_to_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
-    path = write_clip(tmp_path / "clip.mp4", count_up(20))
-    with pytest.raises(VideoError, match="at least 20 frames"):
-        scan(path, limits=DecodeLimits(frames=19, seconds=0))
-    with pytest.raises(VideoError, match="64x48"):
-        scan(path, limits=DecodeLimits(pixels_per_frame=3000, seconds=0))
+def test_a_file_that_is_too_big_is_refused_unopened(tmp_path: Path) -> None:
+    path = tmp_path / "big.mp4"
+    path.touch()
+    os.truncate(path, 2**20 + 2**19)
+    with pytest.raises(VideoError, match=r"has 1\.5 MB, the limit upload_mb is 1 MB"):
+        scan(path, limits=Limits(upload_mb=1))
+
+
+def test_reading_keeps_to_the_limits_too(tmp_path: Path) -> None:
+    timeline = scan(write_clip(tmp_path / "clip.mp4", count_up(20)))
+    assert read_frames(timeline, [5], limits=Limits(decoded_frames=6)).shape[0] == 1
+    with pytest.raises(VideoError, match="decoded_frames is 5"):
+        read_frames(timeline, [5], limits=Limits(decoded_frames=5))
+    with pytest.raises(VideoError, match="frame_pixels is 3000"):
+        read_frames(timeline, [5], limits=Limits(frame_pixels=3000))
 
 
 def test_a_frame_that_grows_beyond_the_limit_is_refused(tmp_path: Path) -> None:
@@ -339,14 +353,14 @@ def test_a_frame_that_grows_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     both = tmp_path / "both.ts"
     both.write_bytes(small.read_bytes() + large.read_bytes())
     with pytest.raises(VideoError, match="128x96 = 12288 pixels"):
-        scan(both, limits=DecodeLimits(pixels_per_frame=8000))
+        scan(both, limits=Limits(frame_pixels=8000))
 
 
 def test_pixel_aspect_counts_towards_the_limit(tmp_path: Path) -> None:
     wide = {"sample_aspect_ratio": Fraction(3, 1)}
     path = write_clip(tmp_path / "wide.mp4", count_up(3), context=wide)
     with pytest.raises(VideoError, match="192x48"):
-        scan(path, limits=DecodeLimits(pixels_per_frame=64 * 48))
+        scan(path, limits=Limits(frame_pixels=64 * 48))
 
 
 def test_hdr_is_said(tmp_path: Path) -> None:

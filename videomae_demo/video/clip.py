@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from videomae_demo.video.decode import Timeline, read_frames
+from videomae_demo.limits import DEFAULT_LIMITS, Limits
+from videomae_demo.video.decode import SeekingError, read_frames, scan
 from videomae_demo.video.sampling import SamplingRule, choose_frames
+from videomae_demo.video.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,9 +60,16 @@ class SampledClip:
 
 
 def sample_clip(
-    timeline: Timeline, count: int, rule: SamplingRule, start_s: float | None = None
+    timeline: Timeline,
+    count: int,
+    rule: SamplingRule,
+    start_s: float | None = None,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> SampledClip:
     """Choose frames and read them.
+
+    Where seeking in a long file leads astray, all of it is decoded, and the frames are chosen anew.
 
     Parameters
     ----------
@@ -71,6 +80,7 @@ def sample_clip(
     rule : SamplingRule
     start_s : float, optional
         Where the window starts, with stride sampling; by default it lies in the middle of the clip.
+    limits : Limits
 
     Raises
     ------
@@ -79,9 +89,19 @@ def sample_clip(
     VideoError
         If the frames can't be read; see `read_frames`.
     """
+    try:
+        return _sample(timeline, count, rule, start_s, limits)
+    except SeekingError:
+        decoded = scan(timeline.path, limits=limits, seek=False)
+        return _sample(decoded, count, rule, start_s, limits)
+
+
+def _sample(
+    timeline: Timeline, count: int, rule: SamplingRule, start_s: float | None, limits: Limits
+) -> SampledClip:
     choice = choose_frames(timeline.timestamps_s, timeline.frame_interval_s, count, rule, start_s)
     return SampledClip(
-        frames=read_frames(timeline, choice.indices),
+        frames=read_frames(timeline, choice.indices, limits=limits),
         indices=choice.indices,
         timestamps_s=choice.timestamps_s,
         repeated=choice.repeated,

@@ -5,6 +5,7 @@ Pure functions of numbers. Knows nothing of files or pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -37,12 +38,14 @@ class FrameTimes:
     warning: str
 
 
-def time_frames(pts: list[int | None], time_base: Fraction, rate_fps: float | None) -> FrameTimes:
+def time_frames(
+    pts: Sequence[int | None], time_base: Fraction, rate_fps: float | None
+) -> FrameTimes:
     """Give each frame its time.
 
     Parameters
     ----------
-    pts : list of int or None
+    pts : sequence of int or None
         What the file says of each frame, in the order of decoding; not empty.
     time_base : Fraction
         Seconds per unit of pts.
@@ -50,7 +53,8 @@ def time_frames(pts: list[int | None], time_base: Fraction, rate_fps: float | No
         Frames per second by the file's header; None if it says nothing.
     """
     known = [value for value in pts if value is not None]
-    file_s = np.array([(value - known[0]) * time_base for value in known], dtype=np.float64)
+    units = np.array([value - known[0] for value in known], dtype=np.float64)
+    file_s = units * time_base.numerator / time_base.denominator
     steps_s = np.diff(file_s)
     interval_s = 1.0 / (rate_fps or _ASSUMED_FPS)
     if len(known) == len(pts) and bool(np.all(steps_s > 0)):

@@ -1,0 +1,89 @@
+"""What one pass over a file may cost, and what it has cost so far.
+
+Owns the sentences that refuse a clip because of a limit: each names the limit and the value seen.
+Knows nothing of how files are read.
+"""
+
+from __future__ import annotations
+
+import time
+
+from videomae_demo.errors import VideoError
+from videomae_demo.limits import Limits
+from videomae_demo.video.display import Size
+
+
+class Budget:
+    """Counts what is spent on a file, and raises VideoError when a limit is passed.
+
+    Parameters
+    ----------
+    limits : Limits
+    name : str
+        What the file is called in the sentences.
+
+    Notes
+    -----
+    The clock starts at once. It is looked at whenever FFmpeg reads from the file and whenever a
+    packet or a frame comes out, so a single packet that keeps a decoder busy is not interrupted.
+    """
+
+    def __init__(self, limits: Limits, name: str) -> None:
+        self.limits = limits
+        self.name = name
+        self._deadline = time.monotonic() + limits.decoding_s
+        self._decoded = 0
+
+    def check_bytes(self, size: int) -> None:
+        """Refuse a file that is too big."""
+        if size > self.limits.upload_mb * 2**20:
+            raise VideoError(
+                f"{self.name} has {size / 2**20:.1f} MB, the limit upload_mb is "
+                f"{self.limits.upload_mb} MB: cut out the part of interest, or give a smaller "
+                "version."
+            )
+
+    def check_size(self, size: Size) -> None:
+        """Refuse frames that are too large."""
+        if size.pixels > self.limits.frame_pixels:
+            raise VideoError(
+                f"{self.name} has frames of {size} = {size.pixels} pixels, the limit frame_pixels "
+                f"is {self.limits.frame_pixels}: give a smaller version."
+            )
+
+    def check_clip(self, frames: int, duration_s: float) -> None:
+        """Refuse a clip that is too long, whether or not it has to be decoded."""
+        if frames > self.limits.clip_frames:
+            raise VideoError(
+                f"{self.name} has at least {frames} frames, the limit clip_frames is "
+                f"{self.limits.clip_frames}: cut out the part of interest."
+            )
+        if duration_s > self.limits.clip_s:
+            raise VideoError(
+                f"{self.name} is {duration_s:.1f} s long, the limit clip_s is "
+                f"{self.limits.clip_s:g} s: cut out the part of interest."
+            )
+
+    def check_time(self) -> None:
+        """Refuse to go on when the time is over."""
+        if time.monotonic() >= self._deadline:
+            raise VideoError(
+                f"Decoding {self.name} takes longer than the limit decoding_s of "
+                f"{self.limits.decoding_s:g} s (frames decoded: {self._decoded}): "
+                "cut out the part of interest, or give a smaller version."
+            )
+
+    def check_decoding(self, frames: int) -> None:
+        """Refuse to decode so many frames."""
+        if frames > self.limits.decoded_frames:
+            raise VideoError(
+                f"{frames} frames or more of {self.name} would have to be decoded, the limit "
+                f"decoded_frames is {self.limits.decoded_frames}: cut out the part of interest."
+            )
+
+    def spend_frame(self, size: Size) -> None:
+        """Count a frame that was decoded."""
+        self._decoded += 1
+        self.check_decoding(self._decoded)
+        self.check_size(size)
+        self.check_time()
