@@ -34,6 +34,9 @@ _READ_ATTEMPTS = 8
 # How far before a keyframe to look for it, where seeking straight to it leads beyond it.
 _RUN_UP_S = 10
 
+# Each holds a few frames in memory, whatever the number of processors.
+_FRAME_THREADS = 4
+
 # Containers of still pictures as well as moving ones: one frame makes a picture, more make a clip.
 _PICTURE_FORMATS = {"gif": "GIF", "apng": "PNG", "mjpeg": "JPEG", "image2": "picture"}
 _PICTURE_BRANDS = {"avif": "AVIF", "avis": "AVIF", "heic": "HEIC", "heix": "HEIC", "mif1": "HEIF"}
@@ -112,7 +115,14 @@ class Container:
         return self._decode(_packets(self._container, self._stream))
 
     def frames_from(self, keyframe: Keyframe) -> Iterator[av.VideoFrame | None]:
-        """Yield the frames that decoding gives from a keyframe on; nothing if it can't be found."""
+        """Yield the frames that decoding gives from a keyframe on; nothing if it can't be found.
+
+        They are meant to be held against the index, so a lost one doesn't go unnoticed, and threads
+        may decode a frame each.
+        """
+        if not self._stream.codec_context.is_open:
+            self._stream.thread_type = "AUTO"
+            self._stream.thread_count = _FRAME_THREADS
         run_up = round(_RUN_UP_S / self.header.time_base)
         for target in (keyframe.dts, keyframe.dts - run_up):
             try:
