@@ -162,3 +162,17 @@ def test_it_runs_as_a_module():
     )
     assert done.returncode == 2
     assert "CLIP" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("DECODED_FRAMES", "3", "limit decoded_frames is 3"),
+        ("UPLOAD_MB", "lots", "VIDEOMAE_MAX_UPLOAD_MB is 'lots'"),
+    ],
+)
+def test_limits_come_from_the_environment(run, clip_path, monkeypatch, name, value, sentence):
+    monkeypatch.setenv(f"VIDEOMAE_MAX_{name}", value)
+    code, out, err = run("classify", clip_path)
+    assert (code, out) == (2, "")
+    assert sentence in err

@@ -33,6 +33,14 @@ def test_repeated_frames_are_said(tmp_path: Path) -> None:
     assert note.endswith("11.")
 
 
+@pytest.mark.parametrize("count", [1, 15])
+def test_shorter_than_the_model_needs(tmp_path: Path, count: int) -> None:
+    timeline = scan(write_clip(tmp_path / "short.mp4", count_up(count)))
+    clip = sample_clip(timeline, 16, SamplingRule.uniform())
+    assert numbers_of(clip.frames) == [min(number, count - 1) for number in range(16)]
+    assert clip.repeated == 16 - count
+
+
 def test_a_slow_clip_is_said(tmp_path: Path) -> None:
     timeline = scan(write_clip(tmp_path / "slow.mp4", count_up(20), fps=5))
     clip = sample_clip(timeline, 16, SamplingRule.stride(4 / 30))

@@ -108,6 +108,17 @@ def test_frames_without_timestamps_are_timed_by_counting(tmp_path: Path) -> None
     assert "15 frames per second" in warning
 
 
+def test_frames_before_time_zero_are_frames(tmp_path: Path) -> None:
+    pts_ms = [-200 + 40 * index for index in range(10)]
+    keep_negative = {"avoid_negative_ts": "disabled"}
+    path = tmp_path / "early.mkv"
+    write_clip(path, count_up(10), pts_ms=pts_ms, fps=25, container=keep_negative)
+    timeline = scan(path)
+    np.testing.assert_allclose(timeline.timestamps_s, np.arange(10) * 0.04)
+    assert any("5 of 10 frames have no timestamp" in warning for warning in timeline.warnings)
+    assert read_all(path) == list(range(10))
+
+
 def test_timestamps_that_go_back_never_reorder_frames(tmp_path: Path) -> None:
     # An AVI keeps no timestamps but the order of its packets, and B-frames are packed out of order.
     path = write_clip(tmp_path / "b.avi", count_up(30), bf="2", b_adapt="0", g="12")
@@ -229,7 +240,7 @@ def test_longer_sound_is_no_sign_of_truncation(tmp_path: Path, name: str) -> Non
     assert scan(path).count == 15
 
 
-@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("count", [1, 5, 15])
 def test_very_short_clips_are_clips(tmp_path: Path, count: int) -> None:
     timeline = scan(write_clip(tmp_path / "short.mp4", count_up(count)))
     assert timeline.count == count
@@ -305,6 +316,18 @@ def test_a_truncated_webp_gives_what_decodes(tmp_path: Path) -> None:
         scan(path)
 
 
+def test_the_canvas_of_a_webp_is_not_reserved_before_it_is_measured(tmp_path: Path) -> None:
+    path = tmp_path / "vast.webp"
+    images = [Image.fromarray(picture) for picture in count_up(3)]
+    images[0].save(path, save_all=True, append_images=images[1:], duration=100)
+    data = bytearray(path.read_bytes())
+    assert data[12:16] == b"VP8X"
+    data[24:30] = b"\xff\x3f\x00" * 2  # width and height, less one
+    path.write_bytes(data)
+    with pytest.raises(VideoError, match="16384x16384 = 268435456 pixels, the limit frame_pixels"):
+        scan(path)
+
+
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
@@ -328,6 +351,12 @@ def test_limits_that_are_met_are_no_hindrance(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", count_up(20))
     limits = Limits(clip_frames=20, decoded_frames=20, frame_pixels=64 * 48, upload_mb=1)
     assert scan(path, limits=limits).count == 20
+
+
+def test_size_is_checked_before_anything_is_decoded(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", count_up(20))
+    with pytest.raises(VideoError, match="frame_pixels is 3000"):
+        scan(path, limits=Limits(frame_pixels=3000, decoded_frames=0))
 
 
 def test_a_file_that_is_too_big_is_refused_unopened(tmp_path: Path) -> None:
@@ -363,9 +392,11 @@ def test_pixel_aspect_counts_towards_the_limit(tmp_path: Path) -> None:
         scan(path, limits=Limits(frame_pixels=64 * 48))
 
 
-def test_hdr_is_said(tmp_path: Path) -> None:
-    path = write_clip(
-        tmp_path / "hdr.mkv", count_up(3), pixel_format="yuv420p10le", context={"color_trc": 16}
-    )
-    assert any("HDR (PQ)" in warning for warning in scan(path).warnings)
-    assert read_all(path) == [0, 1, 2]
+@pytest.mark.parametrize(("curve", "name"), [(16, "PQ"), (18, "HLG")])
+def test_hdr_is_said_and_left_as_it_is(tmp_path: Path, curve: int, name: str) -> None:
+    grey = np.full((48, 64, 3), 90, np.uint8)
+    context = {"color_trc": curve, "color_primaries": 9, "colorspace": 9}
+    path = write_clip(tmp_path / "hdr.mkv", [grey] * 3, pixel_format="yuv420p10le", context=context)
+    timeline = scan(path)
+    assert any(f"HDR ({name}) and shown without tone mapping" in text for text in timeline.warnings)
+    np.testing.assert_allclose(read_frames(timeline, [1]), 90, atol=2)

@@ -170,12 +170,14 @@ def test_interlaced_video_is_accepted(tmp_path: Path) -> None:
     assert_close(first_frame(path), quarters(), tolerance=10)
 
 
-def test_large_frames_are_shrunk_while_they_are_converted(tmp_path: Path) -> None:
-    pictures = [numbered(number, 2160, 3840) for number in (3, 100)]
-    timeline = scan(
-        write_clip(tmp_path / "4k.avi", pictures, codec="mjpeg", pixel_format="yuvj420p")
-    )
-    assert (timeline.height, timeline.width) == (2160, 3840)
+@pytest.mark.parametrize(("height", "width"), [(2160, 3840), (4320, 7680)])
+def test_large_frames_are_shrunk_while_they_are_converted(
+    tmp_path: Path, height: int, width: int
+) -> None:
+    pictures = [numbered(number, height, width) for number in (3, 100)]
+    path = write_clip(tmp_path / "large.avi", pictures, codec="mjpeg", pixel_format="yuvj420p")
+    timeline = scan(path)
+    assert (timeline.height, timeline.width) == (height, width)
     frames = read_frames(timeline, [1, 0])
     assert frames.shape == (2, 1080, 1920, 3)
     assert numbers_of(frames) == [100, 3]

@@ -1,16 +1,29 @@
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from made_clips import add_video, count_up, keep_share, picture_frame, silence, write_clip
+from made_clips import (
+    add_video,
+    break_packets,
+    count_up,
+    keep_share,
+    picture_frame,
+    silence,
+    write_clip,
+)
 from PIL import Image, features
 
 from videomae_demo.errors import VideoError
+from videomae_demo.limits import Limits
+from videomae_demo.video.clip import sample_clip
 from videomae_demo.video.decode import scan
+from videomae_demo.video.sampling import SamplingRule
 
 
 @pytest.mark.parametrize(
@@ -106,3 +119,34 @@ def test_a_playlist_reads_no_other_file(
         assert len(list(opened.decode(video=0))) == 10  # left alone, FFmpeg follows it
     with pytest.raises(VideoError, match="is text"):
         scan(name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(VideoError, match="is a device or a pipe"):
+        scan(tmp_path / "pipe.mp4")
+
+
+@pytest.mark.parametrize("state", ["whole", "damaged", "truncated", "text", "animation"])
+@pytest.mark.parametrize("limits", [Limits(), Limits(decoded_frames=40), Limits(frame_pixels=9)])
+def test_a_file_is_never_changed(tmp_path: Path, state: str, limits: Limits) -> None:
+    path = tmp_path / "clip.mp4"
+    if state == "text":
+        path.write_text("no clip at all")
+    elif state == "animation":
+        images = [Image.fromarray(picture) for picture in count_up(3)]
+        images[0].save(path, "WEBP", save_all=True, append_images=images[1:])
+    else:
+        write_clip(path, count_up(60), g="1")
+    if state == "damaged":
+        break_packets(path, [3, 45])
+    if state == "truncated":
+        keep_share(path, 0.5)
+    os.utime(path, ns=(10**18, 10**18))
+    before = path.read_bytes()
+    with contextlib.suppress(VideoError):
+        sample_clip(scan(path, limits=limits), 16, SamplingRule.uniform(), limits=limits)
+    assert path.read_bytes() == before
+    assert path.stat().st_mtime_ns == 10**18
+    assert list(tmp_path.iterdir()) == [path]
