@@ -385,6 +385,16 @@ def test_a_frame_that_grows_beyond_the_limit_is_refused(tmp_path: Path) -> None:
         scan(both, limits=Limits(frame_pixels=8000))
 
 
+def test_no_memory_is_reserved_for_a_frame_that_is_far_too_large(tmp_path: Path) -> None:
+    small = write_clip(tmp_path / "a.ts", count_up(60))
+    large = write_clip(tmp_path / "b.ts", [numbered(1, 96, 128)] * 5)
+    both = tmp_path / "both.ts"
+    both.write_bytes(small.read_bytes() + large.read_bytes())
+    timeline = scan(both, limits=Limits(frame_pixels=4000))  # the decoder refuses twice as many
+    assert timeline.count == 60
+    assert any("parts of it can't be decoded" in warning for warning in timeline.warnings)
+
+
 def test_pixel_aspect_counts_towards_the_limit(tmp_path: Path) -> None:
     wide = {"sample_aspect_ratio": Fraction(3, 1)}
     path = write_clip(tmp_path / "wide.mp4", count_up(3), context=wide)

@@ -25,6 +25,10 @@ COUNT = 100
 CLOSED = {"g": "12", "bf": "3", "b_adapt": "0"}
 OPEN = {**CLOSED, "x264-params": "open-gop=1:b-pyramid=normal"}
 OPEN_HEVC = {"codec": "libx265", "x265-params": "keyint=12:open-gop=1:bframes=3:log-level=none"}
+LEADING_HEVC = {
+    "codec": "libx265",
+    "x265-params": "keyint=12:min-keyint=12:open-gop=0:radl=2:bframes=3:b-adapt=0:log-level=none",
+}
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 STRUCTURES: dict[str, dict[str, Any]] = {
     "without_b_frames.mp4": {"g": "12", "bf": "0"},
@@ -38,6 +42,8 @@ STRUCTURES: dict[str, dict[str, Any]] = {
     "mpeg4.avi": {"codec": "mpeg4", "g": "12"},
     "hevc_open_groups.mkv": OPEN_HEVC,
     "hevc_open_groups.ts": OPEN_HEVC,
+    "hevc_leading_pictures.mkv": LEADING_HEVC,
+    "hevc_leading_pictures.mp4": LEADING_HEVC,
     "vp9.webm": {"codec": "libvpx-vp9", "g": "24", "auto-alt-ref": "1", "lag-in-frames": "16"},
     "every_frame_a_keyframe.avi": {"codec": "mjpeg", "pixel_format": "yuvj420p"},
     "fragmented.mp4": {**CLOSED, "container": FRAGMENTED},
