@@ -1,6 +1,8 @@
 """Limits come from the environment, or stay as they are."""
 
 import dataclasses
+import re
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +29,11 @@ def test_a_misspelt_variable_is_named_together_with_those_that_exist() -> None:
 def test_a_value_that_is_no_positive_whole_number_is_refused(text: str) -> None:
     with pytest.raises(RequestError, match=r"VIDEOMAE_MAX_CACHE_MB is .* whole number from 1"):
         Limits.from_environment({"VIDEOMAE_MAX_CACHE_MB": text})
+
+
+def test_the_readme_lists_every_limit_with_its_default() -> None:
+    text = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `VIDEOMAE_MAX_(\w+)` \| (\d+) \|", text, re.MULTILINE)
+    listed = [(name, variable.lower(), int(default)) for name, variable, default in rows]
+    fields = dataclasses.fields(Limits)
+    assert listed == [(field.name, field.name, field.default) for field in fields]

@@ -1,12 +1,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import av
 import pytest
+from made_clips import count_up, write_clip
 
-from videomae_demo.video.container import _packets
+from videomae_demo.limits import Limits
+from videomae_demo.video.budget import Budget
+from videomae_demo.video.container import Container, _packets
+from videomae_demo.video.index import Keyframe
+
+
+@pytest.mark.parametrize("time", [1 - 2**63, -7, 10**6, 2**63 - 1])
+def test_a_keyframe_that_is_not_there_gives_no_frames(tmp_path: Path, time: int) -> None:
+    path = write_clip(tmp_path / "clip.mp4", count_up(10))
+    with path.open("rb") as file:
+        container = Container(file, b"", Budget(Limits(), path.name))
+        assert list(container.frames_from(Keyframe(time, time, is_hidden=False))) == []
+        container.close()
 
 
 class Stub:

@@ -34,6 +34,9 @@ _READ_ATTEMPTS = 8
 # How far before a keyframe to look for it, where seeking straight to it leads beyond it.
 _RUN_UP_S = 10
 
+# The smallest time that FFmpeg can be told to seek to.
+_EARLIEST = 1 - 2**63
+
 # Each holds a few frames in memory, whatever the number of processors.
 _FRAME_THREADS = 4
 
@@ -124,7 +127,7 @@ class Container:
             self._stream.thread_type = "AUTO"
             self._stream.thread_count = _FRAME_THREADS
         run_up = round(_RUN_UP_S / self.header.time_base)
-        for target in (keyframe.dts, keyframe.dts - run_up):
+        for target in (keyframe.dts, max(keyframe.dts - run_up, _EARLIEST)):
             try:
                 self._container.seek(target, stream=self._stream)
             except DAMAGE:

@@ -173,7 +173,8 @@ def _scan_frames(path: Path, expected: int, limits: Limits) -> Timeline:
         if not shown:
             raise VideoError(
                 f"No frame of {path.name} can be decoded ({lost} damaged packets): the file is "
-                "incomplete or broken. Copy or download it again."
+                "incomplete or broken, or its frames have more than twice as many pixels as the "
+                f"limit frame_pixels, {limits.frame_pixels}. Copy or download it again."
             )
         if header.picture and len(shown) == 1:
             raise VideoError(still_picture(path.name, header.picture))
