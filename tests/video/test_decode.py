@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -349,7 +348,7 @@ def test_limits_are_named_with_the_value_seen(
 
 def test_limits_that_are_met_are_no_hindrance(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", count_up(20))
-    limits = Limits(clip_frames=20, decoded_frames=20, frame_pixels=64 * 48, upload_mb=1)
+    limits = Limits(clip_frames=20, decoded_frames=20, frame_pixels=64 * 48)
     assert scan(path, limits=limits).count == 20
 
 
@@ -357,14 +356,6 @@ def test_size_is_checked_before_anything_is_decoded(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", count_up(20))
     with pytest.raises(VideoError, match="frame_pixels is 3000"):
         scan(path, limits=Limits(frame_pixels=3000, decoded_frames=0))
-
-
-def test_a_file_that_is_too_big_is_refused_unopened(tmp_path: Path) -> None:
-    path = tmp_path / "big.mp4"
-    path.touch()
-    os.truncate(path, 2**20 + 2**19)
-    with pytest.raises(VideoError, match=r"has 1\.5 MB, the limit upload_mb is 1 MB"):
-        scan(path, limits=Limits(upload_mb=1))
 
 
 def test_reading_keeps_to_the_limits_too(tmp_path: Path) -> None:

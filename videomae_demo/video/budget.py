@@ -34,15 +34,6 @@ class Budget:
         self._deadline = time.monotonic() + limits.decoding_s
         self._decoded = 0
 
-    def check_bytes(self, size: int) -> None:
-        """Refuse a file that is too big."""
-        if size > self.limits.upload_mb * 2**20:
-            raise VideoError(
-                f"{self.name} has {size / 2**20:.1f} MB, the limit upload_mb is "
-                f"{self.limits.upload_mb} MB: cut out the part of interest, or give a smaller "
-                "version."
-            )
-
     def check_size(self, size: Size) -> None:
         """Refuse frames that are too large."""
         if size.pixels > self.limits.frame_pixels:

@@ -6,7 +6,6 @@ that FFmpeg can't. The content decides, never the name. The file is opened for r
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -40,7 +39,6 @@ def open_source(path: Path, limits: Limits) -> Iterator[Source]:
     """
     with _open_file(path) as file:
         budget = Budget(limits, path.name)
-        budget.check_bytes(os.fstat(file.fileno()).st_size)
         head = file.read(512)
         file.seek(0)
         if not head:
