@@ -1,9 +1,12 @@
-"""What several rooms test with: tiny checkpoints in folders, and a short clip."""
+"""What several rooms test with: tiny checkpoints in folders, a hub that has them, a short clip."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hub import Hub
+from huggingface_hub import constants
 from tiny import save_tiny
 
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
@@ -34,3 +37,16 @@ def clip_frames() -> np.ndarray:
 @pytest.fixture(scope="session")
 def clip_path(tmp_path_factory, clip_frames) -> Path:
     return write_mp4(tmp_path_factory.mktemp("clips") / "square.mp4", clip_frames, 24)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> Iterator[Hub]:
+    """A hub of the test's own, which this process takes for the real one, and an empty cache."""
+    with Hub(tmp_path) as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.address)
+        template = hub.address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("HF_XET_CACHE", str(tmp_path / "xet-cache"))
+        yield hub

@@ -1,7 +1,8 @@
 """Where a checkpoint's files are: in a folder, bundled with the project, or on the hub.
 
-Turns a name that a person gave into paths on this machine, downloading what is not there yet. Never
-opens a file of weights; that is `load`'s work.
+Turns a name that a person gave into paths on this machine, downloading what is not there yet. What
+is whole in the hub's cache is taken from there without a request. Never opens a file of weights;
+that is `load`'s work.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from huggingface_hub import hf_hub_download
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError, see _FAILURES
     EntryNotFoundError,
     GatedRepoError,
@@ -81,8 +82,12 @@ def locate(
     revision: str | None = None,
     cache_dir: str | Path | None = None,
     local_files_only: bool = False,
+    progress_bar: type[Any] | None = None,
 ) -> CheckpointFiles:
     """Find a checkpoint's files, downloading from the hub what is not in its cache.
+
+    A checkpoint that is whole in the cache is taken as it is, without asking for a newer version;
+    ``hf download owner/name`` fetches one.
 
     Parameters
     ----------
@@ -94,6 +99,9 @@ def locate(
     revision, cache_dir, local_files_only
         Branch, tag or commit; where the hub's cache is; True forbids the network. They concern the
         hub alone.
+    progress_bar : type, optional
+        Shows the progress of each file, as `hf_hub_download`'s ``tqdm_class``; default: the hub
+        library's own, on a terminal.
 
     Returns
     -------
@@ -104,21 +112,9 @@ def locate(
     CheckpointError
         When there is no such checkpoint, a file of it is missing, or the hub can't be reached.
     """
-    place = _place(name, revision, cache_dir, local_files_only)
-    config = place.find([CONFIG_NAME])
-    if config is None and place.origin != "file":
-        raise CheckpointError(
-            f"{place.title} has no {CONFIG_NAME}, so it is no checkpoint of a VideoMAE in the "
-            "hub's layout; check the name, or give the path of the one file that holds the weights."
-        )
-    return CheckpointFiles(
-        name=str(name),
-        origin=place.origin,
-        entry=place.entry,
-        config=config,
-        weights=_find_weights(place) if with_weights else (),
-        preprocessor=_find_preprocessor(place),
-    )
+    place = _place(name, revision, cache_dir, local_files_only, progress_bar)
+    cached = _find_in_cache(str(name), place, with_weights) if isinstance(place, _Repo) else None
+    return cached or _find_files(str(name), place, with_weights)
 
 
 def locate_preprocessor(
@@ -137,12 +133,26 @@ def locate_preprocessor(
         guessed.
     """
     place = _place(name, revision, cache_dir, local_files_only)
-    path = place.find([PREPROCESSOR_NAME])
+    path = _find_one(place, PREPROCESSOR_NAME)
     if path is None:
         raise CheckpointError(
             f"{place.title} has no {PREPROCESSOR_NAME}, which tells how frames are normalised; "
             "take the one of the checkpoint it was made from."
         )
+    return path
+
+
+def locate_file(repo: str, file_name: str, *, is_dataset: bool = False) -> Path:
+    """Find one file of a repository, downloading it unless it is in the hub's cache; see `locate`.
+
+    Raises
+    ------
+    CheckpointError
+    """
+    place = _Repo(repo, None, None, None, False, repo_type="dataset" if is_dataset else "model")
+    path = _find_one(place, file_name)
+    if path is None:
+        raise CheckpointError(f"{place.title} has no {file_name} any more.")
     return path
 
 
@@ -201,11 +211,24 @@ class _Repo:
     revision: str | None
     cache_dir: str | Path | None
     local_files_only: bool
+    progress_bar: type[Any] | None = None
+    repo_type: Literal["model", "dataset"] = "model"
     origin: Origin = "hub"
 
     @property
     def title(self) -> str:
         return f"The hub's {self.repo}"
+
+    @property
+    def in_cache(self) -> _Repo:
+        return replace(self, local_files_only=True)
+
+    def is_known_to_lack(self, file_name: str) -> bool:
+        """Tell whether the cache remembers that the repository has no such file."""
+        found = try_to_load_from_cache(
+            self.repo, file_name, cache_dir=self.cache_dir, revision=self.revision
+        )
+        return not isinstance(found, str | None)
 
     def find(self, file_names: Sequence[str]) -> Path | None:
         unreachable: LocalEntryNotFoundError | None = None
@@ -227,9 +250,11 @@ class _Repo:
             hf_hub_download(
                 self.repo,
                 file_name,
+                repo_type=self.repo_type,
                 revision=self.revision,
                 cache_dir=self.cache_dir,
                 local_files_only=self.local_files_only or cached_only,
+                tqdm_class=self.progress_bar,
             )
         )
 
@@ -252,6 +277,11 @@ class _Repo:
                     f"can't be reached and its {file_name} is not in the local cache; check the "
                     f"network connection, or {_INSTEAD}"
                 )
+            case OSError(errno=int()) if not isinstance(error, ConnectionError):
+                text = (
+                    f"can't be stored in the hub's cache ({error.strerror}); make room there, or "
+                    f"set HF_HOME to a folder that can be written, or {_INSTEAD}"
+                )
             case _:
                 reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
                 text = f"did not deliver {file_name} ({reason}); try again, or {_INSTEAD}"
@@ -264,7 +294,11 @@ _FAILURES = (OSError, HTTPError, RuntimeError, ValueError)
 
 
 def _place(
-    name: str | Path, revision: str | None, cache_dir: str | Path | None, local_files_only: bool
+    name: str | Path,
+    revision: str | None,
+    cache_dir: str | Path | None,
+    local_files_only: bool,
+    progress_bar: type[Any] | None = None,
 ) -> _Place:
     path, name = Path(name), str(name)
     try:
@@ -280,7 +314,7 @@ def _place(
         return _bundled(entry)
     repo = entry.repo if entry is not None else name
     if _REPO_ID.fullmatch(repo):
-        return _Repo(repo, entry, revision, cache_dir, local_files_only)
+        return _Repo(repo, entry, revision, cache_dir, local_files_only, progress_bar)
     raise CheckpointError(
         f"There is no checkpoint {name!r}: it is no folder or file, no 'owner/name' on the hub, "
         f"and none of the known names {', '.join(known_names())}."
@@ -295,6 +329,43 @@ def _bundled(entry: CatalogEntry) -> _Folder:
             "the project anew, with its assets."
         )
     return _Folder(path, "bundled", entry)
+
+
+def _find_in_cache(name: str, repo: _Repo, with_weights: bool) -> CheckpointFiles | None:
+    """Return a checkpoint that is whole in the cache; all its files are of one commit there."""
+    try:
+        files = _find_files(name, repo.in_cache, with_weights)
+    except CheckpointError:
+        return None
+    is_whole = files.preprocessor is not None or repo.is_known_to_lack(PREPROCESSOR_NAME)
+    return files if is_whole else None
+
+
+def _find_one(place: _Place, file_name: str) -> Path | None:
+    """Return one file, from the cache if it is there."""
+    if isinstance(place, _Repo):
+        try:
+            return place.in_cache.find([file_name])
+        except CheckpointError:
+            pass  # it has to be downloaded
+    return place.find([file_name])
+
+
+def _find_files(name: str, place: _Place, with_weights: bool) -> CheckpointFiles:
+    config = place.find([CONFIG_NAME])
+    if config is None and place.origin != "file":
+        raise CheckpointError(
+            f"{place.title} has no {CONFIG_NAME}, so it is no checkpoint of a VideoMAE in the "
+            "hub's layout; check the name, or give the path of the one file that holds the weights."
+        )
+    return CheckpointFiles(
+        name=name,
+        origin=place.origin,
+        entry=place.entry,
+        config=config,
+        weights=_find_weights(place) if with_weights else (),
+        preprocessor=_find_preprocessor(place),
+    )
 
 
 def _find_preprocessor(place: _Place) -> Path | None:
