@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 180
+OFFLINE = {"HF_HUB_OFFLINE": "1"}
 
 
 def free_port() -> int:
@@ -23,14 +24,20 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def serve(command: list[str], port: int, log: Path) -> Iterator[str]:
-    """Run a page until the test is over; yield its address once it answers."""
+def serve(command: list[str], port: int, log: Path, hub: dict[str, str] = OFFLINE) -> Iterator[str]:
+    """Run a page until the test is over; yield its address once it answers.
+
+    `hub` tells it where to find one, in the hub library's variables.
+    """
     address = f"http://127.0.0.1:{port}"
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "GRADIO_SERVER_PORT": str(port),
-        "HF_HUB_OFFLINE": "1",
-    }
+    environment = (
+        os.environ
+        | hub
+        | {
+            "PYTHONPATH": str(ROOT),
+            "GRADIO_SERVER_PORT": str(port),
+        }
+    )
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=environment, stdout=output, stderr=output

@@ -18,12 +18,13 @@ import pytest
 from videomae_demo.analysis.classification import Classification
 from videomae_demo.analysis.reconstruction import Picture, Reconstruction
 from videomae_demo.analysis.rollout import Rollout
+from videomae_demo.checkpoints.download import DownloadProgress
 from videomae_demo.errors import CheckpointError, RequestError, VideoError
 from videomae_demo.explorer import RolloutSettings
 from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import CropBox
 from videomae_demo.roles import CheckpointCard
-from videomae_demo.ui import app, outputs, text
+from videomae_demo.ui import app, outputs, text, weights
 from videomae_demo.ui.controls import AS_TRAINED, EVERY, UNIFORM
 from videomae_demo.ui.examples import Example, find_examples
 from videomae_demo.ui.handlers import Handlers
@@ -117,9 +118,37 @@ class FakeExplorer:
         return [kind for kind, _ in self.asked if kind != "see"]
 
 
+class FakeDownload:
+    """Two steps of one file, and how it was left."""
+
+    def __init__(self) -> None:
+        self.state = "not begun"
+
+    def __enter__(self):
+        self.state = "running"
+        return self
+
+    def __exit__(self, *_):
+        self.state = "left"
+
+    def __iter__(self):
+        yield DownloadProgress("someone/own", 0, 0)
+        yield DownloadProgress("someone/own", 120_000_000, 346_000_000)
+        yield DownloadProgress("base", 1_500_000, 3_000_000)
+
+
 class FakePool(ExplorerPool):
     def __init__(self, explorer: FakeExplorer) -> None:
         super().__init__("tested", make=lambda weights, reconstructor: explorer)
+        self.missing: tuple[str, ...] = ()
+        self.coming = FakeDownload()
+
+    def absent(self, name):
+        return self.missing
+
+    def download(self, checkpoints):
+        assert checkpoints == self.missing
+        return self.coming
 
     def offers(self):
         return [
@@ -326,10 +355,75 @@ def test_files_are_written_only_when_asked(made, tmp_path):
 def test_weights_that_are_not_offered_are_refused(made):
     with pytest.raises(RequestError, match="no weights"):
         list(made.load(Session("tested"), "/etc"))
+    with pytest.raises(RequestError, match="no weights"):
+        list(made.fetch("/etc"))
     assert made.pool.offer("large").sentence == (
         "Loading downloads 1.5 GB from the Hugging Face hub: the recogniser and its reconstructor. "
         "Licence: MIT. It is large."
     )
+
+
+def test_what_is_missing_is_fetched_and_the_bytes_are_told(made):
+    assert list(made.fetch("large")) == []
+    made.pool.missing = ("someone/own", "base")
+    steps = [page.status[0] for page in made.fetch("large")]
+    assert [(step["text"], step["done"], step["total"]) for step in steps] == [
+        ("Downloading someone/own (1 of 2) ...", 0, 1),
+        ("Downloading someone/own (1 of 2): 120 of 346 MB, 35%", 120_000_000, 346_000_000),
+        (
+            "Downloading Base, pretrained on Kinetics-400 (1600 epochs) (2 of 2): 1.5 of 3.0 MB, "
+            "50%",
+            1_500_000,
+            3_000_000,
+        ),
+    ]
+    assert made.pool.coming.state == "left"
+
+
+def test_whoever_closes_a_download_leaves_it(made):
+    made.pool.missing = ("someone/own", "base")
+    coming = made.fetch("large")
+    next(coming)
+    assert made.pool.coming.state == "running"
+    coming.close()
+    assert made.pool.coming.state == "left"
+
+
+def test_weights_that_the_page_opens_with_are_fetched_first(made, explorer):
+    made.pool.missing = ("someone/own", "base")
+    given = [page.status for page in made.open() if isinstance(page.status, list)]
+    texts = [status[0]["text"] for status in given if status]
+    assert texts[1].startswith("Downloading someone/own (1 of 2): 120 of 346 MB")
+    assert texts[3] == "Loading the weights ..."
+
+
+def test_what_is_here_comes_first_and_says_so(monkeypatch):
+    here = {"large-finetuned-kinetics", "large"}
+    monkeypatch.setattr(weights, "is_here", here.__contains__)
+    pool = ExplorerPool()
+    lines = [offer.line for offer in pool.offers()]
+    assert lines[:2] == [
+        "Bundled motion recogniser (64 px, synthetic motions) - on this machine",
+        "Large, Kinetics-400 - on this machine",
+    ]
+    assert lines[2] == "Small, Kinetics-400 - 465 MB to download"
+    assert pool.default == "large-finetuned-kinetics"
+    assert pool.absent("large-finetuned-kinetics") == ()
+    assert pool.absent("small-finetuned-kinetics") == ("small-finetuned-kinetics", "base")
+
+
+@pytest.mark.parametrize(
+    ("asked", "reconstructor", "absent"),
+    [
+        ("base", None, ("base",)),
+        ("base-finetuned-kinetics", "large", ("base-finetuned-kinetics", "large")),
+        ("someone/own", None, ("someone/own",)),
+        ("bundled", None, ()),
+    ],
+)
+def test_only_what_will_be_used_is_fetched(asked, reconstructor, absent, monkeypatch):
+    monkeypatch.setattr(weights, "is_here", lambda name: name.startswith("bundled"))
+    assert ExplorerPool(asked, reconstructor).absent(asked) == absent
 
 
 def test_loading_weights_explores_the_same_clip_anew(made):

@@ -16,7 +16,14 @@ from videomae_demo.ui import api, present, text
 from videomae_demo.ui.examples import Example, find_examples, thumbnail
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.layout import build_layout
-from videomae_demo.ui.outputs import components_of, deliver, deliver_with_page, save_to_cache
+from videomae_demo.ui.outputs import (
+    components_of,
+    deliver,
+    deliver_with_page,
+    save_to_cache,
+    to_outputs,
+)
+from videomae_demo.ui.page import Page
 from videomae_demo.ui.panel.panel import sentence
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.tabs.reconstruct import PRESETS
@@ -32,6 +39,8 @@ MAX_UPLOAD = "200mb"
 LARGEST_QUEUE = 32
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """All handlers that may run a model wait for one another."""
+DOWNLOAD: dict[str, Any] = {"concurrency_id": "download", "concurrency_limit": 1}
+"""Downloads wait for one another, and nobody's clip waits for them."""
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -81,14 +90,20 @@ class PageBuilder:
         def pick(now: Session, event: gr.EventData) -> Iterator[list[Any]]:
             yield from deliver(handlers.pick(now, int(event._data.get("index", -1))))
 
-        def load(
-            now: Session, weights: str, progress: gr.Progress = DOWNLOADS
-        ) -> Iterator[list[Any]]:
+        def fetch(now: Session, weights: str) -> Iterator[list[Any]]:
+            unchanged, hidden = gr.skip(), gr.update(visible=False)
+            yield [*to_outputs(Page()), unchanged, [], hidden]
+            for page_now, outputs in deliver_with_page(handlers.fetch(weights)):
+                # What could not be fetched is not what the list shows as chosen.
+                failed = page_now is None
+                chosen = self._weights_update(now.weights) if failed else unchanged
+                yield [*outputs, chosen, unchanged, unchanged]
+
+        def load(now: Session, weights: str) -> Iterator[list[Any]]:
             current = now.weights
             for page_now, outputs in deliver_with_page(handlers.load(now, weights)):
                 if page_now is not None and isinstance(page_now.session, Session):
                     current = page_now.session.weights
-                # What could not be loaded is not what the list shows as chosen.
                 ended = page_now is None or current == weights
                 yield [*outputs, self._weights_update(current) if ended else gr.skip()]
 
@@ -101,16 +116,11 @@ class PageBuilder:
         uploading = [session, clip.upload, *clip.controls]
         self._on(clip.upload.upload, call(handlers.upload), uploading)
         self._on(clip.watcher.unplayable, call(handlers.preview), [session, clip.video])
-        loading = {"show_progress": "full", "show_progress_on": self.layout.status}
-        self.running.append(
-            head.load.click(
-                load,
-                [session, head.weights],
-                [*self.outputs, head.weights],
-                **MODEL,
-                **QUIET | loading,
-            )
-        )
+        choosing = [session, head.weights]
+        offered = [head.weights, head.offer, head.load]
+        fetched = head.load.click(fetch, choosing, [*self.outputs, *offered], **DOWNLOAD, **QUIET)
+        loaded = fetched.success(load, choosing, [*self.outputs, head.weights], **MODEL, **QUIET)
+        self.running += [fetched, loaded]
         self._on(self.layout.player.choose, choose, [session])
         self._on(self.layout.player.paint, paint, [session])
         label = lenses.recognise.label
@@ -122,10 +132,11 @@ class PageBuilder:
         for lens, opener in lenses.tabs.items():
             opener.select(None, js=_tell_lens(lens))
         self.layout.cancel.click(
-            _say_stopped,
-            outputs=self.layout.status,
+            self._stop,
+            session,
+            [self.layout.status, *offered],
             cancels=self.running,
-            queue=False,
+            concurrency_limit=None,
             **QUIET,
         )
 
@@ -168,16 +179,14 @@ class PageBuilder:
         head.weights.input(
             offer, [head.weights, session], [head.offer, head.load], queue=False, **QUIET
         )
-        head.load.click(
-            lambda: [[], gr.update(visible=False)],
-            outputs=[head.offer, head.load],
-            queue=False,
-            **QUIET,
-        )
 
     def _weights_update(self, current: str) -> Any:
         choices = [(offer.line, offer.name) for offer in self.pool.offers()]
         return gr.update(choices=choices, value=current)
+
+    def _stop(self, now: Session) -> list[Any]:
+        gr.Info(text.STOPPED, title="Stopped")  # only an event of the queue can say it
+        return [[], self._weights_update(now.weights), [], gr.update(visible=False)]
 
     def _wire_take_away(self, part: TakeAway) -> None:
         def write(now: Session) -> Iterator[list[Any]]:
@@ -199,9 +208,6 @@ class PageBuilder:
         """Wire a handler that may run a model."""
         options = {"trigger_mode": "always_last", **MODEL, **QUIET, **options}
         self.running.append(event(run, inputs, self.outputs, **options))
-
-
-DOWNLOADS = gr.Progress(track_tqdm=True)
 
 
 def build_page(pool: ExplorerPool, examples: tuple[Example, ...] | None = None) -> gr.Blocks:
@@ -236,11 +242,6 @@ def _pictures(examples: tuple[Example, ...]) -> dict[Example, dict[str, Any]]:
         file = present.save_picture(picture, save_to_cache)
         pictures[example] = {"title": example.title, "file": file}
     return pictures
-
-
-def _say_stopped() -> list[Any]:
-    gr.Info(text.STOPPED, title="Stopped")
-    return []
 
 
 def _tell_lens(lens: str) -> str:

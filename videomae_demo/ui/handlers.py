@@ -24,7 +24,7 @@ from videomae_demo.ui.panel import panel
 from videomae_demo.ui.preview.preview import make_preview
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
-from videomae_demo.ui.weights import ExplorerPool
+from videomae_demo.ui.weights import ExplorerPool, describe_download
 from videomae_demo.views import ClipRequest, LabelsView, MaskRequest
 
 STAGES = 5
@@ -99,8 +99,23 @@ class Handlers:
             file = self._save(make_preview(Path(path)), "preview.mp4")
             yield Page(replace(session, preview=Path(file)), video=file)
 
+    def fetch(self, weights: str) -> Pages:
+        """Download what these weights lack on this machine; whoever closes this breaks it off."""
+        self.pool.offer(weights)
+        yield from self._fetch(weights)
+
+    def _fetch(self, weights: str) -> Pages:
+        absent = self.pool.absent(weights)
+        if not absent:
+            return
+        with self.pool.download(absent) as download:
+            for progress in download:
+                said = describe_download(progress, absent)
+                done = panel.progress(said, progress.done_bytes, progress.total_bytes or 1)
+                yield Page(status=[done])
+
     def load(self, session: Session, weights: str) -> Pages:
-        """Change the checkpoints, downloading what is not here, and explore the clip again."""
+        """Change the checkpoints, and explore the clip again."""
         offer = self.pool.offer(weights)
         yield Page(status=[panel.progress(f"Loading {offer.title}", 0, STAGES)])
         explorer = self.pool.get(weights)
@@ -171,6 +186,7 @@ class Handlers:
 
     def _explore(self, session: Session) -> Pages:
         """Go through all views, one stage after the other."""
+        yield from self._fetch(session.weights)
         yield Page(status=_stage("Loading the weights", 0))
         explorer = self.pool.get(session.weights)
         card = explorer.recogniser.card

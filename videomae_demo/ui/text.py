@@ -49,7 +49,10 @@ CLEARED = (
     "The pictures of this clip have been cleared away after {hours} hours; press Explore, or give "
     "the clip again."
 )
-STOPPED = "A step that was already running is finished in the background and dropped."
+STOPPED = (
+    "A step that was already running is finished in the background and dropped; a download is "
+    "broken off."
+)
 DEFECT = (
     "Something went wrong on our side, and was written to the log. Try again, or try another clip."
 )

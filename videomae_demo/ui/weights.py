@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from videomae_demo.checkpoints.catalog import CATALOG, CatalogEntry, find_entry
+from videomae_demo.checkpoints.download import Download, DownloadProgress
 from videomae_demo.checkpoints.source import locate
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.explorer import Explorer
@@ -47,8 +48,8 @@ class Offer:
     @property
     def line(self) -> str:
         """What the list of checkpoints says."""
-        state = "" if self.is_here else f" - {_size(self.download_mb)} to download"
-        return self.title + state
+        state = "on this machine" if self.is_here else f"{_size(self.download_mb)} to download"
+        return f"{self.title} - {state}"
 
     @property
     def sentence(self) -> str:
@@ -127,6 +128,23 @@ class ExplorerPool:
                 self._explorers.popitem(last=False)
         return explorer
 
+    def absent(self, name: str) -> tuple[str, ...]:
+        """Return which checkpoints these weights need that are not on this machine yet."""
+        return tuple(half for half in self._halves(name) if not is_here(half))
+
+    def download(self, checkpoints: Sequence[str]) -> Download:
+        """Return the download of these checkpoints, not yet begun."""
+        return Download(checkpoints)
+
+    def _halves(self, name: str) -> Iterable[str]:
+        yield name
+        entry = find_entry(name)
+        asked = self.reconstructor_of(name)
+        if asked is not None:
+            yield asked
+        elif entry is not None and entry.task == "classification":
+            yield entry.partner
+
     def reconstructor_of(self, name: str) -> str | None:
         """Return the reconstructor that was asked for together with these weights, if any."""
         return self._reconstructor if name == (self._asked or self.default) else None
@@ -165,6 +183,23 @@ def _cached_kinetics() -> str | None:
         if entry.name.endswith("-kinetics") and _offer(entry).is_here:
             return entry.name
     return None
+
+
+def describe_download(progress: DownloadProgress, checkpoints: Sequence[str]) -> str:
+    """Say how far the download of some checkpoints is."""
+    entry = find_entry(progress.checkpoint)
+    title = entry.title if entry is not None else progress.checkpoint
+    place = checkpoints.index(progress.checkpoint) + 1
+    which = f"Downloading {title} ({place} of {len(checkpoints)})"
+    if not progress.total_bytes:
+        return f"{which} ..."
+    share = progress.done_bytes / progress.total_bytes
+    done, total = _megabytes(progress.done_bytes), _megabytes(progress.total_bytes)
+    return f"{which}: {done} of {total} MB, {share:.0%}"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.0f}" if count >= 1e7 else f"{count / 1e6:.1f}"
 
 
 def _size(megabytes: int) -> str:
