@@ -34,6 +34,7 @@ ROOMS = (
     "views",
     "explorer",
     "export",
+    "verify",
     "training",
     "cli",
     "__main__",

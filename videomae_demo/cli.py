@@ -1,7 +1,7 @@
 """The command line: the same Explorer as the page, without gradio.
 
 Results go to stdout, progress to stderr. A person's mistake ends with one line on stderr and exit
-code 2.
+code 2; a checkpoint that does not compute what it should, with exit code 1.
 """
 
 from __future__ import annotations
@@ -24,23 +24,25 @@ if TYPE_CHECKING:  # torch and cv2 take seconds to import: --help and usage erro
     from videomae_demo.explorer import Explorer
     from videomae_demo.views import ClipRequest
 
-USER_ERROR = 2
+DIFFERS, USER_ERROR = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     parsed = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for library in ("httpx", "httpx2"):  # the hub library is built on one or the other
+        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("huggingface_hub").propagate = False  # it writes to stderr by itself
     try:
-        parsed.run(parsed)
+        code: int | None = parsed.run(parsed)
     except ExplorerError as error:
         print(f"videomae_demo: {error}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("videomae_demo: interrupted", file=sys.stderr)
         return 130
-    return 0
+    return code or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_attend(commands)
     _add_reconstruct(commands)
     _add_explore(commands)
+    _add_verify(commands)
     add_train(commands)
     return parser
 
@@ -142,6 +145,21 @@ def _add_explore(commands: Any) -> None:
     _add_mask_options(command)
 
 
+def _add_verify(commands: Any) -> None:
+    summary = "Compare published checkpoints with their published values on a reference clip."
+    command: argparse.ArgumentParser = commands.add_parser(
+        "verify", help=summary, description=f"{summary} Exit code 1 if one differs."
+    )
+    command.set_defaults(run=_verify)
+    command.add_argument(
+        "checkpoint",
+        nargs="?",
+        metavar="CHECKPOINT",
+        help="a name of the catalog, downloaded if need be (all that are on this machine)",
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON array")
+
+
 def _classify(parsed: argparse.Namespace) -> None:
     from videomae_demo import export
 
@@ -203,6 +221,22 @@ def _explore(parsed: argparse.Namespace) -> None:
         *_reconstruction_text(result["reconstruction"]),
     ]
     _print(parsed, result, text)
+
+
+def _verify(parsed: argparse.Namespace) -> int:
+    _progress("Starting ...")
+    from videomae_demo.verify import describe, explain, names_on_this_machine, verify
+
+    results = []
+    for name in (parsed.checkpoint,) if parsed.checkpoint else names_on_this_machine():
+        _progress(f"Verifying {name} ...")
+        result = verify(name)
+        results.append(result)
+        if not parsed.json:
+            print("\n".join(explain(result)))
+    if parsed.json:
+        print(json.dumps([describe(result) for result in results], indent=2))
+    return 0 if all(result.agrees for result in results) else DIFFERS
 
 
 def _explorer(parsed: argparse.Namespace) -> Explorer:
