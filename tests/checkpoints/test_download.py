@@ -60,6 +60,17 @@ def test_the_bytes_that_have_come_are_told(hub: Hub, tmp_path: Path) -> None:
     assert locate(FIRST, local_files_only=True).weights[0].stat().st_size == SIZE
 
 
+def test_small_files_are_not_told(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(hub, tmp_path, FIRST)
+    totals: list[int] = []
+    spy(monkeypatch, lambda done_bytes, total_bytes: totals.append(total_bytes))
+    with Download([FIRST]) as download:
+        list(download)
+    assert set(totals) == {0, SIZE}
+
+
 def test_checkpoints_come_one_after_the_other(hub: Hub, tmp_path: Path) -> None:
     publish(hub, tmp_path, FIRST)
     publish(hub, tmp_path, SECOND)

@@ -17,6 +17,8 @@ from videomae_demo.checkpoints.source import locate
 from videomae_demo.errors import CheckpointError
 
 REPORT_INTERVAL_S = 0.5
+LARGE_FILE_BYTES = 10**6
+"""Smaller files are here before anybody could read how far they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class DownloadProgress:
     checkpoint : str
         Which of the checkpoints is being fetched.
     done_bytes, total_bytes : int
-        Of the file that is being fetched; 0 while nothing of it is here.
+        Of the file that is being fetched; 0 and 0 while there is nothing to tell.
     """
 
     checkpoint: str
@@ -141,6 +143,8 @@ def _bar_for(download: Download) -> type[Any]:
 
         def _report(self) -> None:
             total = self.total or 0
-            download.report(min(max(self._on_disk, self._received), total), total)
+            done = min(max(self._on_disk, self._received), total)
+            is_large = total >= LARGE_FILE_BYTES
+            download.report(*((done, total) if is_large else (0, 0)))
 
     return Bar

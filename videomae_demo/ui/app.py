@@ -109,7 +109,8 @@ class PageBuilder:
 
         clip, lenses = self.layout.clip, self.layout.lenses
         exploring = [session, clip.video, *clip.controls]
-        self._on(page.load, call(handlers.open), [])
+        opened = self._on(page.load, call(handlers.open), [])
+        opened.then(self._list_weights, outputs=head.weights, queue=False, **QUIET)
         self._on(clip.picker.pick, pick, [session])
         for event in (clip.video.upload, clip.video.stop_recording, clip.explore.click):
             self._on(event, call(handlers.explore), exploring)
@@ -181,8 +182,11 @@ class PageBuilder:
         )
 
     def _weights_update(self, current: str) -> Any:
-        choices = [(offer.line, offer.name) for offer in self.pool.offers()]
-        return gr.update(choices=choices, value=current)
+        return gr.update(choices=self.pool.choices(), value=current)
+
+    def _list_weights(self) -> Any:
+        """List what is on this machine by now, whoever fetched it."""
+        return gr.update(choices=self.pool.choices())
 
     def _stop(self, now: Session) -> list[Any]:
         gr.Info(text.STOPPED, title="Stopped")  # only an event of the queue can say it
@@ -204,10 +208,12 @@ class PageBuilder:
         )
         self.running.append(event)
 
-    def _on(self, event: Any, run: Any, inputs: list[Any], **options: Any) -> None:
+    def _on(self, event: Any, run: Any, inputs: list[Any], **options: Any) -> Any:
         """Wire a handler that may run a model."""
         options = {"trigger_mode": "always_last", **MODEL, **QUIET, **options}
-        self.running.append(event(run, inputs, self.outputs, **options))
+        wired = event(run, inputs, self.outputs, **options)
+        self.running.append(wired)
+        return wired
 
 
 def build_page(pool: ExplorerPool, examples: tuple[Example, ...] | None = None) -> gr.Blocks:

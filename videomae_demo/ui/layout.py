@@ -105,7 +105,7 @@ def _build_head(pool: ExplorerPool) -> Head:
         with gr.Column(scale=5, min_width=300):
             return Head(
                 weights=gr.Dropdown(
-                    [(offer.line, offer.name) for offer in pool.offers()],
+                    pool.choices(),
                     value=pool.default,
                     label="Weights",
                     elem_id="weights",

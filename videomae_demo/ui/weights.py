@@ -99,6 +99,10 @@ class ExplorerPool:
             offers.insert(0, Offer(self._asked, f"{title} (asked for)", True, 0, "unknown", ""))
         return sorted(offers, key=lambda offer: not offer.is_here)
 
+    def choices(self) -> list[tuple[str, str]]:
+        """Return the line and the name of each of the `offers`."""
+        return [(offer.line, offer.name) for offer in self.offers()]
+
     def offer(self, name: str) -> Offer:
         """Return one of the `offers`.
 
