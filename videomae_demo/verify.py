@@ -7,7 +7,7 @@ the models' own, in float32 on the CPU, where it can be compared to the last pub
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,7 @@ def verify(name: str) -> Verification:
     """
     entry = _entry(name)
     files = locate(entry.repo)
+    assert files.config is not None  # as in every repository of the hub
     # Without the catalog's corrections: the values were computed with the file as it stands.
     config = VideoMAEConfig.from_json_file(files.config)
     pixel_values = _read_clip(config)
@@ -224,7 +225,7 @@ def _read(
     published = classify(logits, config.id2label).top(TOP_K)
     if not entry.corrections:
         return (Reading("as published", published),)
-    corrected = VideoMAEConfig.from_json_file(files.config, **entry.corrections)
+    corrected = replace(config, **entry.corrections)
     changed = classify(_classify(files, corrected, pixel_values), corrected.id2label).top(TOP_K)
     return (
         Reading(f"as published ({_fields(config, entry)})", published),
