@@ -12,10 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
+from tiny import save_tiny
+from visitor import Visitor
+
+from videomae_demo.model.videomae import VideoMAEForVideoClassification
+from videomae_demo.video.encode import write_mp4
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 180
 OFFLINE = {"HF_HUB_OFFLINE": "1"}
+FOREIGN = {
+    0: "<img src=x onerror=\"document.title = 'taken over'\">",
+    1: "${document.title = 'taken over'}",
+    2: "{{constructor}} & <b>bold</b>",
+}
 
 
 def free_port() -> int:
@@ -76,36 +87,78 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def browser(chromium):
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=chromium,
+            args=[
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+            ],
         )
         yield browser
         browser.close()
 
 
 @pytest.fixture(scope="session")
-def examples_folder(tmp_path_factory, clip_path) -> Path:
+def examples_folder(tmp_path_factory, clip_path, clip_frames) -> Path:
     folder = tmp_path_factory.mktemp("examples")
     shutil.copy(clip_path, folder / "a-moving_square.mp4")
-    shutil.copy(clip_path, folder / "b ${1}<b>bold.mp4")
+    write_mp4(folder / "b ${1}<b>bold.mp4", 255 - clip_frames[::-1], 24)
     (folder / "broken.mp4").write_bytes(b"no clip")
     (folder / "notes.txt").write_text("no clip either")
     return folder
 
 
 @pytest.fixture(scope="session")
-def page_address(tmp_path_factory, recogniser_folder, reconstructor_folder, examples_folder):
+def gate(tmp_path_factory) -> Path:
+    """While this file exists, nothing goes on after the labels; see `serve_page.py`."""
+    return tmp_path_factory.mktemp("gate") / "gate"
+
+
+def page_command(port: int, *arguments: object) -> list[str]:
+    script = Path(__file__).with_name("serve_page.py")
+    return [str(argument) for argument in (script, port, *arguments)]
+
+
+@pytest.fixture(scope="session")
+def page_address(tmp_path_factory, recogniser_folder, reconstructor_folder, examples_folder, gate):
     port = free_port()
-    script = str(Path(__file__).with_name("serve_page.py"))
-    command = [script, str(port), str(recogniser_folder), str(reconstructor_folder)]
-    log = tmp_path_factory.mktemp("server") / "log"
-    yield from serve([*command, str(examples_folder)], port, log)
+    command = page_command(port, recogniser_folder, reconstructor_folder, examples_folder, gate)
+    yield from serve(command, port, tmp_path_factory.mktemp("server") / "log")
+
+
+@pytest.fixture
+def foreign_address(tmp_path, reconstructor_folder, examples_folder):
+    """A page whose labels come from somebody who means no good."""
+    weights = save_tiny(VideoMAEForVideoClassification, tmp_path / "weights", id2label=FOREIGN)
+    port = free_port()
+    command = page_command(port, weights, reconstructor_folder, examples_folder, tmp_path / "gate")
+    yield from serve(command, port, tmp_path / "log")
 
 
 @pytest.fixture
 def own_address(tmp_path):
     """``app.py`` itself, as it is started by hand."""
     yield from serve(["app.py"], free_port(), tmp_path / "log")
+
+
+@pytest.fixture
+def open_page(browser, page_address):
+    contexts = []
+
+    def open_page(**options) -> Visitor:
+        settings = {
+            "viewport": {"width": 1280, "height": 900},
+            "reduced_motion": "reduce",
+            "locale": "en-GB",
+            "color_scheme": "light",
+        }
+        context = browser.new_context(**settings | options)
+        contexts.append(context)
+        return Visitor(context.new_page(), page_address)
+
+    yield open_page
+    for context in contexts:
+        context.close()

@@ -21,6 +21,7 @@ from videomae_demo.ui.outputs import (
     deliver,
     deliver_with_page,
     save_to_cache,
+    serve,
     to_outputs,
 )
 from videomae_demo.ui.page import Page
@@ -112,10 +113,13 @@ class PageBuilder:
         opened = self._on(page.load, call(handlers.open), [])
         opened.then(self._list_weights, outputs=head.weights, queue=False, **QUIET)
         self._on(clip.picker.pick, pick, [session])
+        self._wire_clip(page)
         for event in (clip.video.upload, clip.video.stop_recording, clip.explore.click):
             self._on(event, call(handlers.explore), exploring)
-        uploading = [session, clip.upload, *clip.controls]
-        self._on(clip.upload.upload, call(handlers.upload), uploading)
+        uploaded = clip.upload.upload(
+            lambda path: path, clip.upload, clip.video, queue=False, **QUIET
+        )
+        self._on(uploaded.then, call(handlers.explore), exploring)
         self._on(clip.watcher.unplayable, call(handlers.preview), [session, clip.video])
         choosing = [session, head.weights]
         offered = [head.weights, head.offer, head.load]
@@ -137,9 +141,26 @@ class PageBuilder:
             session,
             [self.layout.status, *offered],
             cancels=self.running,
-            concurrency_limit=None,
+            concurrency_limit=None,  # nobody waits to stop; without the queue there is no toast
             **QUIET,
         )
+
+    def _wire_clip(self, page: gr.Blocks) -> None:
+        """Show examples in the clip field.
+
+        By events of their own: gradio changes a streamed value in the browser in place, and a clip
+        that is followed by "unchanged" could not be sent back.
+        """
+        examples = self.handlers.examples
+
+        def show(event: gr.EventData) -> Any:
+            index = int(event._data.get("index", -1))
+            return serve(examples[index].path) if 0 <= index < len(examples) else gr.skip()
+
+        clip = self.layout.clip
+        clip.picker.pick(show, None, clip.video, queue=False, **QUIET)
+        if examples:
+            page.load(lambda: serve(examples[0].path), None, clip.video, queue=False, **QUIET)
 
     def _wire_controls(self, call: Any) -> None:
         session, lenses = self.layout.session, self.layout.lenses

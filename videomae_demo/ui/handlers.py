@@ -74,7 +74,6 @@ class Handlers:
         if not 0 <= index < len(self.examples):
             raise RequestError(f"There is no example {index}; there are {len(self.examples)}.")
         path = self.examples[index].path
-        yield Page(video=str(path))
         yield from self._explore(_with_clip(session, ClipRequest(path)))
 
     def explore(
@@ -87,11 +86,6 @@ class Handlers:
         original = self._original(session, Path(path))
         request = ClipRequest(original, controls.to_start(start_s), rule)
         yield from self._explore(_with_clip(session, request))
-
-    def upload(self, session: Session, path: str, *sampling: Any) -> Pages:
-        """Show a clip in the clip field, and explore it."""
-        yield Page(video=path)
-        yield from self.explore(session, path, *sampling)
 
     def preview(self, session: Session, path: str | None) -> Pages:
         """Let the browser play the explored clip in a form that it can; the clip stays as it is."""

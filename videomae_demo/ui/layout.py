@@ -131,7 +131,7 @@ def _build_clip(pictures: list[dict[str, Any]], hours_kept: int) -> ClipColumn:
     watcher = make_watcher("clip", "clip-watcher")
     with gr.Row(elem_id="clip-buttons"):
         upload = gr.UploadButton(
-            "Upload a clip",
+            "Upload",
             file_types=["video", *SUFFIXES],
             variant="primary",
             min_width=90,

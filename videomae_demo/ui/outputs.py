@@ -79,7 +79,7 @@ def to_outputs(page: Page) -> list[Any]:
         page.attention,
         page.reconstruction,
         page.code,
-        _to_serve(page.video),
+        page.video,
     ]
     outputs = [gr.skip() if value is UNCHANGED else value for value in plain]
     return [*outputs, *_label_updates(page), *_layer_updates(page), *_mask_updates(page)]
@@ -116,9 +116,7 @@ def save_to_cache(content: bytes, name: str) -> str:
     return path
 
 
-def _to_serve(path: str | Unchanged) -> str | Unchanged:
+def serve(path: Path) -> str:
     """Copy a clip into the cache: gradio serves no file from elsewhere, such as the examples."""
-    if isinstance(path, Unchanged) or not Path(path).is_file():
-        return path
     copy: str = save_file_to_cache(path, get_upload_folder())
     return copy

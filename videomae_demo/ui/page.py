@@ -34,7 +34,7 @@ class Page:
     code : str
         The view in Python.
     video : str
-        Path of the clip in the upload field.
+        Path of what the clip field plays instead of a clip that the browser can't.
     label_names : sequence of str
         What can be looked up.
     layers : int

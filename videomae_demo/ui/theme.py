@@ -9,8 +9,15 @@ import gradio as gr
 STYLE_SHEET = Path(__file__).parent / "style.css"
 
 
-def make_theme() -> gr.themes.Default:
-    """Return the theme; its fonts are those of the visitor's machine."""
+def make_theme() -> gr.themes.Base:
+    """Return the theme: fonts of the visitor's machine, and contrasts of at least 4.5 to 1."""
     sans = ["ui-sans-serif", "system-ui", "sans-serif"]
     mono = ["ui-monospace", "Consolas", "monospace"]
-    return gr.themes.Default(primary_hue="orange", font=sans, font_mono=mono)
+    theme = gr.themes.Default(primary_hue="orange", font=sans, font_mono=mono)
+    return theme.set(
+        body_text_color_subdued="*neutral_500",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+    )
