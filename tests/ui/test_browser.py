@@ -150,6 +150,12 @@ def test_an_example_and_an_upload_are_explored(open_page, clip_path):
     visitor.page.locator("#examples button").nth(1).click()
     expect(visitor.page.locator("#seen")).to_contain_text("b ${1}<b>bold.mp4")
     expect(visitor.page.locator("#examples button")).to_have_count(2)
+    visitor.wait_until_explored()
+    visitor.page.get_by_role("button", name="Explore", exact=True).click()  # the same once more
+    expect(visitor.page.locator("#working")).to_be_visible()
+    visitor.wait_until_explored()
+    expect(visitor.page.locator("#seen")).to_contain_text("bold.mp4")
+    expect(visitor.page.get_by_test_id("toast-body")).to_have_count(0)
     visitor.page.get_by_role("button", name="Clear").click()
     visitor.page.locator("#clip input[type=file]").set_input_files(clip_path)
     expect(visitor.page.locator("#seen")).to_contain_text("square.mp4", timeout=PATIENCE_MS)

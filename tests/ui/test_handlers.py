@@ -467,6 +467,11 @@ def test_an_expected_problem_becomes_one_escaped_sentence():
     assert not caught.value.print_exception
 
 
+def test_a_handler_that_changes_nothing_says_so():
+    (nothing,) = outputs.deliver(iter(()))
+    assert nothing == [gr.skip()] * len(nothing)
+
+
 def test_a_defect_is_logged_and_not_shown(caplog):
     def fail():
         yield Page(status=[])

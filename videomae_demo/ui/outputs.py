@@ -52,9 +52,13 @@ def deliver(pages: Pages) -> Iterator[list[Any]]:
 
 def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
     """See `deliver`; the page comes with its outputs, None for one that clears the status."""
+    changed = False
     try:
         for page in pages:
             yield page, to_outputs(page)
+            changed = True
+        if not changed:  # gradio empties all outputs of a generator that yields nothing
+            yield Page(), to_outputs(Page())
     except ExplorerError as error:
         yield None, to_outputs(Page(status=[]))
         # The message is rendered as HTML, and may hold a file's name.
