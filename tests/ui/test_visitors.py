@@ -20,14 +20,16 @@ def test_cancel_stops_the_work_and_leaves_the_page_usable(open_page, gate):
     working = visitor.page.locator("#working")
     expect(working).not_to_be_visible()
     gate.touch()
-    try:
-        visitor.page.locator("#examples button").nth(1).click()
-        expect(working).to_contain_text("Following attention")
-        visitor.page.get_by_role("button", name="Cancel").click()
-        expect(visitor.page.get_by_test_id("toast-body")).to_contain_text("Stopped")
-        expect(working).not_to_be_visible()
-    finally:
-        gate.unlink()
+    # The answer comes when the step that was running is over: only then is everything as before.
+    with visitor.page.expect_response(re.compile("/cancel$"), timeout=PATIENCE_MS):
+        try:
+            visitor.page.locator("#examples button").nth(1).click()
+            expect(working).to_contain_text("Following attention")
+            visitor.page.get_by_role("button", name="Cancel").click()
+            expect(visitor.page.get_by_test_id("toast-body")).to_contain_text("Stopped")
+            expect(working).not_to_be_visible()
+        finally:
+            gate.unlink()
     visitor.page.locator("#examples button").nth(0).click()
     expect(visitor.page.locator("#seen")).to_contain_text("a-moving_square.mp4")
     visitor.wait_until_explored()
