@@ -24,19 +24,18 @@ from videomae_demo.analysis.reconstruction import reconstruct
 from videomae_demo.analysis.rollout import (
     AttentionRecorder,
     FusedAttention,
-    HeadFusion,
-    RolloutSettings,
     rollout,
     start_from_head,
 )
+from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, HeadFusion, RolloutSettings
 from videomae_demo.cache import ByteCache
+from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
 from videomae_demo.device import choose_device, inference_precision
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.masking import make_mask, painted
 from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import CropBox, VideoMAEImageProcessor
 from videomae_demo.roles import (
-    BUNDLED_RECOGNISER,
     Recogniser,
     Reconstructor,
     find_reconstructor,
@@ -56,7 +55,6 @@ from videomae_demo.views import (
 )
 
 DEFAULT_CACHE_BYTES = 2**30
-DEFAULT_ROLLOUT = RolloutSettings()
 DISPLAY_PX = (256, 448)
 """The shorter side of frames for display: the crop's own, but within these bounds."""
 COARSE_GRID_PATCHES = 144

@@ -12,7 +12,10 @@ from typing import TypeVar
 
 import torch
 
-from videomae_demo.checkpoints.catalog import find_entry
+from videomae_demo.checkpoints.catalog import (
+    BUNDLED_RECONSTRUCTOR,
+    find_entry,
+)
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
 from videomae_demo.errors import CheckpointError
 from videomae_demo.model.config import TokenGrid, VideoMAEConfig
@@ -26,8 +29,6 @@ from videomae_demo.model.videomae import (
 )
 from videomae_demo.video.sampling import SamplingRule
 
-BUNDLED_RECOGNISER = "bundled"
-BUNDLED_RECONSTRUCTOR = "bundled-pretraining"
 KINETICS_SAMPLING = SamplingRule.stride(4 / 30)
 """For checkpoints that the catalog does not know: as most published ones were trained."""
 

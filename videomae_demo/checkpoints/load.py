@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from videomae_demo.checkpoints.huggingface_layout import ENCODER_PREFIX, to_native
+from videomae_demo.checkpoints.source import WEIGHTS_NAME
 from videomae_demo.errors import CheckpointError
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "to_native",  # the one layout there is; a second one would be chosen between here
 ]
 
-WEIGHTS_NAME = "model.safetensors"
 
 _NAMES_SHOWN = 8
 # What torch's restricted unpickler raises on a damaged file, found by damaging files at random.

@@ -1,6 +1,6 @@
 """The named endpoints /classify, /attend and /reconstruct: the command line's JSON, over the web.
 
-They answer with `export.describe_*`, so the numbers are those of the command line.
+They answer with `describe`, so the numbers are those of the command line.
 """
 
 from __future__ import annotations
@@ -8,18 +8,20 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from videomae_demo import export
-from videomae_demo.analysis.rollout import HEAD_FUSIONS, RolloutSettings
+from videomae_demo import describe
+from videomae_demo.analysis.settings import HEAD_FUSIONS, RolloutSettings
 from videomae_demo.errors import ExplorerError, RequestError
-from videomae_demo.explorer import Explorer
 from videomae_demo.masking import MASK_KINDS
 from videomae_demo.ui import text
 from videomae_demo.ui.weights import ExplorerPool
 from videomae_demo.views import ClipRequest, MaskRequest
+
+if TYPE_CHECKING:
+    from videomae_demo.explorer import Explorer
 
 Json = dict[str, Any]
 
@@ -33,7 +35,7 @@ class Endpoints:
     def classify(self, clip: str, weights: str, top_k: float, label: str) -> Json:
         """Name what happens in a clip."""
         view = self._explorer(weights).classify(_clip(clip))
-        return _without_folder(export.describe_labels(view, int(top_k), label or None))
+        return _without_folder(describe.describe_labels(view, int(top_k), label or None))
 
     def attend(
         self,
@@ -55,13 +57,13 @@ class Endpoints:
             fusion, discard, int(first_layer), int(last_layer) or None, token
         )
         view = self._explorer(weights).attend(_clip(clip), settings)
-        return _without_folder(export.describe_rollout(view))
+        return _without_folder(describe.describe_rollout(view))
 
     def reconstruct(self, clip: str, weights: str, kind: str, ratio: float, seed: float) -> Json:
         """Hide a part of a clip and measure the reconstruction; `ratio` 0 takes the default."""
         mask = MaskRequest(kind, ratio or None, int(seed))
         view = self._explorer(weights).reconstruct(_clip(clip), mask)
-        return _without_folder(export.describe_reconstruction(view))
+        return _without_folder(describe.describe_reconstruction(view))
 
     def _explorer(self, weights: str) -> Explorer:
         name = weights or self.pool.default

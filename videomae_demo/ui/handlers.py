@@ -12,16 +12,13 @@ import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from videomae_demo import export
-from videomae_demo.analysis.rollout import RolloutSettings
+from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.errors import ExplorerError, RequestError
-from videomae_demo.explorer import Explorer
-from videomae_demo.roles import CheckpointCard
 from videomae_demo.ui import present, text
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.panel import panel
@@ -30,6 +27,10 @@ from videomae_demo.ui.snippet import view_in_python
 from videomae_demo.ui.weights import ExplorerPool
 from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.views import ClipRequest, LabelsView, MaskRequest
+
+if TYPE_CHECKING:  # torch takes seconds to import, and building the page needs none of it
+    from videomae_demo.explorer import Explorer
+    from videomae_demo.roles import CheckpointCard
 
 AS_TRAINED, EVERY, UNIFORM = "as trained", "every so many seconds", "spread over the whole clip"
 SAMPLINGS = (AS_TRAINED, EVERY, UNIFORM)
@@ -219,6 +220,8 @@ class Handlers:
 
     def files(self, session: Session, lens: str, folder: Path) -> Pages:
         """Write the files of one lens into `folder`."""
+        from videomae_demo import export  # matplotlib, only when files are asked for
+
         explorer, clip = self._explorer(session), _clip(session)
         yield Page(status=[panel.progress("Writing the files", 1, 2)])
         if lens == "recognise":

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from videomae_demo.analysis.rollout import RolloutSettings
-from videomae_demo.explorer import DEFAULT_ROLLOUT
+from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.views import DEFAULT_MASK, ClipRequest, MaskRequest
 
 
