@@ -32,6 +32,7 @@ ROOMS = (
     "cache",
     "roles",
     "views",
+    "describe",
     "explorer",
     "export",
     "training",
@@ -39,7 +40,18 @@ ROOMS = (
     "__main__",
     "ui",
 )
-WITHOUT_TORCH = ("masking", "video", "rendering", "errors", "limits", "model.config")
+WITHOUT_TORCH = (
+    "masking",
+    "video",
+    "rendering",
+    "errors",
+    "limits",
+    "model.config",
+    "analysis.settings",
+    "views",
+    "describe",
+    "ui",
+)
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 
 
@@ -102,6 +114,19 @@ def test_importing_the_package_costs_nothing():
     code = (
         f"import sys, videomae_demo, videomae_demo.cli; print(sorted({heavy!r} & set(sys.modules)))"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_building_the_page_waits_for_no_heavy_library():
+    code = """
+import os, sys
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+from videomae_demo.ui.app import build_page
+from videomae_demo.ui.weights import ExplorerPool
+build_page(ExplorerPool())
+print(sorted({"torch", "matplotlib", "safetensors"} & set(sys.modules)))
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -15,6 +15,7 @@ from gradio.processing_utils import save_bytes_to_cache, save_file_to_cache
 from gradio.utils import get_upload_folder
 
 from videomae_demo.errors import ExplorerError
+from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui import api, present, text
 from videomae_demo.ui.examples import Example, find_examples, thumbnail
 from videomae_demo.ui.handlers import (
@@ -41,8 +42,6 @@ logger = logging.getLogger(__name__)
 
 ON_SPACES = "SPACE_ID" in os.environ
 HOURS_KEPT = 2 if ON_SPACES else 24
-MAX_UPLOAD = "200mb"
-LARGEST_QUEUE = 32
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """All handlers that may run a model wait for one another."""
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -53,8 +52,11 @@ TAB_TITLES = dict(zip(LENSES, ("Recognise", "Attend", "Reconstruct"), strict=Tru
 class PageBuilder:
     """Builds one page: components first, then their wires."""
 
-    def __init__(self, pool: ExplorerPool, examples: tuple[Example, ...]) -> None:
+    def __init__(
+        self, pool: ExplorerPool, examples: tuple[Example, ...], limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self.pool = pool
+        self.limits = limits
         self.pictures = _pictures(examples)
         shown = [example for example in examples if example in self.pictures]
         self.handlers = Handlers(pool, shown, save_to_cache, HOURS_KEPT)
@@ -81,7 +83,7 @@ class PageBuilder:
                     self._build_lenses()
             self._wire(page)
             api.add_endpoints(self.pool, MODEL)
-        page.queue(max_size=LARGEST_QUEUE, api_open=False)
+        page.queue(max_size=self.limits.queue_length, api_open=False)
         return page
 
     def _build_head(self) -> None:
@@ -306,17 +308,22 @@ class PageBuilder:
 DOWNLOADS = gr.Progress(track_tqdm=True)
 
 
-def build_page(pool: ExplorerPool, examples: tuple[Example, ...] | None = None) -> gr.Blocks:
+def build_page(
+    pool: ExplorerPool,
+    examples: tuple[Example, ...] | None = None,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+) -> gr.Blocks:
     """Return the page; `examples` default to the project's own clips."""
-    return PageBuilder(pool, find_examples() if examples is None else examples).build()
+    return PageBuilder(pool, find_examples() if examples is None else examples, limits).build()
 
 
-def launch_options() -> dict[str, Any]:
+def launch_options(limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
     """Return how the page is launched, on a laptop and on a public machine alike."""
     return {
         "theme": make_theme(),
         "css_paths": STYLE_SHEET,
-        "max_file_size": MAX_UPLOAD,
+        "max_file_size": f"{limits.upload_mb}mb",
         "show_error": False,
         "ssr_mode": False,
         "enable_monitoring": False,
