@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "videomae_demo"
 ROOMS = (
     "errors",
     "limits",
+    "cancellation",
     "model.config",
     "masking",
     "video",
@@ -31,6 +32,7 @@ ROOMS = (
     "analysis",
     "cache",
     "roles",
+    "passes",
     "views",
     "describe",
     "explorer",

@@ -7,8 +7,10 @@ be told of it.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import torch
 
@@ -66,22 +68,49 @@ class CheckpointCard:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class _Role:
+    """A checkpoint at work. It is pickled as its name: another process has it, or loads it.
+
+    A forked process, such as ZeroGPU's, has all that was loaded before it was forked.
+    """
+
+    model: Any
+    processor: VideoMAEImageProcessor
+    card: CheckpointCard
+
+    def __post_init__(self) -> None:
+        _LOADED[self._key] = self
+
+    @property
+    def _key(self) -> tuple[type[_Role], str, torch.device]:
+        return type(self), self.card.name, self.model.device
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _recall, self._key
+
+
+_LOADED: MutableMapping[tuple[type[_Role], str, torch.device], _Role] = WeakValueDictionary()
+"""What this process holds already, for whoever unpickles a name; it keeps nothing alive."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Recogniser:
+class Recogniser(_Role):
     """An encoder with its classifier; `card.label_count` is 0 if that was never trained."""
 
     model: VideoMAEForVideoClassification
-    processor: VideoMAEImageProcessor
-    card: CheckpointCard
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reconstructor:
+class Reconstructor(_Role):
     """An encoder with its pretraining decoder."""
 
     model: VideoMAEForPreTraining
-    processor: VideoMAEImageProcessor
-    card: CheckpointCard
+
+
+def _recall(kind: type[_Role], name: str, device: torch.device) -> _Role:
+    load = load_recogniser if kind is Recogniser else load_reconstructor
+    return _LOADED.get((kind, name, device)) or load(name, device)
 
 
 def load_recogniser(name: str, device: torch.device) -> Recogniser:

@@ -93,10 +93,14 @@ class FusedAttention(Sequence[Tensor]):
     def __len__(self) -> int:
         return len(self._scaled)
 
-    @property
-    def nbytes(self) -> int:
-        """Memory taken, in bytes."""
-        return sum(scaled.nbytes for scaled in self._scaled)
+    @classmethod
+    def from_numpy(cls, array: NDArray[np.float16]) -> FusedAttention:
+        """Return the attention that `to_numpy` gave; the memory is shared."""
+        return cls(torch.from_numpy(array).unbind())
+
+    def to_numpy(self) -> NDArray[np.float16]:
+        """Return what is held, (layers, N, N), in the host's memory."""
+        return np.stack([scaled.cpu().numpy() for scaled in self._scaled])
 
 
 class AttentionRecorder:
