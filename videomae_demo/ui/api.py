@@ -14,9 +14,11 @@ import gradio as gr
 
 from videomae_demo import describe
 from videomae_demo.analysis.settings import HEAD_FUSIONS, RolloutSettings
+from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.errors import ExplorerError, RequestError
 from videomae_demo.masking import MASK_KINDS
 from videomae_demo.ui import text
+from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
 from videomae_demo.views import ClipRequest, MaskRequest
 
@@ -75,7 +77,7 @@ class Endpoints:
         return self.pool.get(name)
 
 
-def add_endpoints(pool: ExplorerPool, queue_options: dict[str, Any]) -> None:
+def add_endpoints(pool: ExplorerPool, visitors: Visitors, queue_options: dict[str, Any]) -> None:
     """Add the endpoints to the open page; their components are never shown."""
     endpoints = Endpoints(pool)
     with gr.Group(visible=False):
@@ -100,7 +102,7 @@ def add_endpoints(pool: ExplorerPool, queue_options: dict[str, Any]) -> None:
     for name, given in inputs.items():
         button = gr.Button(visible=False)
         button.click(
-            _answering(getattr(endpoints, name)),
+            _answering(getattr(endpoints, name), visitors),
             given,
             answer,
             api_name=name,
@@ -109,12 +111,15 @@ def add_endpoints(pool: ExplorerPool, queue_options: dict[str, Any]) -> None:
         )
 
 
-def _answering(method: Callable[..., Json]) -> Callable[..., Json]:
+def _answering(method: Callable[..., Json], visitors: Visitors) -> Callable[..., Json]:
     def answer(*given: Any) -> Json:
         try:
-            return method(*given)
+            with visitors.working() as wish, cancellable(wish):
+                return method(*given)
         except ExplorerError as error:
             raise gr.Error(html.escape(str(error)), print_exception=False) from None
+        except Cancelled:
+            raise gr.Error(text.CANCELLED, print_exception=False) from None
 
     return answer
 

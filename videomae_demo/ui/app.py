@@ -36,6 +36,7 @@ from videomae_demo.ui.tabs.reconstruct import PRESETS, ReconstructTab, build_rec
 from videomae_demo.ui.tabs.take_away import TakeAway
 from videomae_demo.ui.theme import STYLE_SHEET, make_theme
 from videomae_demo.ui.token_player.player import LENSES, token_player
+from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class PageBuilder:
         shown = [example for example in examples if example in self.pictures]
         self.handlers = Handlers(pool, shown, save_to_cache, HOURS_KEPT)
         self.running: list[Any] = []
+        self.visitors = Visitors()
 
     def build(self) -> gr.Blocks:
         """Return the page, its queue configured."""
@@ -82,7 +84,7 @@ class PageBuilder:
                 with gr.Column(scale=5, min_width=300, elem_id="right"):
                     self._build_lenses()
             self._wire(page)
-            api.add_endpoints(self.pool, MODEL)
+            api.add_endpoints(self.pool, self.visitors, MODEL)
         page.queue(max_size=self.limits.queue_length, api_open=False)
         return page
 
@@ -172,29 +174,30 @@ class PageBuilder:
 
     def _wire(self, page: gr.Blocks) -> None:
         handlers, session = self.handlers, self.session
+        follow = self.visitors.follow
 
         def call(method: Any) -> Any:
             """Make an event's function of a handler."""
 
             def run(*given: Any) -> Iterator[list[Any]]:
-                yield from deliver(method(*given))
+                yield from deliver(follow(method(*given)))
 
             return run
 
         def choose(now: Session, event: gr.EventData) -> Iterator[list[Any]]:
-            yield from deliver(handlers.choose(now, event._data.get("token")))
+            yield from deliver(follow(handlers.choose(now, event._data.get("token"))))
 
         def paint(now: Session, event: gr.EventData) -> Iterator[list[Any]]:
-            yield from deliver(handlers.paint(now, str(event._data.get("mask"))))
+            yield from deliver(follow(handlers.paint(now, str(event._data.get("mask")))))
 
         def pick(now: Session, event: gr.EventData) -> Iterator[list[Any]]:
-            yield from deliver(handlers.pick(now, int(event._data.get("index", -1))))
+            yield from deliver(follow(handlers.pick(now, int(event._data.get("index", -1)))))
 
         def load(
             now: Session, weights: str, progress: gr.Progress = DOWNLOADS
         ) -> Iterator[list[Any]]:
             current = now.weights
-            for page_now, outputs in deliver_with_page(handlers.load(now, weights)):
+            for page_now, outputs in deliver_with_page(follow(handlers.load(now, weights))):
                 if page_now is not None and isinstance(page_now.session, Session):
                     current = page_now.session.weights
                 # What could not be loaded is not what the list shows as chosen.
@@ -228,13 +231,19 @@ class PageBuilder:
             self._wire_take_away(take_away.take_away)
         for lens, tab in self.tabs.items():
             tab.select(None, js=_tell_lens(lens))
+        page.unload(self.visitors.stop)
         self.cancel.click(
-            _say_stopped,
+            self._stop,
             outputs=self.status,
             cancels=self.running,
             queue=False,
             **QUIET,
         )
+
+    def _stop(self, request: gr.Request) -> list[Any]:
+        self.visitors.stop(request)
+        gr.Info(text.STOPPED, title="Stopped")
+        return []
 
     def _wire_controls(self, call: Any) -> None:
         rollout = [self.session, *self.attend.controls]
@@ -288,7 +297,7 @@ class PageBuilder:
             # gradio copies the files into its cache before it asks for the next page.
             with tempfile.TemporaryDirectory(prefix="take-away-") as folder:
                 pages = self.handlers.files(now, part.lens, Path(folder))
-                for page, outputs in deliver_with_page(pages):
+                for page, outputs in deliver_with_page(self.visitors.follow(pages)):
                     files: Any = gr.skip()
                     if page is not None and isinstance(page.files, list):
                         files = gr.update(value=page.files, visible=True)
@@ -350,6 +359,9 @@ def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
         raise gr.Error(
             html.escape(str(error)), title="Not possible", print_exception=False
         ) from None
+    except gr.Error:  # a sentence already: ZeroGPU says so when a visitor's quota is used up
+        yield None, to_outputs(Page(status=[]))
+        raise
     except Exception as error:  # the one catch-all, at the edge to the visitor
         logger.exception("A handler failed")
         yield None, to_outputs(Page(status=[]))
@@ -425,11 +437,6 @@ def _pictures(examples: tuple[Example, ...]) -> dict[Example, dict[str, Any]]:
         file = present.save_picture(picture, save_to_cache)
         pictures[example] = {"title": example.title, "file": file}
     return pictures
-
-
-def _say_stopped() -> list[Any]:
-    gr.Info(text.STOPPED, title="Stopped")
-    return []
 
 
 def _tell_lens(lens: str) -> str:

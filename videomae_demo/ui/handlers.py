@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,7 @@ class Page:
         return tuple(field.name for field in fields(cls))
 
 
-Pages = Iterator[Page]
+Pages = Generator[Page, None, None]
 
 
 class Handlers:

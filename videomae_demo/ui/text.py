@@ -47,7 +47,8 @@ CLEARED = (
     "The pictures of this clip have been cleared away after {hours} hours; press Explore, or give "
     "the clip again."
 )
-STOPPED = "A step that was already running is finished in the background and dropped."
+STOPPED = "The work ends at the model's next layer; what is shown stays."
+CANCELLED = "The request was cancelled."
 DEFECT = (
     "Something went wrong on our side, and was written to the log. Try again, or try another clip."
 )
