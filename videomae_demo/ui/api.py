@@ -18,6 +18,7 @@ from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.errors import ExplorerError, RequestError
 from videomae_demo.masking import MASK_KINDS
 from videomae_demo.ui import text
+from videomae_demo.ui.values import number, token, whole
 from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
 from videomae_demo.views import ClipRequest, MaskRequest
@@ -37,7 +38,7 @@ class Endpoints:
     def classify(self, clip: str, weights: str, top_k: float, label: str) -> Json:
         """Name what happens in a clip."""
         view = self._explorer(weights).classify(_clip(clip))
-        return _without_folder(describe.describe_labels(view, int(top_k), label or None))
+        return _without_folder(describe.describe_labels(view, whole(top_k, "top_k"), label or None))
 
     def attend(
         self,
@@ -47,23 +48,22 @@ class Endpoints:
         discard: float,
         first_layer: float,
         last_layer: float,
-        query: list[int] | None,
+        query: Any,
     ) -> Json:
         """Show where and when the recogniser looked; `last_layer` 0 stands for the last one."""
-        token = None
-        if query:
-            if len(query) != 3:
-                raise RequestError(f"The query is {query}; give [time, row, column].")
-            token = (int(query[0]), int(query[1]), int(query[2]))
         settings = RolloutSettings(
-            fusion, discard, int(first_layer), int(last_layer) or None, token
+            fusion,
+            number(discard, "discard"),
+            whole(first_layer, "first_layer"),
+            whole(last_layer, "last_layer") or None,
+            token(query or None),
         )
         view = self._explorer(weights).attend(_clip(clip), settings)
         return _without_folder(describe.describe_rollout(view))
 
     def reconstruct(self, clip: str, weights: str, kind: str, ratio: float, seed: float) -> Json:
         """Hide a part of a clip and measure the reconstruction; `ratio` 0 takes the default."""
-        mask = MaskRequest(kind, ratio or None, int(seed))
+        mask = MaskRequest(kind, number(ratio, "ratio") or None, whole(seed, "seed"))
         view = self._explorer(weights).reconstruct(_clip(clip), mask)
         return _without_folder(describe.describe_reconstruction(view))
 

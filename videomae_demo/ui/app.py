@@ -13,11 +13,13 @@ from typing import Any
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache, save_file_to_cache
 from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
 
 from videomae_demo.errors import ExplorerError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui import api, present, text
 from videomae_demo.ui.examples import Example, find_examples, thumbnail
+from videomae_demo.ui.gate import Gate
 from videomae_demo.ui.handlers import (
     AS_TRAINED,
     SAMPLINGS,
@@ -330,6 +332,7 @@ def build_page(
 def launch_options(limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
     """Return how the page is launched, on a laptop and on a public machine alike."""
     return {
+        "app_kwargs": {"middleware": [Middleware(Gate)]},
         "theme": make_theme(),
         "css_paths": STYLE_SHEET,
         "max_file_size": f"{limits.upload_mb}mb",

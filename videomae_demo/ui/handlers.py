@@ -19,7 +19,7 @@ import numpy as np
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.errors import ExplorerError, RequestError
-from videomae_demo.ui import present, text
+from videomae_demo.ui import present, text, values
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.session import Session
@@ -166,12 +166,9 @@ class Handlers:
             return
         yield from self._explore(session)
 
-    def choose(self, session: Session, token: Sequence[int] | None) -> Pages:
+    def choose(self, session: Session, token: Any) -> Pages:
         """Start the rollout from a token, or from what the head reads; no pass of the model."""
-        query = None
-        if token is not None:
-            time, row, column = (int(at) for at in token)
-            query = (time, row, column)
+        query = values.token(token)
         yield from self._attend(replace(session, settings=replace(session.settings, query=query)))
 
     def set_rollout(
@@ -179,10 +176,13 @@ class Handlers:
     ) -> Pages:
         """Change how attention is rolled out; no pass of the model."""
         explorer = self.pool.get(session.weights)
-        count = _layer_count(explorer)
-        last = None if int(last_layer) >= count else int(last_layer)
+        last = values.whole(last_layer, "last layer")
         settings = RolloutSettings(
-            fusion, float(discard), int(first_layer), last, session.settings.query
+            fusion,
+            values.number(discard, "discarded fraction"),
+            values.whole(first_layer, "first layer"),
+            None if last >= _layer_count(explorer) else last,
+            session.settings.query,
         )
         yield from self._attend(replace(session, settings=settings))
 
@@ -195,21 +195,22 @@ class Handlers:
                     "over the tokens."
                 )
             return
-        mask = MaskRequest(kind, float(ratio), _whole(seed, "mask seed"))
+        share, drawn = values.number(ratio, "share to hide"), values.whole(seed, "mask seed")
+        mask = MaskRequest(kind, share, drawn)
         yield from self._reconstruct(replace(session, mask=mask))
 
     def paint(self, session: Session, mask: str) -> Pages:
         """Reconstruct behind a painted mask, given in base64 as one byte per token."""
         try:
-            values = np.frombuffer(base64.b64decode(mask, validate=True), np.uint8)
+            marks = np.frombuffer(base64.b64decode(mask, validate=True), np.uint8)
         except (binascii.Error, TypeError, ValueError) as error:
             raise RequestError("The painted mask can't be read; paint it again.") from error
         tokens = self.pool.get(session.weights).reconstructor.card.grid.tokens
-        if len(values) != tokens:
+        if len(marks) != tokens:
             raise RequestError(
-                f"The painted mask has {len(values)} tokens, the clip {tokens}; paint it again."
+                f"The painted mask has {len(marks)} tokens, the clip {tokens}; paint it again."
             )
-        painted = MaskRequest("painted", painted=np.packbits(values > 0).tobytes())
+        painted = MaskRequest("painted", painted=np.packbits(marks > 0).tobytes())
         yield from self._reconstruct(replace(session, mask=painted))
 
     def look_up(self, session: Session, label: str | None) -> Pages:
@@ -368,7 +369,7 @@ def _rule(sampling: str, interval_s: float) -> SamplingRule | None:
     if sampling == UNIFORM:
         return SamplingRule.uniform()
     if sampling == EVERY:
-        return SamplingRule.stride(float(interval_s or 0))
+        return SamplingRule.stride(values.number(interval_s, "seconds between frames"))
     raise RequestError(f"The sampling is {sampling!r}; choose {', '.join(SAMPLINGS)}.")
 
 
@@ -379,12 +380,6 @@ def _start(given: Any) -> float | None:
         return float(given)
     except (TypeError, ValueError) as error:
         raise RequestError(f"The start is {given!r}; give seconds, or nothing.") from error
-
-
-def _whole(given: Any, what: str) -> int:
-    if given is None or float(given) != int(given):
-        raise RequestError(f"The {what} is {given!r}; it must be a whole number from 0.")
-    return int(given)
 
 
 def _same_bytes(one: Path, other: Path) -> bool:
