@@ -23,13 +23,14 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def serve(command: list[str], port: int, log: Path) -> Iterator[str]:
+def serve(command: list[str], port: int, log: Path, **variables: str) -> Iterator[str]:
     """Run a page until the test is over; yield its address once it answers."""
     address = f"http://127.0.0.1:{port}"
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
         "GRADIO_SERVER_PORT": str(port),
         "HF_HUB_OFFLINE": "1",
+        **variables,
     }
     with log.open("w") as output:
         process = subprocess.Popen(

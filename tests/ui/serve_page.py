@@ -1,15 +1,54 @@
-"""Opens the page for the browser tests: serve_page.py PORT WEIGHTS RECONSTRUCTOR EXAMPLES."""
+"""Opens the page for the browser tests: serve_page.py PORT WEIGHTS RECONSTRUCTOR EXAMPLES [FOLDER].
+
+With FOLDER, what a test can't wait for otherwise is in its hands: each layer of a model notes in
+FOLDER/layers that it begins, and waits for as long as there is FOLDER/closed; FOLDER/left is there
+once a visitor has left. And files are deleted after FILES_KEPT_S seconds, if the environment says
+so.
+"""
 
 import os
 import sys
+import time
 from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
+import gradio as gr
+
+from videomae_demo.limits import Limits
 from videomae_demo.ui.app import build_page, launch_options
 from videomae_demo.ui.examples import find_examples
+from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
 
-port, weights, reconstructor, examples = sys.argv[1:]
-page = build_page(ExplorerPool(weights, reconstructor), find_examples(Path(examples)))
-page.launch(server_port=int(port), **launch_options())
+
+def put_into_the_hands_of(folder: Path) -> None:
+    from videomae_demo.model.layers import Block
+
+    forward = Block.forward
+
+    def wait_and_run(*given):
+        with (folder / "layers").open("a") as notes:
+            notes.write("begins\n")
+        while (folder / "closed").exists():
+            time.sleep(0.01)
+        return forward(*given)
+
+    def stop_and_tell(visitors, request: gr.Request):
+        stop(visitors, request)
+        (folder / "left").touch()
+
+    stop = Visitors.stop
+    Block.forward, Visitors.stop = wait_and_run, stop_and_tell
+
+
+port, weights, reconstructor, examples, *rest = sys.argv[1:]
+if rest:
+    put_into_the_hands_of(Path(rest[0]))
+limits = Limits.from_environment(os.environ)
+pool = ExplorerPool(weights, reconstructor)
+pool.warm_up()
+page = build_page(pool, find_examples(Path(examples)), limits=limits)
+if "FILES_KEPT_S" in os.environ:
+    page.delete_cache = (1, int(os.environ["FILES_KEPT_S"]))
+page.launch(server_port=int(port), **launch_options(limits))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache, save_file_to_cache
+from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
@@ -31,6 +31,7 @@ from videomae_demo.ui.handlers import (
 )
 from videomae_demo.ui.panel.panel import make_panel, sentence
 from videomae_demo.ui.picker.picker import make_picker
+from videomae_demo.ui.served import ServedFiles
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.tabs.attend import AttendTab, build_attend
 from videomae_demo.ui.tabs.recognise import RecogniseTab, build_recognise
@@ -60,9 +61,10 @@ class PageBuilder:
     ) -> None:
         self.pool = pool
         self.limits = limits
-        self.pictures = _pictures(examples)
+        self.served = ServedFiles()
+        self.pictures = _pictures(examples, self.served)
         shown = [example for example in examples if example in self.pictures]
-        self.handlers = Handlers(pool, shown, save_to_cache, HOURS_KEPT)
+        self.handlers = Handlers(pool, shown, self.served.save, HOURS_KEPT)
         self.running: list[Any] = []
         self.visitors = Visitors()
 
@@ -87,6 +89,7 @@ class PageBuilder:
                     self._build_lenses()
             self._wire(page)
             api.add_endpoints(self.pool, self.visitors, MODEL)
+        self.served.expire_with(page)
         page.queue(max_size=self.limits.queue_length, api_open=False)
         return page
 
@@ -296,13 +299,13 @@ class PageBuilder:
 
     def _wire_take_away(self, part: TakeAway) -> None:
         def write(now: Session) -> Iterator[list[Any]]:
-            # gradio copies the files into its cache before it asks for the next page.
             with tempfile.TemporaryDirectory(prefix="take-away-") as folder:
                 pages = self.handlers.files(now, part.lens, Path(folder))
                 for page, outputs in deliver_with_page(self.visitors.follow(pages)):
                     files: Any = gr.skip()
                     if page is not None and isinstance(page.files, list):
-                        files = gr.update(value=page.files, visible=True)
+                        copies = [self.served.copy(path) for path in page.files]
+                        files = gr.update(value=copies, visible=True)
                     yield [*outputs, files]
 
         event = part.button.click(
@@ -414,12 +417,6 @@ def _mask_updates(page: Page) -> list[Any]:
     return [mask.kind, mask.ratio, mask.seed]
 
 
-def save_to_cache(content: bytes, name: str) -> str:
-    """Put bytes where gradio serves files from; the path holds their hash."""
-    path: str = save_bytes_to_cache(content, name, get_upload_folder())
-    return path
-
-
 def _to_serve(path: str | Unchanged) -> str | Unchanged:
     """Copy a clip into the cache: gradio serves no file from elsewhere, such as the examples."""
     if isinstance(path, Unchanged) or not Path(path).is_file():
@@ -428,7 +425,7 @@ def _to_serve(path: str | Unchanged) -> str | Unchanged:
     return copy
 
 
-def _pictures(examples: tuple[Example, ...]) -> dict[Example, dict[str, Any]]:
+def _pictures(examples: tuple[Example, ...], served: ServedFiles) -> dict[Example, dict[str, Any]]:
     """Return what the picker shows of each example that can be read."""
     pictures = {}
     for example in examples:
@@ -437,7 +434,7 @@ def _pictures(examples: tuple[Example, ...]) -> dict[Example, dict[str, Any]]:
         except ExplorerError as error:
             logger.warning("The example %s can't be shown: %s", example.path.name, error)
             continue
-        file = present.save_picture(picture, save_to_cache)
+        file = present.save_picture(picture, served.save)
         pictures[example] = {"title": example.title, "file": file}
     return pictures
 
