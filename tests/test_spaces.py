@@ -1,4 +1,7 @@
-"""On ZeroGPU, with a stand-in for `spaces`: forked workers, pickled arguments and results."""
+"""What a Space needs: its front matter, its requirements, and ZeroGPU with a stand-in.
+
+The stand-in for `spaces` forks workers, and pickles arguments and results, as ZeroGPU does.
+"""
 
 import json
 import os
@@ -7,8 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gradio
 import numpy as np
 import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from tiny import save_tiny
 
 from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings
@@ -82,3 +89,50 @@ def test_calls_are_short_and_weights_never_travel(explored, recogniser_folder):
         if note["task"] != "fuse":  # whose argument is what `recognise` handed back
             pixels = 4 * 3 * 32 * 32 * 4
             assert note["asked_bytes"] < pixels + 4096 < pixels + weights
+
+
+# ---- front matter and requirements ---------------------------------------------------------------
+
+COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+
+
+@pytest.fixture(scope="module")
+def front_matter() -> dict:
+    return yaml.safe_load((ROOT / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+
+
+@pytest.fixture(scope="module")
+def requirements() -> list[Requirement]:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def test_the_front_matter_says_all_that_a_space_asks_for(front_matter):
+    assert front_matter["sdk"] == "gradio"
+    assert front_matter["title"] and len(front_matter["emoji"].rstrip("\ufe0f")) == 1
+    assert {front_matter["colorFrom"], front_matter["colorTo"]} <= COLOURS
+    assert (ROOT / front_matter["app_file"]).is_file()
+    assert 0 < len(front_matter["short_description"]) <= 60
+    assert front_matter["license"] == "apache-2.0"
+    assert all(isinstance(tag, str) for tag in front_matter["tags"])
+
+
+def test_a_space_runs_the_gradio_that_was_tested(front_matter, requirements):
+    (required,) = [one for one in requirements if one.name == "gradio"]
+    assert front_matter["sdk_version"] == gradio.__version__
+    assert front_matter["sdk_version"] in required.specifier
+
+
+def test_zero_gpu_gets_a_torch_that_it_has(front_matter, requirements):
+    """It runs Python 3.12 with torch up to 2.11."""
+    assert front_matter["python_version"] == "3.12"
+    allowed = SpecifierSet()
+    for one in requirements:
+        if one.name == "torch" and one.marker.evaluate({"python_version": "3.12"}):
+            allowed &= one.specifier
+    assert "2.11.0" in allowed and "2.12.0" not in allowed
+
+
+def test_no_file_needs_large_file_storage():
+    sizes = [path.stat().st_size for path in (ROOT / "assets").rglob("*") if path.is_file()]
+    assert sizes and max(sizes) < 10 * 2**20

@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -299,19 +300,25 @@ class PageBuilder:
 
     def _wire_take_away(self, part: TakeAway) -> None:
         def write(now: Session) -> Iterator[list[Any]]:
-            with tempfile.TemporaryDirectory(prefix="take-away-") as folder:
-                pages = self.handlers.files(now, part.lens, Path(folder))
-                for page, outputs in deliver_with_page(self.visitors.follow(pages)):
-                    files: Any = gr.skip()
-                    if page is not None and isinstance(page.files, list):
-                        copies = [self.served.copy(path) for path in page.files]
-                        files = gr.update(value=copies, visible=True)
-                    yield [*outputs, files]
+            pages = self.visitors.follow(self._write_files(now, part.lens))
+            for page, outputs in deliver_with_page(pages):
+                files: Any = gr.skip()
+                if page is not None and isinstance(page.files, list):
+                    files = gr.update(value=page.files, visible=True)
+                yield [*outputs, files]
 
         event = part.button.click(
             write, [self.session], [*self.outputs, part.files], **MODEL, **QUIET
         )
         self.running.append(event)
+
+    def _write_files(self, now: Session, lens: str) -> Pages:
+        """Write the files of a lens, and lay copies of them where gradio serves from."""
+        with tempfile.TemporaryDirectory(prefix="take-away-") as folder:
+            for page in self.handlers.files(now, lens, Path(folder)):
+                if isinstance(page.files, list):
+                    page = replace(page, files=[self.served.copy(path) for path in page.files])
+                yield page
 
     def _on(self, event: Any, run: Any, inputs: list[Any], **options: Any) -> None:
         """Wire a handler that may run a model."""
@@ -365,6 +372,12 @@ def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
         raise gr.Error(
             html.escape(str(error)), title="Not possible", print_exception=False
         ) from None
+    except OSError as error:  # a full disk, or one that can't be written; all else has a sentence
+        logger.exception("A file can't be read or written")
+        yield None, to_outputs(Page(status=[]))
+        raise gr.Error(
+            text.DISK.format(cause=error.strerror), title="Not possible", print_exception=False
+        ) from error
     except gr.Error:  # a sentence already: ZeroGPU says so when a visitor's quota is used up
         yield None, to_outputs(Page(status=[]))
         raise
@@ -430,11 +443,10 @@ def _pictures(examples: tuple[Example, ...], served: ServedFiles) -> dict[Exampl
     pictures = {}
     for example in examples:
         try:
-            picture = thumbnail(example)
-        except ExplorerError as error:
+            file = present.save_picture(thumbnail(example), served.save)
+        except (ExplorerError, OSError) as error:
             logger.warning("The example %s can't be shown: %s", example.path.name, error)
             continue
-        file = present.save_picture(picture, served.save)
         pictures[example] = {"title": example.title, "file": file}
     return pictures
 

@@ -7,12 +7,15 @@ component: so the page itself remembers each file that it made.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache, save_file_to_cache
 from gradio.utils import get_upload_folder
+
+from videomae_demo.errors import RequestError
 
 
 class _Paths(set[str]):
@@ -23,10 +26,25 @@ class _Paths(set[str]):
 
 
 class ServedFiles:
-    """The files of one page, in gradio's cache; their paths hold their content's hash."""
+    """The files of one page, in gradio's cache; their paths hold their content's hash.
+
+    Raises
+    ------
+    RequestError
+        When nothing can be written there: the page could show no picture.
+    """
 
     def __init__(self) -> None:
         self._paths = _Paths()
+        folder = Path(get_upload_folder())
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise RequestError(
+                f"The page can't write to {folder} ({error.strerror}): set GRADIO_TEMP_DIR to a "
+                "folder that can be written."
+            ) from error
 
     def save(self, content: bytes, name: str) -> str:
         """Put bytes where gradio serves files from, and return the path."""

@@ -49,6 +49,10 @@ CLEARED = (
 )
 STOPPED = "The work ends at the model's next layer; what is shown stays."
 CANCELLED = "The request was cancelled."
+DISK = (
+    "The machine that runs this page can't write its files ({cause}). Its owner can make room, or "
+    "set GRADIO_TEMP_DIR to a folder that can be written."
+)
 DEFECT = (
     "Something went wrong on our side, and was written to the log. Try again, or try another clip."
 )
