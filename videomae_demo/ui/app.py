@@ -322,7 +322,8 @@ class PageBuilder:
 
     def _on(self, event: Any, run: Any, inputs: list[Any], **options: Any) -> None:
         """Wire a handler that may run a model."""
-        options = {"trigger_mode": "always_last", **MODEL, **QUIET, **options}
+        waiting = {"show_progress": "minimal", "show_progress_on": self.status}
+        options = {"trigger_mode": "always_last", **MODEL, **QUIET, **waiting, **options}
         self.running.append(event(run, inputs, self.outputs, **options))
 
 
