@@ -19,12 +19,8 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from benchmarks.machine import best_times, describe_machine
-from videomae_demo.analysis.rollout import (
-    AttentionRecorder,
-    RolloutSettings,
-    rollout,
-    start_from_head,
-)
+from videomae_demo.analysis.rollout import AttentionRecorder, rollout, start_from_head
+from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.masking import tube
 from videomae_demo.model.config import VideoMAEConfig
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
@@ -127,7 +123,8 @@ def measure(size: str, device: torch.device, rounds: int) -> list[str]:
     lines += [
         f"| {name} | {time_s:.3f} | {time_s / times[OURS]:.3f} |" for name, time_s in times.items()
     ]
-    lines += ["", f"The fused maps of all {len(maps)} layers take {maps.nbytes / 1e6:.0f} MB."]
+    megabytes = maps.to_numpy().nbytes / 1e6
+    lines += ["", f"The fused maps of all {len(maps)} layers take {megabytes:.0f} MB."]
     if device.type == "cuda":
         lines.append(agreement(ours, clip))
     return lines

@@ -18,7 +18,6 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from benchmarks.machine import best_times, describe_machine
-from videomae_demo.limits import Limits
 from videomae_demo.video.clip import sample_clip
 from videomae_demo.video.decode import scan
 from videomae_demo.video.sampling import SamplingRule
@@ -27,7 +26,6 @@ FPS = 30
 HEIGHT, WIDTH = 1080, 1920
 GROUP = 250
 """Frames from one keyframe to the next, the default of x264."""
-LIMITS = Limits(upload_mb=4096)
 
 OPENING = "open"
 WINDOW = "open, and 16 frames from the middle"
@@ -65,7 +63,7 @@ def make_file(path: Path, seconds: float) -> Path:
 
 def sample(path: Path, rule: SamplingRule, seek: bool = True) -> None:
     """Open a clip and read 16 frames."""
-    clip = sample_clip(scan(path, limits=LIMITS, seek=seek), 16, rule, limits=LIMITS)
+    clip = sample_clip(scan(path, seek=seek), 16, rule)
     assert len(np.unique(clip.indices)) == 16
     assert (clip.timeline.index is not None) == seek, "the comparison would be of other things"
 
@@ -82,11 +80,11 @@ def main() -> None:
         piece = make_file(Path(folder) / "short.mp4", asked.piece)
         megabytes = hour.stat().st_size / 2**20
         window, spread = SamplingRule.stride(4 / 30), SamplingRule.uniform()
-        count = scan(hour, limits=LIMITS).count
-        piece_s = scan(piece, limits=LIMITS, seek=False).duration_s
+        count = scan(hour).count
+        piece_s = scan(piece, seek=False).duration_s
         best = best_times(
             {
-                OPENING: lambda: scan(hour, limits=LIMITS),
+                OPENING: lambda: scan(hour),
                 WINDOW: lambda: sample(hour, window),
                 SPREAD: lambda: sample(hour, spread),
                 DECODING: lambda: sample(piece, window, seek=False),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
-from videomae_demo.device import choose_device, inference_precision
+from videomae_demo.device import choose_device, inference_precision, on_gpu, one_at_a_time
 from videomae_demo.errors import RequestError
 
 
@@ -60,3 +63,38 @@ def test_precision_is_full_but_on_gpus_that_compute_in_bfloat16(
     context = inference_precision(gpu)
     assert isinstance(context, torch.autocast)
     assert context.fast_dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [("cpu", "cpu", False), ("cuda", "cuda:0", False), ("cuda:0", "cuda:1", True)],
+)
+def test_a_device_is_held_by_one_thread_at_a_time(one: str, other: str, together: bool) -> None:
+    came_in = threading.Event()
+
+    def come_in() -> None:
+        with one_at_a_time(torch.device(other)):
+            came_in.set()
+
+    with ThreadPoolExecutor(1) as thread:
+        with one_at_a_time(torch.device(one)):
+            visitor = thread.submit(come_in)
+            assert came_in.wait(5 if together else 0.1) is together
+        visitor.result(timeout=5)
+
+
+def test_a_device_is_given_back_after_a_failure() -> None:
+    with pytest.raises(ZeroDivisionError), one_at_a_time(torch.device("cpu")):
+        _ = 1 / 0
+    with ThreadPoolExecutor(1) as thread, one_at_a_time(torch.device("cpu")):
+        assert thread.submit(int, "1").result(timeout=5) == 1
+
+
+@pytest.mark.parametrize("value", [None, "", "false", "0"])
+def test_off_zero_gpu_a_function_stays_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
+    if value is not None:
+        monkeypatch.setenv("SPACES_ZERO_GPU", value)
+    assert on_gpu(10)(choose_device) is choose_device

@@ -5,12 +5,17 @@ import numpy as np
 import pytest
 import torch
 
+from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.errors import CheckpointError, RequestError, VideoError
 from videomae_demo.explorer import Explorer, RolloutSettings, default_ratio
 from videomae_demo.masking import tube
 from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import VideoMAEImageProcessor
-from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
+from videomae_demo.model.videomae import (
+    Encoder,
+    VideoMAEForPreTraining,
+    VideoMAEForVideoClassification,
+)
 from videomae_demo.video.decode import read_frames, scan
 from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.views import ClipRequest, MaskRequest
@@ -235,3 +240,49 @@ def test_a_clip_can_be_seen_before_any_model_runs(explorer, request_, monkeypatc
     seen = explorer.see(request_)
     assert not calls
     np.testing.assert_array_equal(seen.frames, explorer.classify(request_).clip.frames)
+
+
+def test_one_model_runs_at_a_time_whichever_explorer_it_belongs_to(
+    recogniser_folder, reconstructor_folder, request_, monkeypatch
+):
+    running, most, inside = 0, 0, threading.Lock()
+    forward = Encoder.forward
+
+    def run(*given, **named):
+        nonlocal running, most
+        with inside:
+            running += 1
+            most = max(most, running)
+        result = forward(*given, **named)
+        with inside:
+            running -= 1
+        return result
+
+    monkeypatch.setattr(Encoder, "forward", run)
+    explorers = [
+        Explorer(str(recogniser_folder), str(reconstructor_folder), device="cpu") for _ in range(4)
+    ]
+    for explorer in explorers:
+        explorer.see(request_)
+    threads = [
+        threading.Thread(target=ask, args=(request_,))
+        for explorer in explorers
+        for ask in (explorer.classify, explorer.reconstruct, explorer.attend)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+
+
+def test_what_was_cancelled_leaves_nothing_behind(explorer, request_, monkeypatch):
+    wish = threading.Event()
+    wish.set()
+    with cancellable(wish):
+        for ask in (explorer.classify, explorer.attend, explorer.reconstruct):
+            with pytest.raises(Cancelled):
+                ask(request_)
+    calls = count_forwards(monkeypatch, explorer.recogniser.model)
+    explorer.classify(request_)
+    assert calls

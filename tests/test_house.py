@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "videomae_demo"
 ROOMS = (
     "errors",
     "limits",
+    "cancellation",
     "model.config",
     "masking",
     "video",
@@ -31,7 +32,9 @@ ROOMS = (
     "analysis",
     "cache",
     "roles",
+    "passes",
     "views",
+    "describe",
     "explorer",
     "export",
     "verify",
@@ -40,7 +43,18 @@ ROOMS = (
     "__main__",
     "ui",
 )
-WITHOUT_TORCH = ("masking", "video", "rendering", "errors", "limits", "model.config")
+WITHOUT_TORCH = (
+    "masking",
+    "video",
+    "rendering",
+    "errors",
+    "limits",
+    "model.config",
+    "analysis.settings",
+    "views",
+    "describe",
+    "ui",
+)
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 
 
@@ -103,6 +117,19 @@ def test_importing_the_package_costs_nothing():
     code = (
         f"import sys, videomae_demo, videomae_demo.cli; print(sorted({heavy!r} & set(sys.modules)))"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_building_the_page_waits_for_no_heavy_library():
+    code = """
+import os, sys
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+from videomae_demo.ui.app import build_page
+from videomae_demo.ui.weights import ExplorerPool
+build_page(ExplorerPool())
+print(sorted({"torch", "matplotlib", "safetensors"} & set(sys.modules)))
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

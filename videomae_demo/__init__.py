@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from videomae_demo.analysis.rollout import RolloutSettings
+    from videomae_demo.analysis.settings import RolloutSettings
     from videomae_demo.errors import CheckpointError, ExplorerError, RequestError, VideoError
     from videomae_demo.explorer import Explorer
     from videomae_demo.model.config import TokenGrid, VideoMAEConfig
@@ -30,7 +30,7 @@ _HOMES = {
     "ExplorerError": "errors",
     "MaskRequest": "views",
     "RequestError": "errors",
-    "RolloutSettings": "analysis.rollout",
+    "RolloutSettings": "analysis.settings",
     "TokenGrid": "model.config",
     "VideoError": "errors",
     "VideoMAEConfig": "model.config",

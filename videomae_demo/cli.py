@@ -20,7 +20,7 @@ from videomae_demo.limits import Limits
 from videomae_demo.training.command import add_train
 
 if TYPE_CHECKING:  # torch and cv2 take seconds to import: --help and usage errors do without
-    from videomae_demo.analysis.rollout import RolloutSettings
+    from videomae_demo.analysis.settings import RolloutSettings
     from videomae_demo.explorer import Explorer
     from videomae_demo.views import ClipRequest
 
@@ -161,40 +161,40 @@ def _add_verify(commands: Any) -> None:
 
 
 def _classify(parsed: argparse.Namespace) -> None:
-    from videomae_demo import export
+    from videomae_demo import describe, export
 
     view = _explorer(parsed).classify(_clip_request(parsed))
-    result = export.describe_labels(view, parsed.top_k, parsed.label)
+    result = describe.describe_labels(view, parsed.top_k, parsed.label)
     if parsed.out:
         _report_files(export.save_labels(view, parsed.out, parsed.top_k, parsed.label))
     _print(parsed, result, _labels_text(result))
 
 
 def _attend(parsed: argparse.Namespace) -> None:
-    from videomae_demo import export
+    from videomae_demo import describe, export
 
     settings = _rollout_settings(parsed)
     view = _explorer(parsed).attend(_clip_request(parsed), settings)
     if parsed.out:
         _report_files(export.save_rollout(view, parsed.out))
-    result = export.describe_rollout(view)
-    _print(parsed, result, [*_rollout_text(result), export.explain_rollout(view)])
+    result = describe.describe_rollout(view)
+    _print(parsed, result, [*_rollout_text(result), describe.explain_rollout(view)])
 
 
 def _reconstruct(parsed: argparse.Namespace) -> None:
-    from videomae_demo import export
+    from videomae_demo import describe, export
     from videomae_demo.views import MaskRequest
 
     mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)
     view = _explorer(parsed).reconstruct(_clip_request(parsed), mask)
     if parsed.out:
         _report_files(export.save_reconstruction(view, parsed.out))
-    result = export.describe_reconstruction(view)
-    _print(parsed, result, [*_reconstruction_text(result), export.explain_reconstruction(view)])
+    result = describe.describe_reconstruction(view)
+    _print(parsed, result, [*_reconstruction_text(result), describe.explain_reconstruction(view)])
 
 
 def _explore(parsed: argparse.Namespace) -> None:
-    from videomae_demo import export
+    from videomae_demo import describe, export
     from videomae_demo.views import MaskRequest
 
     explorer, request = _explorer(parsed), _clip_request(parsed)
@@ -209,9 +209,9 @@ def _explore(parsed: argparse.Namespace) -> None:
             + export.save_reconstruction(reconstruction, parsed.out / "reconstruction")
         )
     result = {
-        "labels": export.describe_labels(labels, parsed.top_k, parsed.label),
-        "rollout": export.describe_rollout(rollout),
-        "reconstruction": export.describe_reconstruction(reconstruction),
+        "labels": describe.describe_labels(labels, parsed.top_k, parsed.label),
+        "rollout": describe.describe_rollout(rollout),
+        "reconstruction": describe.describe_reconstruction(reconstruction),
     }
     text = [
         *_labels_text(result["labels"]),
@@ -272,7 +272,7 @@ def _clip_request(parsed: argparse.Namespace) -> ClipRequest:
 
 
 def _rollout_settings(parsed: argparse.Namespace) -> RolloutSettings:
-    from videomae_demo.analysis.rollout import RolloutSettings
+    from videomae_demo.analysis.settings import RolloutSettings
 
     first, last, query = 1, None, None
     if parsed.layers is not None:

@@ -1,8 +1,16 @@
-"""Which device the models run on, and in which precision. Nothing else knows of either."""
+"""Which device the models run on, in which precision, and who runs there now.
+
+Nothing else knows of devices, nor of ZeroGPU, where a GPU is lent to one call at a time: there, a
+decorated function runs in a forked process that has one.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import torch
 
@@ -41,6 +49,39 @@ def inference_precision(device: torch.device) -> contextlib.AbstractContextManag
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def one_at_a_time(device: torch.device) -> Iterator[None]:
+    """Wait until no other thread of this process runs a model on `device`, then hold it."""
+    key = device.type, device.index or 0
+    with _HELD.setdefault(key, threading.Lock()):
+        yield
+
+
+_HELD: dict[tuple[str, int], threading.Lock] = {}
+"""A device belongs to the process, whoever uses it: hence one lock per device and process."""
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def on_gpu(duration_s: int) -> Callable[[Function], Function]:
+    """Decorate a function that runs a model, so that ZeroGPU lends it a GPU.
+
+    There it runs in a forked process: arguments and results are pickled, and what it remembers is
+    lost. Everywhere else the function stays as it is, and the package `spaces` is not needed.
+
+    Parameters
+    ----------
+    duration_s : int
+        How long it may take; a visitor's quota is checked against it.
+    """
+    if os.environ.get("SPACES_ZERO_GPU", "").lower() not in ("1", "t", "true"):
+        return lambda function: function
+    import spaces  # type: ignore[import-not-found]  # there is nothing to find elsewhere
+
+    decorator: Callable[[Function], Function] = spaces.GPU(duration=duration_s)
+    return decorator
 
 
 def _available() -> list[str]:

@@ -1,8 +1,8 @@
 """The Explorer: one clip in, three views out. Typed requests in, frozen results out.
 
-Owns the recogniser and the reconstructor, the lock that lets one model run at a time, and the
-caches. One pass of the recogniser feeds the labels and every rollout; a rollout control never runs
-the model again. Knows nothing of pages or command lines.
+Owns the recogniser and the reconstructor, and the caches. One pass of the recogniser feeds the
+labels and every rollout; a rollout control never runs the model again. Knows nothing of pages or
+command lines.
 """
 
 from __future__ import annotations
@@ -21,23 +21,18 @@ from torch import Tensor
 
 from videomae_demo.analysis.classification import classify
 from videomae_demo.analysis.reconstruction import reconstruct
-from videomae_demo.analysis.rollout import (
-    AttentionRecorder,
-    FusedAttention,
-    HeadFusion,
-    RolloutSettings,
-    rollout,
-    start_from_head,
-)
+from videomae_demo.analysis.rollout import FusedAttention, rollout, start_from_head
+from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, HeadFusion, RolloutSettings
 from videomae_demo.cache import ByteCache
-from videomae_demo.device import choose_device, inference_precision
+from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
+from videomae_demo.device import choose_device, one_at_a_time
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.masking import make_mask, painted
 from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import CropBox, VideoMAEImageProcessor
+from videomae_demo.passes import Recognition, fuse, predict, recognise
 from videomae_demo.roles import (
-    BUNDLED_RECOGNISER,
     Recogniser,
     Reconstructor,
     find_reconstructor,
@@ -58,7 +53,6 @@ from videomae_demo.views import (
 )
 
 DEFAULT_CACHE_BYTES = 2**30
-DEFAULT_ROLLOUT = RolloutSettings()
 DISPLAY_PX = (256, 448)
 """The shorter side of frames for display: the crop's own, but within these bounds."""
 COARSE_GRID_PATCHES = 144
@@ -77,23 +71,12 @@ class _Input:
         return self.pixel_values.nbytes + self.clip.frames.nbytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pass:
-    """One pass of the recogniser: all that the labels and any rollout need."""
-
-    logits: Tensor  # (labels,)
-    mean_attention: FusedAttention
-    layer_inputs: tuple[Tensor, ...]  # (1, N, D) each
-
-    @property
-    def nbytes(self) -> int:
-        return self.mean_attention.nbytes + sum(state.nbytes for state in self.layer_inputs)
-
-
 class Explorer:
     """Runs VideoMAE on clips; safe to share between threads.
 
-    Weights are loaded when they are first needed.
+    Weights are loaded when they are first needed. One model runs at a time on a device, whichever
+    Explorer it belongs to. Inside `cancellation.cancellable`, work that is not wanted any more ends
+    at the next layer.
 
     Parameters
     ----------
@@ -130,7 +113,7 @@ class Explorer:
         self._reconstructor: Reconstructor | None = None
         self._lock = threading.RLock()
         self._timelines: ByteCache[Timeline] = ByteCache(2**24, lambda t: t.nbytes)
-        self._cache: ByteCache[_Input | _Pass | FusedAttention] = ByteCache(
+        self._cache: ByteCache[_Input | Recognition | NDArray[np.float16]] = ByteCache(
             cache_bytes, lambda value: value.nbytes
         )
 
@@ -175,8 +158,8 @@ class Explorer:
                 f"what it sees; choose a fine-tuned one, for instance {BUNDLED_RECOGNISER!r}."
             )
         prepared = self._prepare(request, recogniser)
-        logits = self._run(request, prepared).logits
-        result = classify(logits, recogniser.model.config.id2label)
+        logits = self._recognise(request, prepared).logits
+        result = classify(torch.from_numpy(logits), recogniser.model.config.id2label)
         return LabelsView(recogniser.card, prepared.clip, result)
 
     def attend(
@@ -185,11 +168,10 @@ class Explorer:
         """Show where and when the recogniser looked. Errors as in `classify`, labels aside."""
         recogniser = self.recogniser
         prepared = self._prepare(request, recogniser)
-        attention = self._fused(request, prepared, settings.fusion)
+        attention = FusedAttention.from_numpy(self._fused(request, prepared, settings.fusion))
         pooled = recogniser.model.config.use_mean_pooling or not recogniser.card.label_count
         head = start_from_head(recogniser.card.grid, pooled)
-        with self._lock:
-            result = rollout(attention, head, recogniser.card.grid, settings)
+        result = rollout(attention, head, recogniser.card.grid, settings)
         return RolloutView(
             recogniser.card, prepared.clip, result, _describe_start(recogniser, settings)
         )
@@ -210,13 +192,10 @@ class Explorer:
         model, grid = reconstructor.model, reconstructor.card.grid
         hidden, used = _make_mask(mask, grid)
         prepared = self._prepare(request, reconstructor)
-        with self._lock, torch.inference_mode(), inference_precision(self.device):
-            output = model(
-                prepared.pixel_values.to(self.device),
-                torch.from_numpy(hidden.reshape(1, -1)).to(self.device),
-            )
+        with one_at_a_time(self.device):
+            predicted = predict(reconstructor, prepared.pixel_values.numpy(), hidden.reshape(-1))
         original = model.to_pixels(prepared.pixel_values)[0]
-        result = reconstruct(output.logits[0], original, hidden, model.config)
+        result = reconstruct(torch.from_numpy(predicted), original, hidden, model.config)
         return ReconstructionView(reconstructor.card, prepared.clip, used, result)
 
     def _prepare(self, request: ClipRequest, role: Recogniser | Reconstructor) -> _Input:
@@ -239,41 +218,31 @@ class Explorer:
         assert isinstance(prepared, _Input)
         return prepared
 
-    def _run(self, request: ClipRequest, prepared: _Input) -> _Pass:
-        """Run the recogniser once, recording what every later question needs."""
+    def _recognise(self, request: ClipRequest, prepared: _Input) -> Recognition:
+        """Run the recogniser once, for all later questions."""
 
-        def make() -> _Pass:
-            recorder = AttentionRecorder("mean")
-            with torch.inference_mode(), inference_precision(self.device):
-                output = self.recogniser.model(
-                    prepared.pixel_values.to(self.device),
-                    output_hidden_states=True,
-                    observer=recorder,
-                )
-            return _Pass(output.logits[0], recorder.clip(), output.hidden_states[:-1])
+        def make() -> Recognition:
+            return recognise(self.recogniser, prepared.pixel_values.numpy())
 
-        with self._lock:
+        with one_at_a_time(self.device):
             done = self._cache.get_or_make(("pass", self._key(request)), make)
-        assert isinstance(done, _Pass)
+        assert isinstance(done, Recognition)
         return done
 
-    def _fused(self, request: ClipRequest, prepared: _Input, fusion: HeadFusion) -> FusedAttention:
+    def _fused(
+        self, request: ClipRequest, prepared: _Input, fusion: HeadFusion
+    ) -> NDArray[np.float16]:
         """Return the fused attention; fusions other than the mean come from the layers' inputs."""
-        done = self._run(request, prepared)
+        done = self._recognise(request, prepared)
         if fusion == "mean":
-            return done.mean_attention
+            return done.attention
 
-        def make() -> FusedAttention:
-            recorder = AttentionRecorder(fusion)
-            encoder = self.recogniser.model.videomae
-            with torch.inference_mode(), inference_precision(self.device):
-                for layer, state in enumerate(done.layer_inputs):
-                    encoder.observe_layer(layer, state, recorder)
-            return recorder.clip()
+        def make() -> NDArray[np.float16]:
+            return fuse(self.recogniser, done.layer_inputs, fusion)
 
-        with self._lock:
+        with one_at_a_time(self.device):
             fused = self._cache.get_or_make((fusion, self._key(request)), make)
-        assert isinstance(fused, FusedAttention)
+        assert isinstance(fused, np.ndarray)
         return fused
 
     def _key(self, request: ClipRequest) -> Hashable:

@@ -41,7 +41,7 @@ class Limits:
     cache_mb : int
         Memory for passes, inputs and attention kept for the next question about a clip.
     weights_mb : int
-        Size of a checkpoint that visitors of a public page may load.
+        Size of the weights, recogniser and reconstructor, that visitors of a public page may load.
     """
 
     upload_mb: int = 200

@@ -7,12 +7,17 @@ be told of it.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
 
 import torch
 
-from videomae_demo.checkpoints.catalog import find_entry
+from videomae_demo.checkpoints.catalog import (
+    BUNDLED_RECONSTRUCTOR,
+    find_entry,
+)
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
 from videomae_demo.errors import CheckpointError
 from videomae_demo.model.config import TokenGrid, VideoMAEConfig
@@ -26,8 +31,6 @@ from videomae_demo.model.videomae import (
 )
 from videomae_demo.video.sampling import SamplingRule
 
-BUNDLED_RECOGNISER = "bundled"
-BUNDLED_RECONSTRUCTOR = "bundled-pretraining"
 KINETICS_SAMPLING = SamplingRule.stride(4 / 30)
 """For checkpoints that the catalog does not know: as most published ones were trained."""
 
@@ -65,22 +68,50 @@ class CheckpointCard:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class _Role:
+    """A checkpoint at work. It is pickled as its name: another process has it, or loads it.
+
+    A forked process, such as ZeroGPU's, has all that was loaded before it was forked.
+    """
+
+    model: Any
+    processor: VideoMAEImageProcessor
+    card: CheckpointCard
+
+    def __post_init__(self) -> None:
+        _LOADED[self._key] = self
+
+    @property
+    def _key(self) -> _Key:
+        return type(self), self.card.name, self.model.device, self.model.config.num_attention_heads
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _recall, self._key
+
+
+_Key: TypeAlias = tuple[type[_Role], str, torch.device, int]
+_LOADED: MutableMapping[_Key, _Role] = WeakValueDictionary()
+"""What this process holds already, for whoever unpickles a name; it keeps nothing alive."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Recogniser:
+class Recogniser(_Role):
     """An encoder with its classifier; `card.label_count` is 0 if that was never trained."""
 
     model: VideoMAEForVideoClassification
-    processor: VideoMAEImageProcessor
-    card: CheckpointCard
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reconstructor:
+class Reconstructor(_Role):
     """An encoder with its pretraining decoder."""
 
     model: VideoMAEForPreTraining
-    processor: VideoMAEImageProcessor
-    card: CheckpointCard
+
+
+def _recall(kind: type[_Role], name: str, device: torch.device, heads: int) -> _Role:
+    load = load_recogniser if kind is Recogniser else load_reconstructor
+    return _LOADED.get((kind, name, device, heads)) or load(name, device, heads)
 
 
 def load_recogniser(name: str, device: torch.device, heads: int | None = None) -> Recogniser:
@@ -115,15 +146,15 @@ def load_recogniser(name: str, device: torch.device, heads: int | None = None) -
     return Recogniser(_settle(model, device), processor, card)
 
 
-def load_reconstructor(name: str, device: torch.device) -> Reconstructor:
-    """Load a checkpoint for what is behind a mask.
+def load_reconstructor(name: str, device: torch.device, heads: int | None = None) -> Reconstructor:
+    """Load a checkpoint for what is behind a mask; `heads` as in `load_recogniser`.
 
     Raises
     ------
     CheckpointError
         Also when it holds no decoder.
     """
-    reconstructor = _try_reconstructor(locate(name), device)
+    reconstructor = _try_reconstructor(locate(name), device, heads)
     if reconstructor is None:
         raise CheckpointError(
             f"The checkpoint {name} has no decoder, so it can't reconstruct; choose a pretraining "

@@ -1,22 +1,26 @@
 """What a person asks of the Explorer, and what comes back: typed requests and frozen views.
 
-Every view is numpy and plain values, small enough to pickle. Computes nothing.
+Every view is numpy and plain values, small enough to pickle. Computes nothing, and so needs none of
+the heavy libraries: a page can be built before they are loaded.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from videomae_demo.analysis.classification import Classification
-from videomae_demo.analysis.reconstruction import Reconstruction
-from videomae_demo.analysis.rollout import Rollout
-from videomae_demo.model.processor import CropBox
-from videomae_demo.roles import CheckpointCard
 from videomae_demo.video.sampling import SamplingRule
+
+if TYPE_CHECKING:
+    from videomae_demo.analysis.classification import Classification
+    from videomae_demo.analysis.reconstruction import Reconstruction
+    from videomae_demo.analysis.rollout import Rollout
+    from videomae_demo.model.processor import CropBox
+    from videomae_demo.roles import CheckpointCard
 
 
 @dataclass(frozen=True, slots=True)

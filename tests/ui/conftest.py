@@ -21,7 +21,6 @@ from videomae_demo.video.encode import write_mp4
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 180
-OFFLINE = {"HF_HUB_OFFLINE": "1"}
 FOREIGN = {
     0: "<img src=x onerror=\"document.title = 'taken over'\">",
     1: "${document.title = 'taken over'}",
@@ -35,20 +34,15 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def serve(command: list[str], port: int, log: Path, hub: dict[str, str] = OFFLINE) -> Iterator[str]:
-    """Run a page until the test is over; yield its address once it answers.
-
-    `hub` tells it where to find one, in the hub library's variables.
-    """
+def serve(command: list[str], port: int, log: Path, **variables: str) -> Iterator[str]:
+    """Run a page until the test is over; yield its address once it answers."""
     address = f"http://127.0.0.1:{port}"
-    environment = (
-        os.environ
-        | hub
-        | {
-            "PYTHONPATH": str(ROOT),
-            "GRADIO_SERVER_PORT": str(port),
-        }
-    )
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "GRADIO_SERVER_PORT": str(port),
+        "HF_HUB_OFFLINE": "1",
+        **variables,
+    }
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=environment, stdout=output, stderr=output
@@ -125,7 +119,9 @@ def page_command(port: int, *arguments: object) -> list[str]:
 @pytest.fixture(scope="session")
 def page_address(tmp_path_factory, recogniser_folder, reconstructor_folder, examples_folder, gate):
     port = free_port()
-    command = page_command(port, recogniser_folder, reconstructor_folder, examples_folder, gate)
+    command = page_command(
+        port, recogniser_folder, reconstructor_folder, examples_folder, gate.parent
+    )
     yield from serve(command, port, tmp_path_factory.mktemp("server") / "log")
 
 
@@ -134,7 +130,7 @@ def foreign_address(tmp_path, reconstructor_folder, examples_folder):
     """A page whose labels come from somebody who means no good."""
     weights = save_tiny(VideoMAEForVideoClassification, tmp_path / "weights", id2label=FOREIGN)
     port = free_port()
-    command = page_command(port, weights, reconstructor_folder, examples_folder, tmp_path / "gate")
+    command = page_command(port, weights, reconstructor_folder, examples_folder)
     yield from serve(command, port, tmp_path / "log")
 
 

@@ -1,7 +1,10 @@
-"""Opens the page for the browser tests: serve_page.py PORT WEIGHTS RECONSTRUCTOR EXAMPLES GATE.
+"""Opens the page for the browser tests: serve_page.py PORT WEIGHTS RECONSTRUCTOR EXAMPLES [FOLDER].
 
-While the file GATE exists, attention is waited for: a test decides how long that stage lasts. What
-is reconstructed is noted in the file GATE.asked, a line each.
+With FOLDER, what a test can't wait for otherwise is in its hands. Each layer of a model notes in
+FOLDER/layers that it begins, and waits for as long as there is FOLDER/closed. Attention is waited
+for while there is FOLDER/gate, and what is reconstructed is noted in FOLDER/gate.asked, a line
+each. FOLDER/left is there once a visitor has left. And files are deleted after FILES_KEPT_S
+seconds, if the environment says so.
 """
 
 import os
@@ -11,26 +14,62 @@ from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
-from videomae_demo.explorer import Explorer
+import gradio as gr
+
+from videomae_demo.limits import Limits
 from videomae_demo.ui.app import build_page, launch_options
 from videomae_demo.ui.examples import find_examples
+from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
 
-port, weights, reconstructor, examples, gate = sys.argv[1:]
+
+def put_into_the_hands_of(folder: Path) -> None:
+    from videomae_demo.explorer import Explorer
+    from videomae_demo.model.layers import Block
+
+    forward, attend, reconstruct, stop = (
+        Block.forward,
+        Explorer.attend,
+        Explorer.reconstruct,
+        Visitors.stop,
+    )
+
+    def wait_and_run(*given):
+        note("layers", "begins")
+        wait_while("closed")
+        return forward(*given)
+
+    def wait_and_attend(*given):
+        wait_while("gate")
+        return attend(*given)
+
+    def note_and_reconstruct(*given):
+        note("gate.asked", f"{given[1:]}")
+        return reconstruct(*given)
+
+    def stop_and_tell(visitors, request: gr.Request):
+        stop(visitors, request)
+        (folder / "left").touch()
+
+    def note(name, line):
+        with (folder / name).open("a") as notes:
+            notes.write(f"{line}\n")
+
+    def wait_while(name):
+        while (folder / name).exists():
+            time.sleep(0.01)
+
+    Block.forward, Explorer.attend = wait_and_run, wait_and_attend
+    Explorer.reconstruct, Visitors.stop = note_and_reconstruct, stop_and_tell
 
 
-class GatedExplorer(Explorer):
-    def attend(self, *arguments):
-        while Path(gate).exists():
-            time.sleep(0.02)
-        return super().attend(*arguments)
-
-    def reconstruct(self, *arguments):
-        with Path(f"{gate}.asked").open("a") as asked:
-            asked.write(f"{arguments}\n")
-        return super().reconstruct(*arguments)
-
-
-pool = ExplorerPool(weights, reconstructor, make=GatedExplorer)
-page = build_page(pool, find_examples(Path(examples)))
-page.launch(server_port=int(port), **launch_options())
+port, weights, reconstructor, examples, *rest = sys.argv[1:]
+if rest:
+    put_into_the_hands_of(Path(rest[0]))
+limits = Limits.from_environment(os.environ)
+pool = ExplorerPool(weights, reconstructor, limits=limits)
+pool.warm_up()
+page = build_page(pool, find_examples(Path(examples)), limits=limits)
+if "FILES_KEPT_S" in os.environ:
+    page.delete_cache = (1, int(os.environ["FILES_KEPT_S"]))
+page.launch(server_port=int(port), **launch_options(limits))

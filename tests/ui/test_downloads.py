@@ -54,7 +54,7 @@ def address(tmp_path, far_hub, cache, recogniser_folder, reconstructor_folder, e
     script = str(Path(__file__).with_name("serve_page.py"))
     command = [script, str(port), str(recogniser_folder), str(reconstructor_folder)]
     hub = {"HF_ENDPOINT": far_hub.address, "HF_HOME": str(cache.parent), "HF_HUB_OFFLINE": "0"}
-    yield from serve([*command, str(examples_folder)], port, tmp_path / "log", hub)
+    yield from serve([*command, str(examples_folder)], port, tmp_path / "log", **hub)
 
 
 @pytest.fixture

@@ -483,6 +483,18 @@ def test_a_defect_is_logged_and_not_shown(caplog):
     assert "inner name" in caplog.text
 
 
+def test_what_gradio_says_already_is_passed_on(caplog):
+    """ZeroGPU tells in this way that a visitor's quota is used up."""
+
+    def fail():
+        yield Page(status=[])
+        raise gr.Error("The quota is used up.")
+
+    with pytest.raises(gr.Error, match="The quota is used up"):
+        list(app.deliver(fail()))
+    assert not caplog.text
+
+
 def test_every_page_fills_every_output(made):
     pool = made.pool
     builder = app.PageBuilder(pool, ())

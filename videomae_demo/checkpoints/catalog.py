@@ -20,6 +20,9 @@ KINETICS_STRIDE = SamplingRule.stride(4 / 30)
 SSV2_PRETRAINING_STRIDE = SamplingRule.stride(2 / 30)
 BUNDLED_STRIDE = SamplingRule.stride(1 / 8)
 
+BUNDLED_RECOGNISER = "bundled"
+BUNDLED_RECONSTRUCTOR = "bundled-pretraining"
+
 NON_COMMERCIAL = "CC BY-NC 4.0"
 _SMALL_NOTE = (
     "Uses 6 attention heads, as the small model was trained with. The published configuration says "
@@ -177,18 +180,18 @@ _SMALL: dict[str, Any] = {
 
 CATALOG: tuple[CatalogEntry, ...] = (
     _bundled(
-        "bundled",
+        BUNDLED_RECOGNISER,
         "motion-recogniser",
         "classification",
         "Bundled motion recogniser (64 px, synthetic motions)",
-        partner="bundled-pretraining",
+        partner=BUNDLED_RECONSTRUCTOR,
     ),
     _bundled(
-        "bundled-pretraining",
+        BUNDLED_RECONSTRUCTOR,
         "motion-reconstructor",
         "pretraining",
         "Bundled motion reconstructor (64 px, synthetic motions)",
-        partner="bundled",
+        partner=BUNDLED_RECOGNISER,
     ),
     _kinetics("small", "Small", "base", 88, 79.0, 93.8, **_SMALL),
     _kinetics("base", "Base (1600 epochs)", "base", 346, 81.5, 95.1),

@@ -18,9 +18,8 @@ from torch import nn
 
 from videomae_demo.checkpoints.huggingface_layout import ENCODER_PREFIX
 from videomae_demo.checkpoints.read import listed
+from videomae_demo.checkpoints.source import WEIGHTS_NAME
 from videomae_demo.errors import CheckpointError
-
-WEIGHTS_NAME = "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

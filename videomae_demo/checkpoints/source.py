@@ -25,7 +25,6 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError,
 )
 
 from videomae_demo.checkpoints.catalog import CatalogEntry, find_entry, known_names
-from videomae_demo.checkpoints.load import WEIGHTS_NAME
 from videomae_demo.errors import CheckpointError
 from videomae_demo.model.config import CONFIG_NAME
 
@@ -33,6 +32,7 @@ PREPROCESSOR_NAME = "preprocessor_config.json"
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "checkpoints"
 
 # In order of preference: safe formats first, whole files before shards.
+WEIGHTS_NAME = "model.safetensors"
 WEIGHTS_NAMES = (
     WEIGHTS_NAME,
     f"{WEIGHTS_NAME}.index.json",

@@ -1,16 +1,18 @@
 """The three VideoMAE models, with the arguments, outputs and state dicts of transformers 4.37.
 
 Tong et al., "VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video
-Pre-Training" (arXiv 2203.12602). Beyond that interface there are three keyword arguments:
-`observer`, which sees the attention probabilities without anybody holding them;
+Pre-Training" (arXiv 2203.12602). Beyond that interface there are four keyword arguments:
+`observer`, which sees the attention probabilities without anybody holding them; `before_layer`,
+which is called between the layers and may end the pass by raising an exception;
 `bool_masked_pos` in the classifier, which leaves tokens out; and `bool_decoded_pos` in pretraining,
 which says which of the hidden tokens are decoded. A call changes neither model nor configuration.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -49,6 +51,10 @@ class AttentionObserver(Protocol):
     def __call__(self, layer: int, rows: slice, probabilities: Tensor, /) -> None:
         """Look at one block."""
         ...
+
+
+BeforeLayer: TypeAlias = Callable[[], None]
+"""Called before each layer of encoder and decoder; what it raises ends the pass."""
 
 
 class PatchEmbeddings(nn.Module):
@@ -104,11 +110,14 @@ class Encoder(nn.Module):
         output_attentions: bool = False,
         output_hidden_states: bool = False,
         observer: AttentionObserver | None = None,
+        before_layer: BeforeLayer | None = None,
     ) -> BaseModelOutput:
         """Map (B, N, D) to (B, N, D), keeping what was asked for on the way."""
         states: list[Tensor] = []
         attentions: list[Tensor] = []
         for index, block in enumerate(self.layer):
+            if before_layer is not None:
+                before_layer()
             if output_hidden_states:
                 states.append(hidden_state)
             hidden_state, probabilities = block(
@@ -165,6 +174,7 @@ class VideoMAEModel(PretrainedModel):
         return_dict: bool | None = None,
         *,
         observer: AttentionObserver | None = None,
+        before_layer: BeforeLayer | None = None,
     ) -> BaseModelOutput | tuple[Any, ...]:
         """Encode clips.
 
@@ -182,6 +192,8 @@ class VideoMAEModel(PretrainedModel):
             Sees every layer's attention while it exists. In eval mode only, without
             `output_attentions` and `head_mask`. Under ``torch.no_grad()`` no more than one block
             is held at a time; autograd would keep them all.
+        before_layer : callable, optional
+            See `BeforeLayer`.
 
         Returns
         -------
@@ -212,6 +224,7 @@ class VideoMAEModel(PretrainedModel):
             output_attentions,
             output_hidden_states,
             observer,
+            before_layer,
         )
         if self.layernorm is not None:
             output.last_hidden_state = self.layernorm(output.last_hidden_state)
@@ -238,9 +251,13 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, config.token_values)
 
-    def forward(self, tokens: Tensor, count: int) -> Tensor:
+    def forward(
+        self, tokens: Tensor, count: int, before_layer: BeforeLayer | None = None
+    ) -> Tensor:
         """Map (B, N, D) to the pixels of the last `count` tokens, (B, count, token values)."""
         for block in self.decoder_layers:
+            if before_layer is not None:
+                before_layer()
             tokens, _ = block(tokens)
         pixels: Tensor = self.head(self.norm(tokens[:, -count:]))
         return pixels
@@ -277,6 +294,7 @@ class VideoMAEForPreTraining(PretrainedModel):
         return_dict: bool | None = None,
         *,
         bool_decoded_pos: Tensor | None = None,
+        before_layer: BeforeLayer | None = None,
     ) -> VideoMAEForPreTrainingOutput | tuple[Any, ...]:
         """Predict the hidden tokens.
 
@@ -300,9 +318,10 @@ class VideoMAEForPreTraining(PretrainedModel):
             output_attentions,
             output_hidden_states,
             return_dict=True,
+            before_layer=before_layer,
         )
         decoded = self._decoded(bool_masked_pos, bool_decoded_pos)
-        logits = self._decode(output.last_hidden_state, bool_masked_pos, decoded)
+        logits = self._decode(output.last_hidden_state, bool_masked_pos, decoded, before_layer)
         targets = select_tokens(self.targets(pixel_values), decoded)
         result = VideoMAEForPreTrainingOutput(
             F.mse_loss(logits, targets), logits, output.hidden_states, output.attentions
@@ -325,14 +344,16 @@ class VideoMAEForPreTraining(PretrainedModel):
             )
         return decoded
 
-    def _decode(self, encoded: Tensor, hidden: Tensor, decoded: Tensor) -> Tensor:
+    def _decode(
+        self, encoded: Tensor, hidden: Tensor, decoded: Tensor, before_layer: BeforeLayer | None
+    ) -> Tensor:
         visible = self.encoder_to_decoder(encoded)  # (B, N_visible, D_decoder)
         positions = self.position_embeddings.expand(len(visible), -1, -1)
         asked = select_tokens(positions, decoded)  # (B, N_decoded, D_decoder)
         tokens = torch.cat(
             [visible + select_tokens(positions, ~hidden), self.mask_token + asked], dim=1
         )
-        pixels: Tensor = self.decoder(tokens, asked.shape[1])
+        pixels: Tensor = self.decoder(tokens, asked.shape[1], before_layer)
         return pixels
 
     @torch.no_grad()
@@ -384,6 +405,7 @@ class VideoMAEForVideoClassification(PretrainedModel):
         *,
         bool_masked_pos: Tensor | None = None,
         observer: AttentionObserver | None = None,
+        before_layer: BeforeLayer | None = None,
     ) -> ImageClassifierOutput | tuple[Any, ...]:
         """Classify clips.
 
@@ -406,6 +428,7 @@ class VideoMAEForVideoClassification(PretrainedModel):
             output_hidden_states,
             return_dict=True,
             observer=observer,
+            before_layer=before_layer,
         )
         encoded = output.last_hidden_state
         pooled = encoded[:, 0] if self.fc_norm is None else self.fc_norm(encoded.mean(1))

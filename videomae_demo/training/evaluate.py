@@ -12,12 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videomae_demo.analysis.reconstruction import reconstruct
-from videomae_demo.analysis.rollout import (
-    AttentionRecorder,
-    RolloutSettings,
-    rollout,
-    start_from_head,
-)
+from videomae_demo.analysis.rollout import AttentionRecorder, rollout, start_from_head
+from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.masking import tube
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae_demo.training.data import normalise, swap

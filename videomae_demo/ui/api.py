@@ -1,6 +1,6 @@
 """The named endpoints /classify, /attend and /reconstruct: the command line's JSON, over the web.
 
-They answer with `export.describe_*`, so the numbers are those of the command line.
+They answer with `describe`, so the numbers are those of the command line.
 """
 
 from __future__ import annotations
@@ -8,18 +8,23 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from videomae_demo import export
-from videomae_demo.analysis.rollout import HEAD_FUSIONS, RolloutSettings
+from videomae_demo import describe
+from videomae_demo.analysis.settings import HEAD_FUSIONS, RolloutSettings
+from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.errors import ExplorerError, RequestError
-from videomae_demo.explorer import Explorer
 from videomae_demo.masking import MASK_KINDS
 from videomae_demo.ui import text
+from videomae_demo.ui.values import number, token, whole
+from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
 from videomae_demo.views import ClipRequest, MaskRequest
+
+if TYPE_CHECKING:
+    from videomae_demo.explorer import Explorer
 
 Json = dict[str, Any]
 
@@ -33,7 +38,7 @@ class Endpoints:
     def classify(self, clip: str, weights: str, top_k: float, label: str) -> Json:
         """Name what happens in a clip."""
         view = self._explorer(weights).classify(_clip(clip))
-        return _without_folder(export.describe_labels(view, int(top_k), label or None))
+        return _without_folder(describe.describe_labels(view, whole(top_k, "top_k"), label or None))
 
     def attend(
         self,
@@ -43,25 +48,24 @@ class Endpoints:
         discard: float,
         first_layer: float,
         last_layer: float,
-        query: list[int] | None,
+        query: Any,
     ) -> Json:
         """Show where and when the recogniser looked; `last_layer` 0 stands for the last one."""
-        token = None
-        if query:
-            if len(query) != 3:
-                raise RequestError(f"The query is {query}; give [time, row, column].")
-            token = (int(query[0]), int(query[1]), int(query[2]))
         settings = RolloutSettings(
-            fusion, discard, int(first_layer), int(last_layer) or None, token
+            fusion,
+            number(discard, "discard"),
+            whole(first_layer, "first_layer"),
+            whole(last_layer, "last_layer") or None,
+            token(query or None),
         )
         view = self._explorer(weights).attend(_clip(clip), settings)
-        return _without_folder(export.describe_rollout(view))
+        return _without_folder(describe.describe_rollout(view))
 
     def reconstruct(self, clip: str, weights: str, kind: str, ratio: float, seed: float) -> Json:
         """Hide a part of a clip and measure the reconstruction; `ratio` 0 takes the default."""
-        mask = MaskRequest(kind, ratio or None, int(seed))
+        mask = MaskRequest(kind, number(ratio, "ratio") or None, whole(seed, "seed"))
         view = self._explorer(weights).reconstruct(_clip(clip), mask)
-        return _without_folder(export.describe_reconstruction(view))
+        return _without_folder(describe.describe_reconstruction(view))
 
     def _explorer(self, weights: str) -> Explorer:
         name = weights or self.pool.default
@@ -73,7 +77,7 @@ class Endpoints:
         return self.pool.get(name)
 
 
-def add_endpoints(pool: ExplorerPool, queue_options: dict[str, Any]) -> None:
+def add_endpoints(pool: ExplorerPool, visitors: Visitors, queue_options: dict[str, Any]) -> None:
     """Add the endpoints to the open page; their components are never shown."""
     endpoints = Endpoints(pool)
     with gr.Group(visible=False):
@@ -98,7 +102,7 @@ def add_endpoints(pool: ExplorerPool, queue_options: dict[str, Any]) -> None:
     for name, given in inputs.items():
         button = gr.Button(visible=False)
         button.click(
-            _answering(getattr(endpoints, name)),
+            _answering(getattr(endpoints, name), visitors),
             given,
             answer,
             api_name=name,
@@ -107,12 +111,15 @@ def add_endpoints(pool: ExplorerPool, queue_options: dict[str, Any]) -> None:
         )
 
 
-def _answering(method: Callable[..., Json]) -> Callable[..., Json]:
+def _answering(method: Callable[..., Json], visitors: Visitors) -> Callable[..., Json]:
     def answer(*given: Any) -> Json:
         try:
-            return method(*given)
+            with visitors.working() as wish, cancellable(wish):
+                return method(*given)
         except ExplorerError as error:
             raise gr.Error(html.escape(str(error)), print_exception=False) from None
+        except Cancelled:
+            raise gr.Error(text.CANCELLED, print_exception=False) from None
 
     return answer
 

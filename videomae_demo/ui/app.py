@@ -6,38 +6,35 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from videomae_demo.errors import ExplorerError
+from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui import api, present, text
 from videomae_demo.ui.examples import Example, find_examples, thumbnail
+from videomae_demo.ui.gate import Gate
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.layout import build_layout
-from videomae_demo.ui.outputs import (
-    components_of,
-    deliver,
-    deliver_with_page,
-    save_to_cache,
-    serve,
-    to_outputs,
-)
-from videomae_demo.ui.page import Page
+from videomae_demo.ui.outputs import components_of, deliver, deliver_with_page, to_outputs
+from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.panel.panel import sentence
+from videomae_demo.ui.served import ServedFiles
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.tabs.reconstruct import PRESETS
 from videomae_demo.ui.tabs.take_away import TakeAway
 from videomae_demo.ui.theme import STYLE_SHEET, make_theme
+from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
 
 logger = logging.getLogger(__name__)
 
 ON_SPACES = "SPACE_ID" in os.environ
 HOURS_KEPT = 2 if ON_SPACES else 24
-MAX_UPLOAD = "200mb"
-LARGEST_QUEUE = 32
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """All handlers that may run a model wait for one another."""
 DOWNLOAD: dict[str, Any] = {"concurrency_id": "download", "concurrency_limit": 1}
@@ -48,11 +45,16 @@ QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 class PageBuilder:
     """Builds one page: components first, then their wires."""
 
-    def __init__(self, pool: ExplorerPool, examples: tuple[Example, ...]) -> None:
+    def __init__(
+        self, pool: ExplorerPool, examples: tuple[Example, ...], limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self.pool = pool
-        self.pictures = _pictures(examples)
+        self.limits = limits
+        self.served = ServedFiles()
+        self.pictures = _pictures(examples, self.served)
         shown = [example for example in examples if example in self.pictures]
-        self.handlers = Handlers(pool, shown, save_to_cache, HOURS_KEPT)
+        self.handlers = Handlers(pool, shown, self.served.save, HOURS_KEPT)
+        self.visitors = Visitors()
         self.running: list[Any] = []
 
     def build(self) -> gr.Blocks:
@@ -67,34 +69,36 @@ class PageBuilder:
             self.layout = build_layout(self.pool, list(self.pictures.values()), HOURS_KEPT)
             self.outputs = components_of(self.layout)
             self._wire(page)
-            api.add_endpoints(self.pool, MODEL)
-        page.queue(max_size=LARGEST_QUEUE, api_open=False)
+            api.add_endpoints(self.pool, self.visitors, MODEL)
+        self.served.expire_with(page)
+        page.queue(max_size=self.limits.queue_length, api_open=False)
         return page
 
     def _wire(self, page: gr.Blocks) -> None:
         handlers, session, head = self.handlers, self.layout.session, self.layout.head
+        follow = self.visitors.follow
 
         def call(method: Any) -> Any:
             """Make an event's function of a handler."""
 
             def run(*given: Any) -> Iterator[list[Any]]:
-                yield from deliver(method(*given))
+                yield from deliver(follow(method(*given)))
 
             return run
 
         def choose(now: Session, event: gr.EventData) -> Iterator[list[Any]]:
-            yield from deliver(handlers.choose(now, event._data.get("token")))
+            yield from deliver(follow(handlers.choose(now, event._data.get("token"))))
 
         def paint(now: Session, event: gr.EventData) -> Iterator[list[Any]]:
-            yield from deliver(handlers.paint(now, str(event._data.get("mask"))))
+            yield from deliver(follow(handlers.paint(now, str(event._data.get("mask")))))
 
         def pick(now: Session, event: gr.EventData) -> Iterator[list[Any]]:
-            yield from deliver(handlers.pick(now, int(event._data.get("index", -1))))
+            yield from deliver(follow(handlers.pick(now, int(event._data.get("index", -1)))))
 
         def fetch(now: Session, weights: str) -> Iterator[list[Any]]:
             unchanged, hidden = gr.skip(), gr.update(visible=False)
             yield [*to_outputs(Page()), unchanged, [], hidden]
-            for page_now, outputs in deliver_with_page(handlers.fetch(weights)):
+            for page_now, outputs in deliver_with_page(follow(handlers.fetch(weights))):
                 # What could not be fetched is not what the list shows as chosen.
                 failed = page_now is None
                 chosen = self._weights_update(now.weights) if failed else unchanged
@@ -102,7 +106,7 @@ class PageBuilder:
 
         def load(now: Session, weights: str) -> Iterator[list[Any]]:
             current = now.weights
-            for page_now, outputs in deliver_with_page(handlers.load(now, weights)):
+            for page_now, outputs in deliver_with_page(follow(handlers.load(now, weights))):
                 if page_now is not None and isinstance(page_now.session, Session):
                     current = page_now.session.weights
                 ended = page_now is None or current == weights
@@ -136,6 +140,7 @@ class PageBuilder:
             self._wire_take_away(tab.take_away)
         for lens, opener in lenses.tabs.items():
             opener.select(None, js=_tell_lens(lens))
+        page.unload(self.visitors.stop)
         self.layout.cancel.click(
             self._stop,
             session,
@@ -151,16 +156,16 @@ class PageBuilder:
         By events of their own: gradio changes a streamed value in the browser in place, and a clip
         that is followed by "unchanged" could not be sent back.
         """
-        examples = self.handlers.examples
+        examples, copy = self.handlers.examples, self.served.copy
 
         def show(event: gr.EventData) -> Any:
             index = int(event._data.get("index", -1))
-            return serve(examples[index].path) if 0 <= index < len(examples) else gr.skip()
+            return copy(examples[index].path) if 0 <= index < len(examples) else gr.skip()
 
         clip = self.layout.clip
         clip.picker.pick(show, None, clip.video, queue=False, **QUIET)
         if examples:
-            page.load(lambda: serve(examples[0].path), None, clip.video, queue=False, **QUIET)
+            page.load(lambda: copy(examples[0].path), None, clip.video, queue=False, **QUIET)
 
     def _wire_controls(self, call: Any) -> None:
         session, lenses = self.layout.session, self.layout.lenses
@@ -209,45 +214,59 @@ class PageBuilder:
         """List what is on this machine by now, whoever fetched it."""
         return gr.update(choices=self.pool.choices())
 
-    def _stop(self, now: Session) -> list[Any]:
-        gr.Info(text.STOPPED, title="Stopped")  # only an event of the queue can say it
+    def _stop(self, now: Session, request: gr.Request) -> list[Any]:
+        self.visitors.stop(request)
+        gr.Info(text.STOPPED)  # only an event of the queue can say it
         return [[], self._weights_update(now.weights), [], gr.update(visible=False)]
 
     def _wire_take_away(self, part: TakeAway) -> None:
         def write(now: Session) -> Iterator[list[Any]]:
-            # gradio copies the files into its cache before it asks for the next page.
-            with tempfile.TemporaryDirectory(prefix="take-away-") as folder:
-                pages = self.handlers.files(now, part.lens, Path(folder))
-                for page, outputs in deliver_with_page(pages):
-                    files: Any = gr.skip()
-                    if page is not None and isinstance(page.files, list):
-                        files = gr.update(value=page.files, visible=True)
-                    yield [*outputs, files]
+            pages = self.visitors.follow(self._write_files(now, part.lens))
+            for page, outputs in deliver_with_page(pages):
+                files: Any = gr.skip()
+                if page is not None and isinstance(page.files, list):
+                    files = gr.update(value=page.files, visible=True)
+                yield [*outputs, files]
 
         event = part.button.click(
             write, [self.layout.session], [*self.outputs, part.files], **MODEL, **QUIET
         )
         self.running.append(event)
 
+    def _write_files(self, now: Session, lens: str) -> Pages:
+        """Write the files of a lens, and lay copies of them where gradio serves from."""
+        with tempfile.TemporaryDirectory(prefix="take-away-") as folder:
+            for page in self.handlers.files(now, lens, Path(folder)):
+                if isinstance(page.files, list):
+                    page = replace(page, files=[self.served.copy(path) for path in page.files])
+                yield page
+
     def _on(self, event: Any, run: Any, inputs: list[Any], **options: Any) -> Any:
         """Wire a handler that may run a model."""
-        options = {"trigger_mode": "always_last", **MODEL, **QUIET, **options}
+        waiting = {"show_progress": "minimal", "show_progress_on": self.layout.status}
+        options = {"trigger_mode": "always_last", **MODEL, **QUIET, **waiting, **options}
         wired = event(run, inputs, self.outputs, **options)
         self.running.append(wired)
         return wired
 
 
-def build_page(pool: ExplorerPool, examples: tuple[Example, ...] | None = None) -> gr.Blocks:
+def build_page(
+    pool: ExplorerPool,
+    examples: tuple[Example, ...] | None = None,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+) -> gr.Blocks:
     """Return the page; `examples` default to the project's own clips."""
-    return PageBuilder(pool, find_examples() if examples is None else examples).build()
+    return PageBuilder(pool, find_examples() if examples is None else examples, limits).build()
 
 
-def launch_options() -> dict[str, Any]:
+def launch_options(limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
     """Return how the page is launched, on a laptop and on a public machine alike."""
     return {
+        "app_kwargs": {"middleware": [Middleware(Gate)]},
         "theme": make_theme(),
         "css_paths": STYLE_SHEET,
-        "max_file_size": MAX_UPLOAD,
+        "max_file_size": f"{limits.upload_mb}mb",
         "show_error": False,
         "ssr_mode": False,
         "enable_monitoring": False,
@@ -257,16 +276,15 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def _pictures(examples: tuple[Example, ...]) -> dict[Example, dict[str, Any]]:
+def _pictures(examples: tuple[Example, ...], served: ServedFiles) -> dict[Example, dict[str, Any]]:
     """Return what the picker shows of each example that can be read."""
     pictures = {}
     for example in examples:
         try:
-            picture = thumbnail(example)
-        except ExplorerError as error:
+            file = present.save_picture(thumbnail(example), served.save)
+        except (ExplorerError, OSError) as error:
             logger.warning("The example %s can't be shown: %s", example.path.name, error)
             continue
-        file = present.save_picture(picture, save_to_cache)
         pictures[example] = {"title": example.title, "file": file}
     return pictures
 

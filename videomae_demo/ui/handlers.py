@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from videomae_demo import export
-from videomae_demo.analysis.rollout import RolloutSettings
+from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.errors import ExplorerError, RequestError
-from videomae_demo.explorer import Explorer
-from videomae_demo.ui import controls, present, text
+from videomae_demo.ui import controls, present, text, values
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.panel import panel
@@ -26,6 +24,9 @@ from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
 from videomae_demo.ui.weights import ExplorerPool, describe_download
 from videomae_demo.views import ClipRequest, LabelsView, MaskRequest
+
+if TYPE_CHECKING:  # torch takes seconds to import, and building the page needs none of it
+    from videomae_demo.explorer import Explorer
 
 STAGES = 5
 
@@ -123,9 +124,9 @@ class Handlers:
             return
         yield from self._explore(session)
 
-    def choose(self, session: Session, token: Sequence[int] | None) -> Pages:
+    def choose(self, session: Session, token: Any) -> Pages:
         """Start the rollout from a token, or from what the head reads; no pass of the model."""
-        settings = replace(session.settings, query=controls.to_token(token))
+        settings = replace(session.settings, query=values.token(token))
         yield from self._attend(replace(session, settings=settings))
 
     def set_rollout(
@@ -133,10 +134,13 @@ class Handlers:
     ) -> Pages:
         """Change how attention is rolled out; no pass of the model."""
         explorer = self.pool.get(session.weights)
-        count = _layer_count(explorer)
-        last = None if int(last_layer) >= count else int(last_layer)
+        last = values.whole(last_layer, "last layer")
         settings = RolloutSettings(
-            fusion, float(discard), int(first_layer), last, session.settings.query
+            fusion,
+            values.number(discard, "discarded fraction"),
+            values.whole(first_layer, "first layer"),
+            None if last >= _layer_count(explorer) else last,
+            session.settings.query,
         )
         yield from self._attend(replace(session, settings=settings))
 
@@ -166,6 +170,8 @@ class Handlers:
 
     def files(self, session: Session, lens: str, folder: Path) -> Pages:
         """Write the files of one lens into `folder`."""
+        from videomae_demo import export  # matplotlib, only when files are asked for
+
         explorer, clip = self._explorer(session), _clip(session)
         yield Page(status=[panel.progress("Writing the files", 1, 2)])
         if lens == "recognise":

@@ -5,12 +5,9 @@ from __future__ import annotations
 import html
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache, save_file_to_cache
-from gradio.utils import get_upload_folder
 
 from videomae_demo.errors import ExplorerError
 from videomae_demo.ui import text
@@ -65,6 +62,15 @@ def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
         raise gr.Error(
             html.escape(str(error)), title="Not possible", print_exception=False
         ) from None
+    except OSError as error:  # a full disk, or one that can't be written; all else has a sentence
+        logger.exception("A file can't be read or written")
+        yield None, to_outputs(Page(status=[]))
+        raise gr.Error(
+            text.DISK.format(cause=error.strerror), title="Not possible", print_exception=False
+        ) from error
+    except gr.Error:  # a sentence already: ZeroGPU says so when a visitor's quota is used up
+        yield None, to_outputs(Page(status=[]))
+        raise
     except Exception as error:  # the one catch-all, at the edge to the visitor
         logger.exception("A handler failed")
         yield None, to_outputs(Page(status=[]))
@@ -112,15 +118,3 @@ def _mask_updates(page: Page) -> list[Any]:
     if isinstance(mask, Unchanged):
         return [gr.skip()] * 3
     return [mask.kind, mask.ratio, mask.seed]
-
-
-def save_to_cache(content: bytes, name: str) -> str:
-    """Put bytes where gradio serves files from; the path holds their hash."""
-    path: str = save_bytes_to_cache(content, name, get_upload_folder())
-    return path
-
-
-def serve(path: Path) -> str:
-    """Copy a clip into the cache: gradio serves no file from elsewhere, such as the examples."""
-    copy: str = save_file_to_cache(path, get_upload_folder())
-    return copy

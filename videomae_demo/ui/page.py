@@ -5,7 +5,7 @@ Knows no component: `outputs` maps a `Page` to those.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,4 +61,4 @@ class Page:
     files: list[str] | Unchanged = UNCHANGED
 
 
-Pages = Iterator[Page]
+Pages = Generator[Page, None, None]

@@ -8,22 +8,24 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from gradio.data_classes import FileData
 from numpy.typing import NDArray
 
-from videomae_demo import export
+from videomae_demo import describe
 from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.errors import ExplorerError
-from videomae_demo.explorer import Explorer
 from videomae_demo.rendering.frames import to_uint8
-from videomae_demo.roles import CheckpointCard
 from videomae_demo.ui import text
 from videomae_demo.ui.panel import panel
 from videomae_demo.views import LabelsView, ReconstructionView, RolloutView, SeenClip
+
+if TYPE_CHECKING:
+    from videomae_demo.explorer import Explorer
+    from videomae_demo.roles import CheckpointCard
 
 Value = dict[str, Any]
 SaveBytes = Callable[[bytes, str], str]
@@ -122,7 +124,7 @@ def show_reconstruction(
     tracks["target"] = sprite("original", to_uint8(result.target), save)
     for picture in result.pictures:
         leak = ", leaks" if picture.leaks else ""
-        title = f"{export.PICTURE_TITLES[picture.name]} ({_decibel(picture.psnr_db)}{leak})"
+        title = f"{describe.PICTURE_TITLES[picture.name]} ({_decibel(picture.psnr_db)}{leak})"
         tracks[picture.name] = sprite(title, to_uint8(picture.frames), save)
     best_first = sorted(result.baselines, key=lambda picture: -picture.psnr_db)
     compare = [picture.name for picture in best_first]
@@ -146,7 +148,7 @@ def show_reconstruction(
         "chooses": view.checkpoint.grid == recogniser.grid,
         "keys": text.STAGE_KEYS,
         "hint": text.RECONSTRUCT_HINT,
-        "text": export.explain_reconstruction(view),
+        "text": describe.explain_reconstruction(view),
     }
     error = np.sqrt(result.token_error)
     upper = max(float(np.nanmax(error)), 1e-6)
@@ -224,7 +226,7 @@ def rollout_panel(view: RolloutView) -> list[panel.Block]:
     busiest = int(over_time.argmax())
     time_s = view.clip.timestamps_s[busiest * view.checkpoint.tubelet_size]
     return [
-        panel.sentence(export.explain_rollout(view)),
+        panel.sentence(describe.explain_rollout(view)),
         panel.facts(
             [
                 ("highest token", f"{scores.max():.1f}x uniform"),
@@ -242,7 +244,7 @@ def reconstruction_panel(view: ReconstructionView) -> list[panel.Block]:
     hidden = int(result.mask.sum())
     rows: list[tuple[str, float | None]] = []
     for picture in result.pictures:
-        name = export.PICTURE_TITLES[picture.name] + (" (leaks)" if picture.leaks else "")
+        name = describe.PICTURE_TITLES[picture.name] + (" (leaks)" if picture.leaks else "")
         rows.append((name, None if np.isinf(picture.psnr_db) else picture.psnr_db))
     kind = "painted by hand" if mask.kind == "painted" else f"{mask.kind} mask, seed {mask.seed}"
     blocks = [

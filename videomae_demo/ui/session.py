@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from videomae_demo.analysis.rollout import RolloutSettings
-from videomae_demo.explorer import DEFAULT_ROLLOUT
+from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.views import DEFAULT_MASK, ClipRequest, MaskRequest
 
 

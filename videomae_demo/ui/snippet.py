@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from videomae_demo.analysis.rollout import RolloutSettings
+from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.ui.examples import ROOT
 from videomae_demo.ui.session import Session
 from videomae_demo.video.sampling import SamplingRule

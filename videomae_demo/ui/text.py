@@ -50,8 +50,13 @@ CLEARED = (
     "the clip again."
 )
 STOPPED = (
-    "A step that was already running is finished in the background and dropped; a download is "
-    "broken off."
+    "Stopped: the work ends at the model's next layer, a download is broken off, and what is shown "
+    "stays."
+)
+CANCELLED = "The request was cancelled."
+DISK = (
+    "The machine that runs this page can't write its files ({cause}). Its owner can make room, or "
+    "set GRADIO_TEMP_DIR to a folder that can be written."
 )
 DEFECT = (
     "Something went wrong on our side, and was written to the log. Try again, or try another clip."

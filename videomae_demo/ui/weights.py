@@ -10,13 +10,21 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from videomae_demo.checkpoints.catalog import CATALOG, CatalogEntry, find_entry
+from videomae_demo.checkpoints.catalog import (
+    BUNDLED_RECOGNISER,
+    CATALOG,
+    CatalogEntry,
+    find_entry,
+)
 from videomae_demo.checkpoints.download import Download, DownloadProgress
 from videomae_demo.checkpoints.source import locate
 from videomae_demo.errors import CheckpointError, RequestError
-from videomae_demo.explorer import Explorer
-from videomae_demo.roles import BUNDLED_RECOGNISER
+from videomae_demo.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from videomae_demo.explorer import Explorer
 
 KEPT_EXPLORERS = 2
 """How many checkpoints stay in memory; the one not used for longest goes."""
@@ -73,7 +81,11 @@ class ExplorerPool:
         Kinetics weights if they are on this machine already, else the bundled ones.
     reconstructor : str, optional
         The reconstructor that goes with `weights`; default: the one that belongs to it.
-    make : callable
+    limits : Limits
+        Memory that all Explorers together may cache in; size of what visitors may load.
+    public : bool
+        Whether visitors are strangers: then checkpoints beyond the limit are not offered.
+    make : callable, optional
         Makes an Explorer from the two names.
     """
 
@@ -82,18 +94,22 @@ class ExplorerPool:
         weights: str | None = None,
         reconstructor: str | None = None,
         *,
-        make: Callable[[str, str | None], Explorer] = Explorer,
+        limits: Limits = DEFAULT_LIMITS,
+        public: bool = False,
+        make: Callable[[str, str | None], Explorer] | None = None,
     ) -> None:
         self._asked = weights
         self._reconstructor = reconstructor
-        self._make = make
+        self._limits = limits
+        self._public = public
+        self._make = make or self._make_explorer
         self._explorers: OrderedDict[str, Explorer] = OrderedDict()
         self._lock = threading.Lock()
         self.default = weights or _cached_kinetics() or BUNDLED_RECOGNISER
 
     def offers(self) -> list[Offer]:
         """Return what can be chosen: what is on this machine first, else in the catalog's order."""
-        offers = [_offer(entry) for entry in _recognisers()]
+        offers = [_offer(entry) for entry in _recognisers() if not self._refusal(entry)]
         if self._asked is not None and find_entry(self._asked) is None:
             title = Path(self._asked).name or self._asked
             offers.insert(0, Offer(self._asked, f"{title} (asked for)", True, 0, "unknown", ""))
@@ -111,6 +127,10 @@ class ExplorerPool:
         RequestError
             When the name is none of them: a visitor must not open any folder or repository.
         """
+        entry = find_entry(name)
+        refusal = None if entry is None else self._refusal(entry)
+        if refusal:
+            raise RequestError(refusal)
         offers = {offer.name: offer for offer in self.offers()}
         if name not in offers:
             raise RequestError(
@@ -149,19 +169,54 @@ class ExplorerPool:
         elif entry is not None and entry.task == "classification":
             yield entry.partner
 
+    def warm_up(self) -> None:
+        """Load what the page opens with, so that its first visitor need not wait for it.
+
+        Raises
+        ------
+        CheckpointError
+            When it can't be loaded.
+        """
+        explorer = self.get(self.default)
+        _ = explorer.recogniser, explorer.reconstructor
+
     def reconstructor_of(self, name: str) -> str | None:
         """Return the reconstructor that was asked for together with these weights, if any."""
         return self._reconstructor if name == (self._asked or self.default) else None
+
+    def _make_explorer(self, weights: str, reconstructor: str | None) -> Explorer:
+        from videomae_demo.explorer import Explorer  # torch takes seconds: the page does not wait
+
+        cache_bytes = self._limits.cache_mb * 2**20 // KEPT_EXPLORERS
+        return Explorer(weights, reconstructor, cache_bytes=cache_bytes, limits=self._limits)
+
+    def _refusal(self, entry: CatalogEntry) -> str:
+        """Say why visitors of a public page may not load a checkpoint; empty if they may.
+
+        What its owner asked for may be of any size.
+        """
+        size_mb = sum(half.size_mb or 0 for half in _halves(entry))
+        if not self._public or size_mb <= self._limits.weights_mb or entry.name == self.default:
+            return ""
+        return (
+            f"The weights {entry.name} and their reconstructor are {_size(size_mb)}, and visitors "
+            f"of this page may load up to {_size(self._limits.weights_mb)} "
+            "(VIDEOMAE_MAX_WEIGHTS_MB): choose smaller ones."
+        )
 
 
 def _recognisers() -> Iterable[CatalogEntry]:
     return (entry for entry in CATALOG if entry.task == "classification")
 
 
-def _offer(entry: CatalogEntry) -> Offer:
+def _halves(entry: CatalogEntry) -> tuple[CatalogEntry, CatalogEntry]:
     partner = find_entry(entry.partner)
     assert partner is not None
-    absent = [half for half in (entry, partner) if not is_here(half.name)]
+    return entry, partner
+
+
+def _offer(entry: CatalogEntry) -> Offer:
+    absent = [half for half in _halves(entry) if not is_here(half.name)]
     remarks = [f"{entry.accuracy}." if entry.accuracy else "", entry.partner_note or ""]
     return Offer(
         name=entry.name,

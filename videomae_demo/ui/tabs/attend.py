@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from videomae_demo.analysis.rollout import HEAD_FUSIONS
+from videomae_demo.analysis.settings import HEAD_FUSIONS
 from videomae_demo.ui.panel.panel import make_panel
 from videomae_demo.ui.tabs.take_away import TakeAway, build_take_away
 

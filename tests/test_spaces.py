@@ -1,0 +1,138 @@
+"""What a Space needs: its front matter, its requirements, and ZeroGPU with a stand-in.
+
+The stand-in for `spaces` forks workers, and pickles arguments and results, as ZeroGPU does.
+"""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import gradio
+import numpy as np
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from tiny import save_tiny
+
+from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings
+from videomae_demo.model.videomae import VideoMAEForVideoClassification
+
+STAND_INS = Path(__file__).with_name("stand_ins")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def other_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("other")
+    return save_tiny(VideoMAEForVideoClassification, folder, use_mean_pooling=False)
+
+
+@pytest.fixture(scope="module")
+def explored(tmp_path_factory, clip_path, recogniser_folder, other_folder, reconstructor_folder):
+    """Return the views of both checkpoints, and notes of the calls to the GPU."""
+    folder = tmp_path_factory.mktemp("zero")
+    result, notes = folder / "views", folder / "notes"
+    pairs = [recogniser_folder, reconstructor_folder, other_folder, reconstructor_folder]
+    subprocess.run(
+        [sys.executable, str(STAND_INS / "explore_on_zero_gpu.py"), clip_path, result, *pairs],
+        env=os.environ
+        | {
+            "SPACES_ZERO_GPU": "true",
+            "STAND_IN_NOTES": str(notes),
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{STAND_INS}",
+            "OMP_NUM_THREADS": "1",  # its threads do not survive a fork
+        },
+        check=True,
+        timeout=300,
+    )
+    lines = notes.read_text().splitlines()
+    return pickle.loads(result.read_bytes()), [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_worker_answers_as_a_machine_of_ones_own(
+    explored, which, clip_path, recogniser_folder, other_folder, reconstructor_folder
+):
+    """Also for weights that came after its worker was forked."""
+    folder = (recogniser_folder, other_folder)[which]
+    explorer = Explorer(str(folder), str(reconstructor_folder), device="cpu")
+    request = ClipRequest(clip_path)
+    labels, rollout, discarded, queried, rebuilt = explored[0][which * 5 : which * 5 + 5]
+    np.testing.assert_allclose(
+        labels.classification.probabilities,
+        explorer.classify(request).classification.probabilities,
+        rtol=1e-4,
+    )
+    for view, settings in (
+        (rollout, RolloutSettings()),
+        (discarded, RolloutSettings("max", discard=0.5)),
+        (queried, RolloutSettings("max", query=(1, 2, 3))),
+    ):
+        expected = explorer.attend(request, settings).rollout.scores
+        np.testing.assert_allclose(view.rollout.scores, expected, rtol=1e-3)
+    expected = explorer.reconstruct(request, MaskRequest("random", 0.5, 3)).reconstruction
+    assert rebuilt.reconstruction.loss == pytest.approx(expected.loss, rel=1e-4)
+
+
+def test_what_one_pass_found_is_kept_by_the_process_that_stays(explored):
+    assert [note["task"] for note in explored[1]] == ["recognise", "fuse", "predict"] * 2
+
+
+def test_calls_are_short_and_weights_never_travel(explored, recogniser_folder):
+    weights = (recogniser_folder / "model.safetensors").stat().st_size
+    for note in explored[1]:
+        assert 10 <= note["duration_s"] <= 15
+        if note["task"] != "fuse":  # whose argument is what `recognise` handed back
+            pixels = 4 * 3 * 32 * 32 * 4
+            assert note["asked_bytes"] < pixels + 4096 < pixels + weights
+
+
+# ---- front matter and requirements ---------------------------------------------------------------
+
+COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+
+
+@pytest.fixture(scope="module")
+def front_matter() -> dict:
+    return yaml.safe_load((ROOT / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+
+
+@pytest.fixture(scope="module")
+def requirements() -> list[Requirement]:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def test_the_front_matter_says_all_that_a_space_asks_for(front_matter):
+    assert front_matter["sdk"] == "gradio"
+    assert front_matter["title"] and len(front_matter["emoji"].rstrip("\ufe0f")) == 1
+    assert {front_matter["colorFrom"], front_matter["colorTo"]} <= COLOURS
+    assert (ROOT / front_matter["app_file"]).is_file()
+    assert 0 < len(front_matter["short_description"]) <= 60
+    assert front_matter["license"] == "apache-2.0"
+    assert all(isinstance(tag, str) for tag in front_matter["tags"])
+
+
+def test_a_space_runs_the_gradio_that_was_tested(front_matter, requirements):
+    (required,) = [one for one in requirements if one.name == "gradio"]
+    assert front_matter["sdk_version"] == gradio.__version__
+    assert front_matter["sdk_version"] in required.specifier
+
+
+def test_zero_gpu_gets_a_torch_that_it_has(front_matter, requirements):
+    """It runs Python 3.12 with torch up to 2.11."""
+    assert front_matter["python_version"] == "3.12"
+    allowed = SpecifierSet()
+    for one in requirements:
+        if one.name == "torch" and one.marker.evaluate({"python_version": "3.12"}):
+            allowed &= one.specifier
+    assert "2.11.0" in allowed and "2.12.0" not in allowed
+
+
+def test_no_file_needs_large_file_storage():
+    sizes = [path.stat().st_size for path in (ROOT / "assets").rglob("*") if path.is_file()]
+    assert sizes and max(sizes) < 10 * 2**20

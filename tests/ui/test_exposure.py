@@ -1,0 +1,68 @@
+"""Who can reach a page, and what visitors of a public one may load."""
+
+import dataclasses
+
+import pytest
+
+from videomae_demo.errors import RequestError
+from videomae_demo.limits import DEFAULT_LIMITS
+from videomae_demo.ui.exposure import is_public
+from videomae_demo.ui.weights import KEPT_EXPLORERS, ExplorerPool
+
+TIGHT = dataclasses.replace(DEFAULT_LIMITS, weights_mb=800)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"SPACE_ID": "owner/space"},
+        {"GRADIO_SHARE": "True"},
+        {"GRADIO_SERVER_NAME": "0.0.0.0"},
+        {"GRADIO_SERVER_NAME": "::"},
+        {"GRADIO_SERVER_NAME": "example.org"},
+        {"GRADIO_SERVER_NAME": ""},
+    ],
+)
+def test_strangers_reach_a_space_a_share_link_and_an_open_server(environment):
+    assert is_public(environment)
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "::1", "[::1]"])
+def test_a_page_of_ones_own_is_not_public(name):
+    assert not is_public({})
+    assert not is_public({"GRADIO_SERVER_NAME": name, "GRADIO_SHARE": "False"})
+
+
+def test_a_public_page_offers_no_weights_beyond_its_limit():
+    public = ExplorerPool("bundled", limits=TIGHT, public=True)
+    names = {offer.name for offer in public.offers()}
+    assert {"bundled", "base-finetuned-kinetics"} <= names
+    assert not names & {"large-finetuned-kinetics", "huge-finetuned-kinetics"}
+    with pytest.raises(RequestError, match=r"large-.* 2\.6 GB, .* up to 800 MB .*WEIGHTS_MB"):
+        public.get("large-finetuned-kinetics")
+    assert ExplorerPool("bundled", limits=TIGHT).offer("large-finetuned-kinetics")
+
+
+def test_what_the_owner_asked_for_may_be_of_any_size():
+    asked = ExplorerPool("huge-finetuned-kinetics", limits=TIGHT, public=True)
+    assert asked.offer("huge-finetuned-kinetics").name == asked.default
+
+
+@pytest.mark.parametrize("public", [False, True])
+@pytest.mark.parametrize("name", ["/etc", "..", "some-one/else", "base-finetuned-kinetics/../x"])
+def test_a_visitor_opens_no_folder_and_no_repository(name, public, tmp_path):
+    pool = ExplorerPool("bundled", public=public)
+    for given in (name, str(tmp_path)):
+        with pytest.raises(RequestError, match="no weights"):
+            pool.get(given)
+
+
+def test_all_explorers_together_stay_within_the_memory_for_caches(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "videomae_demo.explorer.Explorer",
+        lambda *names, cache_bytes, limits: made.append((cache_bytes, limits)),
+    )
+    limits = dataclasses.replace(DEFAULT_LIMITS, cache_mb=100)
+    ExplorerPool("bundled", limits=limits).get("bundled")
+    assert made == [(100 * 2**20 // KEPT_EXPLORERS, limits)]

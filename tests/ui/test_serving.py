@@ -1,0 +1,399 @@
+"""A running page and those who talk to it without a browser: many at once, rude ones, impatient."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from conftest import ROOT, free_port, serve
+from gradio_client import Client, handle_file
+from gradio_client.utils import QueueError
+
+from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings, describe
+from videomae_demo.video.encode import write_mp4
+
+PATIENCE_S = 120
+SERVE_PAGE = str(Path(__file__).with_name("serve_page.py"))
+FILE = {"_type": "gradio.FileData"}
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "It did not come to pass."
+        time.sleep(0.02)
+
+
+@contextmanager
+def client_of(address: str):
+    client = Client(address, verbose=False, analytics_enabled=False)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def http(page_address):
+    with httpx.Client(base_url=page_address, timeout=PATIENCE_S) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory) -> list[Path]:
+    """Six clips, no two alike."""
+    folder = tmp_path_factory.mktemp("many")
+    generator = np.random.default_rng(0)
+    return [
+        write_mp4(
+            folder / f"clip-{number}.mp4",
+            np.kron(
+                generator.integers(0, 255, (24, 8, 8, 3), dtype=np.uint8),
+                np.ones((1, 8, 8, 1), np.uint8),
+            ),
+            24,
+        )
+        for number in range(6)
+    ]
+
+
+@pytest.fixture(scope="module")
+def explorer(recogniser_folder, reconstructor_folder) -> Explorer:
+    return Explorer(str(recogniser_folder), str(reconstructor_folder), device="cpu")
+
+
+def upload(http: httpx.Client, path: Path) -> str:
+    with path.open("rb") as file:
+        return http.post("/gradio_api/upload", files={"files": (path.name, file)}).json()[0]
+
+
+def call(http: httpx.Client, name: str, *data) -> tuple[bool, str]:
+    """Ask an endpoint with raw HTTP; return whether it answered, and what it said."""
+    joined = http.post(f"/gradio_api/call/{name}", json={"data": data})
+    if joined.status_code != 200:
+        return False, joined.text
+    told = http.get(f"/gradio_api/call/{name}/{joined.json()['event_id']}").text
+    return told.startswith("event: complete"), told
+
+
+# ---- no way in -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "//etc/passwd",
+        "../../../../etc/passwd",
+        "%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "file:///etc/passwd",
+        "http://127.0.0.1:1/",
+        "README.md",
+        "assets/checkpoints/README.md",
+        f"{ROOT}/app.py",
+        f"{ROOT}/videomae_demo/../app.py",
+    ],
+)
+@pytest.mark.parametrize("route", ["/gradio_api/file=", "/gradio_api/file/", "/static/", "/"])
+def test_no_file_but_ours_and_the_visitors_is_served(http, route, path):
+    assert http.get(route + path).status_code in (400, 403, 404)
+
+
+def test_the_examples_are_served_as_copies(http, examples_folder, clip_path):
+    original = examples_folder / "a-moving_square.mp4"
+    assert http.get(f"/gradio_api/file={original}").status_code == 403
+    mine = upload(http, clip_path)
+    assert http.get(f"/gradio_api/file={mine}").content == clip_path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        "/etc/passwd",
+        {"path": "/etc/passwd"},
+        {"path": "/etc/passwd", "meta": FILE},
+        {"path": "/etc/passwd", "meta": FILE, "is_stream": True},
+        {"path": "file:///etc/passwd", "meta": FILE},
+        {"path": str(ROOT / "assets" / "clips" / "orbiting.mp4"), "meta": FILE},
+        {"path": "", "url": "http://127.0.0.1:1/", "meta": FILE},
+        {"path": "http://127.0.0.1:1/clip.mp4", "meta": FILE},
+        {"path": "https://example.org/clip.mp4", "meta": FILE},
+        [],
+        5,
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("endpoint", ["classify", "reconstruct"])
+def test_a_clip_is_uploaded_or_it_is_not_looked_at(http, endpoint, clip):
+    rest = {"classify": ["", 5, ""], "reconstruct": ["", "tube", 0.5, 0]}[endpoint]
+    answered, told = call(http, endpoint, clip, *rest)
+    assert not answered
+    assert "root:" not in told and "orbiting" not in told
+
+
+@pytest.mark.parametrize("weights", ["/etc", "..", str(ROOT), "some-one/else", {"path": "/etc"}])
+def test_a_visitor_opens_no_other_weights(http, clip_path, weights):
+    clip = {"path": upload(http, clip_path), "meta": FILE}
+    answered, told = call(http, "classify", clip, weights, 5, "")
+    assert not answered
+    assert "no weights" in told
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "given", "sentence"),
+    [
+        ("classify", ["", None, ""], "top_k is None"),
+        ("classify", ["", -3, ""], "top_k is -3"),
+        ("classify", ["", 5, "<b>${1}"], "label"),
+        ("attend", ["", "mean", 2, 1, 0, None], "discarded fraction"),
+        ("attend", ["", "mean", 0, 1, 0, "abc"], "token is"),
+        ("attend", ["", "mean", 0, 1, 0, ["a", "b", "c"]], "token"),
+        ("attend", ["", "mean", 0, 1, 0, [99, 0, 0]], "outside the grid"),
+        ("attend", ["", "mean", 0, None, 0, None], "first_layer is None"),
+        ("reconstruct", ["", "painted", 0.5, 0], "not in the list"),
+        ("reconstruct", ["", "tube", 5, 0], "mask ratio is 5"),
+        ("reconstruct", ["", "tube", 0.5, 2**53], f"seed is {2**53}"),
+    ],
+)
+def test_what_an_endpoint_can_not_use_is_refused_in_a_sentence(
+    http, clip_path, endpoint, given, sentence
+):
+    clip = {"path": upload(http, clip_path), "meta": FILE}
+    answered, told = call(http, endpoint, clip, *given)
+    assert not answered
+    assert sentence in json.loads(told.partition("data: ")[2])["error"]
+    assert "<b>" not in told  # a toast is rendered as HTML
+
+
+def test_a_name_with_markup_comes_back_without_it(http, clip_path, tmp_path):
+    rude = tmp_path / "a ${1}<img src=x onerror=y>.mp4"
+    rude.write_bytes(clip_path.read_bytes())
+    answered, told = call(http, "classify", {"path": upload(http, rude), "meta": FILE}, "", 5, "")
+    assert answered
+    assert "<" not in told and "${" not in told
+
+
+def test_private_endpoints_give_strangers_nothing(http, page_address):
+    """Each answers raw HTTP; a forged session and nonsense lead nowhere, and do no harm."""
+    forged = {"weights": "/etc", "clip": {"path": "/etc/passwd"}, "player": {"x": 1}}
+    junk = [forged, {"path": "/etc/passwd", "meta": FILE}, "/etc", -1, "../x", [1], None]
+    wires = http.get("/config").json()["dependencies"]
+    private = [wire for wire in wires if wire["api_visibility"] == "private" and wire["backend_fn"]]
+    assert len(private) > 20
+    for wire in private:
+        asked = {
+            "data": junk[: len(wire["inputs"])],
+            "fn_index": wire["id"],
+            "session_hash": f"stranger{wire['id']}",
+            "event_data": {"token": "x", "mask": "%", "index": 10**9},
+        }
+        joined = http.post("/gradio_api/queue/join", json=asked)
+        told = joined.text
+        if joined.status_code == 200:
+            told = listen(http, asked["session_hash"])
+        assert "root:" not in told and str(ROOT) not in told, wire
+    assert http.get("/").status_code == 200
+
+
+def listen(http: httpx.Client, session: str) -> str:
+    """Return all that the page says to a session until its work is done."""
+    told = []
+    with http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as stream:
+        for line in stream.iter_lines():
+            told.append(line)
+            if "process_completed" in line or "close_stream" in line:
+                break
+    return "\n".join(told)
+
+
+def test_a_request_leaves_the_upload_as_it_was(http, clips):
+    path = Path(upload(http, clips[0]))
+    before = path.stat()
+    clip = {"path": str(path), "meta": FILE}
+    for endpoint, *rest in (
+        ("classify", "", 5, ""),
+        ("attend", "", "max", 0.5, 1, 0, None),
+        ("reconstruct", "", "tube", 0.5, 0),
+    ):
+        assert call(http, endpoint, clip, *rest)[0]
+    assert path.read_bytes() == clips[0].read_bytes()
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+
+
+# ---- many at once --------------------------------------------------------------------------------
+
+
+def expected_answers(explorer: Explorer, path: Path) -> list[dict]:
+    clip = ClipRequest(path)
+    return [
+        describe.describe_labels(explorer.classify(clip), 3),
+        describe.describe_rollout(explorer.attend(clip, RolloutSettings("max", 0.25))),
+        describe.describe_reconstruction(explorer.reconstruct(clip, MaskRequest("random", 0.5, 3))),
+    ]
+
+
+def answers(address: str, path: Path) -> list[dict]:
+    with client_of(address) as client:
+        clip = handle_file(path)
+        return [
+            client.predict(clip, "", 3, "", api_name="/classify"),
+            client.predict(clip, "", "max", 0.25, 1, 0, None, api_name="/attend"),
+            client.predict(clip, "", "random", 0.5, 3, api_name="/reconstruct"),
+        ]
+
+
+def test_many_visitors_at_once_get_each_their_own(page_address, explorer, clips):
+    paths = clips * 2
+    with ThreadPoolExecutor(len(paths)) as visitors:
+        found = list(visitors.map(answers, [page_address] * len(paths), paths))
+    for path, answered in zip(paths, found, strict=True):
+        for one, other in zip(answered, expected_answers(explorer, path), strict=True):
+            assert one["clip"] == path.name
+            for name in ("labels", "entropy", "peak", "over_time", "psnr_db", "loss", "frames"):
+                if name in other:
+                    assert flat(one[name]) == pytest.approx(flat(other[name]), rel=1e-4), name
+
+
+def flat(value) -> list:
+    """Return the numbers of a nested answer in order."""
+    if isinstance(value, dict):
+        return [number for part in value.values() for number in flat(part)]
+    if isinstance(value, list):
+        return [number for part in value for number in flat(part)]
+    return [] if value is None or isinstance(value, str) else [value]
+
+
+# ---- impatient ones ------------------------------------------------------------------------------
+
+
+class HeldPage:
+    """A page whose layers wait while it is closed."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        self.address = address
+        self._folder = folder
+        self._closed, self._layers = folder / "closed", folder / "layers"
+
+    def close(self) -> None:
+        self._closed.touch()
+
+    def open(self) -> None:
+        self._closed.unlink(missing_ok=True)
+
+    def layers(self) -> int:
+        return len(self._layers.read_text().splitlines()) if self._layers.exists() else 0
+
+    def was_left(self) -> bool:
+        return (self._folder / "left").exists()
+
+    def waiting(self) -> int:
+        return httpx.get(f"{self.address}/gradio_api/queue/status").json()["queue_size"]
+
+
+@pytest.fixture
+def hold_page(tmp_path, recogniser_folder, reconstructor_folder, examples_folder):
+    folders = [recogniser_folder, reconstructor_folder, examples_folder, tmp_path]
+
+    @contextmanager
+    def hold_page(**variables):
+        port = free_port()
+        command = [SERVE_PAGE, str(port), *map(str, folders)]
+        for address in serve(command, port, tmp_path / "log", **variables):
+            yield HeldPage(address, tmp_path)
+
+    return hold_page
+
+
+def test_a_full_queue_says_that_it_is_busy(hold_page, explorer, clips):
+    expected = describe.describe_labels(explorer.classify(ClipRequest(clips[0])), 3)["labels"]
+    with (
+        hold_page(VIDEOMAE_MAX_QUEUE_LENGTH="1") as page,
+        client_of(page.address) as client,
+    ):
+        page.close()
+        ask = [handle_file(clips[0]), "", 3, ""]
+        first = client.submit(*ask, api_name="/classify")
+        wait_until(lambda: page.layers() == 1)
+        second = client.submit(*ask, api_name="/classify")
+        wait_until(lambda: page.waiting() == 1)
+        with pytest.raises(QueueError, match="Queue is full"):
+            client.predict(*ask, api_name="/classify")
+        page.open()
+        for job in (first, second):
+            assert flat(job.result(PATIENCE_S)["labels"]) == pytest.approx(flat(expected), rel=1e-4)
+
+
+def test_who_leaves_gives_the_device_back_at_the_next_layer(hold_page, explorer, clips):
+    layers = explorer.recogniser.model.config.num_hidden_layers
+    with hold_page() as page, httpx.Client(base_url=page.address, timeout=PATIENCE_S) as http:
+        page.close()
+        asked = {"session_hash": "impatient", "fn_index": wire_of(http, "classify")}
+        asked["data"] = [{"path": upload(http, clips[0]), "meta": FILE}, "", 3, ""]
+        with http.stream("GET", "/gradio_api/heartbeat/impatient"):  # as each open page keeps one
+            assert http.post("/gradio_api/queue/join", json=asked).status_code == 200
+            wait_until(lambda: page.layers() == 1)
+        wait_until(page.was_left)
+        page.open()
+        assert call(http, "classify", {"path": upload(http, clips[1]), "meta": FILE}, "", 3, "")[0]
+        assert page.layers() == 1 + layers
+
+
+def wire_of(http: httpx.Client, name: str) -> int:
+    """Return the number of a named endpoint, or of what follows an event."""
+    wires = http.get("/config").json()["dependencies"]
+    return next(
+        wire["id"]
+        for wire in wires
+        if wire["api_name"] == name or [event for _, event in wire["targets"]] == [name]
+    )
+
+
+def test_uploads_beyond_the_limit_are_refused(hold_page, tmp_path):
+    large = tmp_path / "large.mp4"
+    large.write_bytes(bytes(2**20 + 1))
+    with hold_page(VIDEOMAE_MAX_UPLOAD_MB="1") as page, large.open("rb") as file:
+        files = {"files": ("large.mp4", file)}
+        assert httpx.post(f"{page.address}/gradio_api/upload", files=files).status_code == 413
+
+
+def test_uploads_pictures_and_files_to_take_away_expire(hold_page, clips):
+    with (
+        hold_page(FILES_KEPT_S="5") as page,
+        httpx.Client(base_url=page.address, timeout=PATIENCE_S) as http,
+    ):
+        mine = {upload(http, clips[0])}
+        clip = {"path": min(mine), "meta": FILE}
+        told = ask(http, wire_of(http, "upload"), [None, clip, "as trained", 0.1, ""])
+        mine |= paths_in(told)
+        told = ask(http, wire_of(http, "write"), [None])
+        assert "labels.png" in told
+        mine |= paths_in(told)
+        assert len(mine) > 6
+        for path in mine:
+            wait_until(lambda path=path: not is_served(http, path))
+        thumbnails = {path for path in paths_in(http.get("/config").text) if "picture" in path}
+        assert thumbnails
+        for path in thumbnails:
+            assert is_served(http, path)
+
+
+def is_served(http: httpx.Client, path: str) -> bool:
+    try:
+        return http.get(f"/gradio_api/file={path}").status_code == 200
+    except httpx.TransportError:  # deleted while it was sent
+        return True
+
+
+def ask(http: httpx.Client, wire: int, data: list) -> str:
+    """Do as a browser does, for one visitor; return all that the page says to that."""
+    asked = {"session_hash": "visitor", "fn_index": wire, "data": data}
+    assert http.post("/gradio_api/queue/join", json=asked).status_code == 200
+    return listen(http, "visitor")
+
+
+def paths_in(told: str) -> set[str]:
+    return {part.partition('"')[0] for part in told.split('"path":"')[1:]}

@@ -1,0 +1,37 @@
+"""Stopping work for which nobody waits any more.
+
+Owns how that wish reaches work deep inside a model: whoever starts work opens a scope around it,
+and whoever works long asks between two steps. The scope belongs to the thread that opened it, so
+nothing that is shared between visitors has to know of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+
+class Cancelled(Exception):  # noqa: N818  # like KeyboardInterrupt, it is no error
+    """Nobody waits for the result. No ExplorerError: there is nobody to tell."""
+
+
+_wish: ContextVar[threading.Event | None] = ContextVar("wish", default=None)
+
+
+@contextmanager
+def cancellable(wish: threading.Event) -> Iterator[None]:
+    """Let what runs inside end with `Cancelled` soon after `wish` is set, by whichever thread."""
+    token = _wish.set(wish)
+    try:
+        yield
+    finally:
+        _wish.reset(token)
+
+
+def check_cancelled() -> None:
+    """Raise `Cancelled` if the work at hand is not wanted any more; else do nothing."""
+    wish = _wish.get()
+    if wish is not None and wish.is_set():
+        raise Cancelled

@@ -1,0 +1,28 @@
+"""Who can reach the page: what the environment says of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+
+
+def is_public(environment: Mapping[str, str]) -> bool:
+    """Tell whether others than the machine's own people can reach the page.
+
+    That is so on a Space, with gradio's share link (``GRADIO_SHARE``), and when the server listens
+    on more than the loopback address (``GRADIO_SERVER_NAME``).
+    """
+    return (
+        "SPACE_ID" in environment
+        or environment.get("GRADIO_SHARE", "").lower() == "true"
+        or not _is_loopback(environment.get("GRADIO_SERVER_NAME", "127.0.0.1"))
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:  # a name: whom it leads to is not ours to say
+        return False

@@ -1,0 +1,41 @@
+"""Numbers as they come from a page or a client: checked, since anybody may send anything."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from videomae_demo.errors import RequestError
+
+LARGEST_WHOLE = 2**53 - 1
+"""JSON and JavaScript keep whole numbers exactly up to here."""
+
+
+def number(given: Any, name: str) -> float:
+    """Return a finite number.
+
+    Raises
+    ------
+    RequestError
+        When it is anything else; so for the other functions here.
+    """
+    if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
+        raise RequestError(f"The {name} is {given!r}; it must be a number.")
+    return float(given)
+
+
+def whole(given: Any, name: str) -> int:
+    """Return a whole number from 0."""
+    if not 0 <= number(given, name) <= LARGEST_WHOLE or given != int(given):
+        raise RequestError(f"The {name} is {given!r}; it must be a whole number from 0.")
+    return int(given)
+
+
+def token(given: Any) -> tuple[int, int, int] | None:
+    """Return a token's place, [time, row, column]; None for none."""
+    if given is None:
+        return None
+    if not isinstance(given, list | tuple) or len(given) != 3:
+        raise RequestError(f"The token is {given!r}; give [time, row, column].")
+    time, row, column = (whole(at, "token's place") for at in given)
+    return time, row, column
