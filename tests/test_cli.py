@@ -113,6 +113,18 @@ def test_explore_does_all_three(run, clip_path, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"labels", "rollout", "reconstruction"}
 
 
+def test_explore_does_what_a_checkpoint_without_labels_can(
+    capsys, clip_path, reconstructor_folder, tmp_path
+):
+    arguments = ["explore", clip_path, "--weights", reconstructor_folder, "--out", tmp_path]
+    assert main([*map(str, arguments), "--device", "cpu"]) == 0
+    captured = capsys.readouterr().out
+    assert "What the model sees" not in captured
+    assert "pretrained without labels" in captured
+    assert "PSNR over hidden pixels" in captured
+    assert {path.name for path in tmp_path.iterdir()} == {"rollout", "reconstruction"}
+
+
 def test_the_same_question_has_the_same_answer(run, clip_path):
     first = run("reconstruct", clip_path, "--json", "--mask", "random", "--seed", 5)
     second = run("reconstruct", clip_path, "--json", "--mask", "random", "--seed", 5)

@@ -199,23 +199,26 @@ def _explore(parsed: argparse.Namespace) -> None:
 
     explorer, request = _explorer(parsed), _clip_request(parsed)
     mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)
-    labels = explorer.classify(request)
+    labels = explorer.classify(request) if explorer.recogniser.card.label_count else None
     rollout = explorer.attend(request)
     reconstruction = explorer.reconstruct(request, mask)
     if parsed.out:
-        _report_files(
-            export.save_labels(labels, parsed.out / "labels", parsed.top_k, parsed.label)
-            + export.save_rollout(rollout, parsed.out / "rollout")
-            + export.save_reconstruction(reconstruction, parsed.out / "reconstruction")
-        )
-    result = {
-        "labels": describe.describe_labels(labels, parsed.top_k, parsed.label),
+        files = export.save_rollout(rollout, parsed.out / "rollout")
+        files += export.save_reconstruction(reconstruction, parsed.out / "reconstruction")
+        if labels is not None:
+            folder = parsed.out / "labels"
+            files = export.save_labels(labels, folder, parsed.top_k, parsed.label) + files
+        _report_files(files)
+    named = None
+    if labels is not None:
+        named = describe.describe_labels(labels, parsed.top_k, parsed.label)
+    result: dict[str, Any] = {
+        "labels": named,
         "rollout": describe.describe_rollout(rollout),
         "reconstruction": describe.describe_reconstruction(reconstruction),
     }
     text = [
-        *_labels_text(result["labels"]),
-        "",
+        *([*_labels_text(named), ""] if named else []),
         *_rollout_text(result["rollout"]),
         "",
         *_reconstruction_text(result["reconstruction"]),

@@ -111,12 +111,17 @@ def test_over_time_sums_each_slice():
 
 def test_the_scale_spans_all_but_a_few_tokens_and_not_the_query():
     grid = TokenGrid(1, 10, 20)
-    scores = np.arange(1, 201, dtype=float).reshape(grid.shape)
+    scores = np.arange(1, 201, dtype=float).reshape(grid.shape) ** 2
     scores /= scores.sum()
     plain = Rollout(scores, RolloutSettings())
     assert (plain.times_uniform > plain.scale_end).sum() == 2
     asked = Rollout(scores, RolloutSettings(query=(0, 9, 19)))
     assert asked.scale_end < plain.scale_end
+
+
+def test_attention_that_is_spread_evenly_lies_in_the_middle_of_the_scale():
+    even = Rollout(np.full(GRID.shape, 1 / GRID.tokens), RolloutSettings())
+    assert even.scale_end == 2 * even.times_uniform.max()
 
 
 def test_discard_keeps_ties_with_the_first_kept_value():

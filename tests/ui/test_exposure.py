@@ -48,6 +48,16 @@ def test_what_the_owner_asked_for_may_be_of_any_size():
     assert asked.offer("huge-finetuned-kinetics").name == asked.default
 
 
+def test_what_the_owner_asked_for_need_not_name_labels(recogniser_folder):
+    pretrained = ExplorerPool("base")
+    assert pretrained.offer("base").line.endswith("(asked for) - 377 MB to download")
+    unknown = ExplorerPool("some-one/else")
+    assert unknown.offer("some-one/else").line == (
+        "else (asked for) - an unknown amount to download"
+    )
+    assert ExplorerPool(str(recogniser_folder)).offers()[0].is_here
+
+
 @pytest.mark.parametrize("public", [False, True])
 @pytest.mark.parametrize("name", ["/etc", "..", "some-one/else", "base-finetuned-kinetics/../x"])
 def test_a_visitor_opens_no_folder_and_no_repository(name, public, tmp_path):

@@ -89,7 +89,7 @@ class FakeExplorer:
 
     def attend(self, request, settings):
         self.asked.append(("attend", settings))
-        scores = np.arange(1, 19, dtype=float).reshape(GRID.shape)
+        scores = (np.arange(1, 19, dtype=float) ** 2).reshape(GRID.shape)
         return RolloutView(
             self.recogniser.card, self.see(request), Rollout(scores / scores.sum(), settings), "it"
         )
@@ -240,14 +240,15 @@ def test_a_token_changes_the_rollout_and_nothing_else(made, explorer):
 def test_the_scale_leaves_the_query_out_and_says_so(made):
     session = explored(made)
     scores = session.player["scores"]["rollout"]
-    mean = np.arange(1, 19).mean()
-    assert 17 / mean < scores["upper"] < 18 / mean
+    squares = np.arange(1, 19) ** 2
+    mean = squares.mean()
+    assert 17**2 / mean < scores["upper"] < 18**2 / mean
     assert scores["above"]
     at_peak = last(list(made.choose(session, [1, 2, 2])), "session").player["scores"]["rollout"]
-    assert 16 / mean < at_peak["upper"] < 17 / mean
+    assert 16**2 / mean < at_peak["upper"] < 17**2 / mean
     assert at_peak["above"]
     values = np.frombuffer(base64.b64decode(at_peak["data"]), "<f4")
-    np.testing.assert_allclose(values, np.arange(1, 19) / mean, rtol=1e-6)
+    np.testing.assert_allclose(values, squares / mean, rtol=1e-6)
 
 
 def test_the_rollouts_settings_keep_the_chosen_token(made, explorer):

@@ -59,12 +59,13 @@ class Rollout:
         """Where a picture's scale may end, in units of uniform attention.
 
         Below it lie 99 % of the tokens, the query aside: a few peaks would else leave all the rest
-        in the dark. A legend must say that there is more above.
+        in the dark. A legend must say that there is more above. An even share never lies above the
+        middle: attention that is spread evenly must not glow.
         """
         others = np.ones(self.scores.shape, dtype=np.bool_)
         if self.settings.query is not None:
             others[self.settings.query] = False
-        return float(np.quantile(self.times_uniform[others], SCALED_SHARE))
+        return max(2.0, float(np.quantile(self.times_uniform[others], SCALED_SHARE)))
 
 
 class FusedAttention(Sequence[Tensor]):

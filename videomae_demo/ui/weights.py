@@ -39,8 +39,8 @@ class Offer:
     name, title : str
     is_here : bool
         Whether its files and its partner's are on this machine.
-    download_mb : int
-        What loading would download.
+    download_mb : int or None
+        What loading would download; None if nobody knows before.
     licence : str
     remark : str
         The published accuracy and what must be said of the pair; may be empty.
@@ -49,15 +49,16 @@ class Offer:
     name: str
     title: str
     is_here: bool
-    download_mb: int
+    download_mb: int | None
     licence: str
     remark: str
 
     @property
     def line(self) -> str:
         """What the list of checkpoints says."""
-        state = "on this machine" if self.is_here else f"{_size(self.download_mb)} to download"
-        return f"{self.title} - {state}"
+        if self.is_here:
+            return f"{self.title} - on this machine"
+        return f"{self.title} - {_amount(self.download_mb)} to download"
 
     @property
     def sentence(self) -> str:
@@ -65,7 +66,7 @@ class Offer:
         where = (
             "Already on this machine: nothing to download."
             if self.is_here
-            else f"Loading downloads {_size(self.download_mb)} from the Hugging Face hub: the "
+            else f"Loading downloads {_amount(self.download_mb)} from the Hugging Face hub: the "
             "recogniser and its reconstructor."
         )
         return " ".join(part for part in (where, f"Licence: {self.licence}.", self.remark) if part)
@@ -110,9 +111,8 @@ class ExplorerPool:
     def offers(self) -> list[Offer]:
         """Return what can be chosen: what is on this machine first, else in the catalog's order."""
         offers = [_offer(entry) for entry in _recognisers() if not self._refusal(entry)]
-        if self._asked is not None and find_entry(self._asked) is None:
-            title = Path(self._asked).name or self._asked
-            offers.insert(0, Offer(self._asked, f"{title} (asked for)", True, 0, "unknown", ""))
+        if self._asked is not None and self._asked not in {offer.name for offer in offers}:
+            offers.insert(0, self._offer_asked(self._asked))
         return sorted(offers, key=lambda offer: not offer.is_here)
 
     def choices(self) -> list[tuple[str, str]]:
@@ -183,6 +183,19 @@ class ExplorerPool:
     def reconstructor_of(self, name: str) -> str | None:
         """Return the reconstructor that was asked for together with these weights, if any."""
         return self._reconstructor if name == (self._asked or self.default) else None
+
+    def _offer_asked(self, name: str) -> Offer:
+        """Offer what the page's owner asked for, which need not be in the list of recognisers."""
+        entry, here = find_entry(name), not self.absent(name)
+        title = entry.title if entry is not None else Path(name).name or name
+        return Offer(
+            name=name,
+            title=f"{title} (asked for)",
+            is_here=here,
+            download_mb=entry.size_mb if entry is not None else None,
+            licence=entry.licence if entry is not None else "unknown",
+            remark="",
+        )
 
     def _make_explorer(self, weights: str, reconstructor: str | None) -> Explorer:
         from videomae_demo.explorer import Explorer  # torch takes seconds: the page does not wait
@@ -259,6 +272,10 @@ def describe_download(progress: DownloadProgress, checkpoints: Sequence[str]) ->
 
 def _megabytes(count: int) -> str:
     return f"{count / 1e6:.0f}" if count >= 1e7 else f"{count / 1e6:.1f}"
+
+
+def _amount(megabytes: int | None) -> str:
+    return "an unknown amount" if megabytes is None else _size(megabytes)
 
 
 def _size(megabytes: int) -> str:
