@@ -68,7 +68,7 @@ class PatchEmbeddings(nn.Module):
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Map (B, T, C, H, W) to (B, N, D)."""
         embedded: Tensor = self.projection(pixel_values.transpose(1, 2))
-        return embedded.flatten(2).transpose(1, 2)
+        return embedded.flatten(2).transpose(1, 2).contiguous()  # all that follows keeps this order
 
 
 class Embeddings(nn.Module):
