@@ -38,6 +38,18 @@ def test_a_value_larger_than_the_limit_is_handed_out_but_not_kept():
     assert cache.nbytes == 0
 
 
+def test_a_value_can_take_the_place_of_another():
+    cache = ByteCache(10, len)
+    cache.put("a", "1234")
+    cache.put("a", "123456")
+    cache.put("b", "12")
+    assert cache.nbytes == 8
+    assert cache.get_or_make("a", lambda: "") == "123456"
+    cache.put("a", "larger than all")
+    assert cache.nbytes == 2
+    assert cache.get_or_make("a", lambda: "new") == "new"
+
+
 def test_a_failure_leaves_nothing_behind():
     cache = sized(10)
     for _ in range(2):

@@ -8,6 +8,7 @@ import torch
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.errors import CheckpointError, RequestError, VideoError
 from videomae_demo.explorer import Explorer, RolloutSettings, default_ratio
+from videomae_demo.limits import Limits
 from videomae_demo.masking import tube
 from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import VideoMAEImageProcessor
@@ -16,7 +17,9 @@ from videomae_demo.model.videomae import (
     VideoMAEForPreTraining,
     VideoMAEForVideoClassification,
 )
+from videomae_demo.video.clip import sample_clip
 from videomae_demo.video.decode import read_frames, scan
+from videomae_demo.video.encode import write_mp4
 from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.views import ClipRequest, MaskRequest
 
@@ -126,14 +129,51 @@ def test_what_was_evicted_is_computed_again(recogniser_folder, request_, monkeyp
 
 
 def test_a_changed_file_is_seen_anew(explorer, clip_path, tmp_path, clip_frames):
-    from videomae_demo.video.encode import write_mp4
-
     copy = tmp_path / "clip.mp4"
     copy.write_bytes(clip_path.read_bytes())
     before = explorer.classify(ClipRequest(copy))
     write_mp4(copy, 255 - clip_frames[:40], 24)
     after = explorer.classify(ClipRequest(copy))
     assert not np.array_equal(before.clip.frames, after.clip.frames)
+
+
+def test_a_file_that_changes_in_between_is_not_taken_for_the_one_that_was_read(
+    explorer, clip_path, tmp_path, clip_frames, monkeypatch
+):
+    copy = tmp_path / "clip.mp4"
+    copy.write_bytes(clip_path.read_bytes())
+    prepare = Explorer._prepare
+
+    def prepare_and_change(*arguments):
+        prepared = prepare(*arguments)
+        write_mp4(copy, 255 - clip_frames[:40], 24)
+        return prepared
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Explorer, "_prepare", prepare_and_change)
+        old = explorer.classify(ClipRequest(copy))
+    new = explorer.classify(ClipRequest(copy))
+    expected = Explorer(explorer.weights, device="cpu").classify(ClipRequest(copy))
+    assert new.classification.top(3) == expected.classification.top(3)
+    assert new.classification.top(3) != old.classification.top(3)
+
+
+def test_what_seeking_got_wrong_is_found_out_once(explorer, clip_path, monkeypatch):
+    truth, given = scan(clip_path, seek=False), []
+
+    def sample_after_decoding_everything(timeline, *arguments, **options):
+        given.append(timeline)
+        return sample_clip(truth, *arguments, **options)
+
+    monkeypatch.setattr("videomae_demo.explorer.sample_clip", sample_after_decoding_everything)
+    for start_s in (0.0, 0.1):
+        explorer.see(ClipRequest(clip_path, start_s=start_s))
+    assert [timeline is truth for timeline in given] == [False, True]
+
+
+def test_the_cache_is_as_large_as_the_limits_say():
+    assert Explorer(limits=Limits(cache_mb=3))._cache.limit_bytes == 3 * 2**20
+    assert Explorer(limits=Limits(cache_mb=3), cache_bytes=5)._cache.limit_bytes == 5
 
 
 def test_reconstruction_is_that_of_the_model(explorer, request_, clip_path, reconstructor_folder):

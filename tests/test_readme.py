@@ -37,7 +37,7 @@ def test_the_python_snippet_runs(monkeypatch):
 def test_every_option_that_is_named_exists(command):
     (listing,) = [block for block in blocks("") if f"videomae_demo {command}" in block]
     line = next(line for line in listing.splitlines() if f"videomae_demo {command}" in line)
-    everywhere = re.search(r"^Everywhere: (.*?)\n\n", TEXT, flags=re.DOTALL | re.MULTILINE)[1]
+    everywhere = re.search(r"^With every CLIP: (.*?)\n\n", TEXT, flags=re.DOTALL | re.MULTILINE)[1]
     shown = help_of(command)
     options = re.findall(r"--[a-z-]+", line + everywhere)
     assert options

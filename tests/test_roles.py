@@ -163,3 +163,12 @@ def test_a_known_correction_is_named_only_where_it_is_made(tmp_path, monkeypatch
     other = roles.load_recogniser("small", CPU, heads=2)
     assert other.model.config.num_attention_heads == 2
     assert entry.correction_note not in other.card.notes
+
+
+def test_a_head_count_in_the_place_of_the_checkpoints_own_is_told(recogniser_folder):
+    found = roles.load_recogniser(str(recogniser_folder), CPU, heads=3)
+    assert found.model.config.num_attention_heads == 3
+    assert found.card.notes[0] == (
+        "The checkpoint says that num_attention_heads is 2; it is taken to be 3, as asked for."
+    )
+    assert not roles.load_recogniser(str(recogniser_folder), CPU, heads=2).card.notes

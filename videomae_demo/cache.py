@@ -33,6 +33,13 @@ class ByteCache(Generic[Value]):
         """Size of all that is kept."""
         return self._bytes
 
+    def put(self, key: Hashable, value: Value) -> None:
+        """Keep a value in the place of the one that `key` has now."""
+        size = self._size_of(value)
+        with self._lock:
+            self._bytes -= self._values.pop(key, (None, 0))[1]
+            self._keep(key, value, size)
+
     def get_or_make(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return the value of `key`, made now if it is not kept."""
         with self._lock:
@@ -42,10 +49,13 @@ class ByteCache(Generic[Value]):
         value = make()
         size = self._size_of(value)
         with self._lock:
-            if size <= self.limit_bytes and key not in self._values:
-                self._values[key] = (value, size)
-                self._bytes += size
-            while self._bytes > self.limit_bytes:
-                _, (_, freed) = self._values.popitem(last=False)
-                self._bytes -= freed
+            self._keep(key, value, size)
         return value
+
+    def _keep(self, key: Hashable, value: Value, size: int) -> None:
+        if size <= self.limit_bytes and key not in self._values:
+            self._values[key] = (value, size)
+            self._bytes += size
+        while self._bytes > self.limit_bytes:
+            _, (_, freed) = self._values.popitem(last=False)
+            self._bytes -= freed

@@ -52,7 +52,8 @@ from videomae_demo.views import (
     SeenClip,
 )
 
-DEFAULT_CACHE_BYTES = 2**30
+TIMELINES_BYTES = 2**26
+"""Memory for the times of files: those of an hour at 30 frames per second take a few megabytes."""
 DISPLAY_PX = (256, 448)
 """The shorter side of frames for display: the crop's own, but within these bounds."""
 COARSE_GRID_PATCHES = 144
@@ -63,6 +64,7 @@ COARSE_GRID_PATCHES = 144
 class _Input:
     """A clip made ready for one checkpoint: (1, T, C, H, W), and what there is to show of it."""
 
+    identity: Hashable  # of the file that was read
     pixel_values: Tensor
     clip: SeenClip
 
@@ -88,8 +90,8 @@ class Explorer:
         Attention heads of the recogniser, for weights that do not tell them.
     device : str, optional
         "cuda", "mps" or "cpu"; default: the fastest there is.
-    cache_bytes : int
-        How much may be kept for the next question about the same clip.
+    cache_bytes : int, optional
+        How much may be kept for the next question about the same clip; default: as `limits` say.
     limits : Limits
         What reading a clip may cost.
     """
@@ -101,7 +103,7 @@ class Explorer:
         *,
         heads: int | None = None,
         device: str | None = None,
-        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        cache_bytes: int | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.weights = weights
@@ -112,9 +114,10 @@ class Explorer:
         self._recogniser: Recogniser | None = None
         self._reconstructor: Reconstructor | None = None
         self._lock = threading.RLock()
-        self._timelines: ByteCache[Timeline] = ByteCache(2**24, lambda t: t.nbytes)
+        self._timelines: ByteCache[Timeline] = ByteCache(TIMELINES_BYTES, lambda t: t.nbytes)
         self._cache: ByteCache[_Input | Recognition | NDArray[np.float16]] = ByteCache(
-            cache_bytes, lambda value: value.nbytes
+            limits.cache_mb * 2**20 if cache_bytes is None else cache_bytes,
+            lambda value: value.nbytes,
         )
 
     @property
@@ -133,7 +136,11 @@ class Explorer:
                 self._reconstructor = (
                     find_reconstructor(self.weights, self.device, self._heads)
                     if self._reconstructor_name is None
-                    else load_reconstructor(self._reconstructor_name, self.device)
+                    else load_reconstructor(
+                        self._reconstructor_name,
+                        self.device,
+                        self._heads if self._reconstructor_name == self.weights else None,
+                    )
                 )
             return self._reconstructor
 
@@ -208,7 +215,9 @@ class Explorer:
                 identity, lambda: scan(request.path, limits=self._limits)
             )
             sampled = sample_clip(timeline, count, rule, request.start_s, limits=self._limits)
+            self._timelines.put(identity, sampled.timeline)  # seeking may have proved it wrong
             return _Input(
+                identity,
                 role.processor(sampled.frames, return_tensors="pt").pixel_values,
                 _seen(request.path, sampled, role.processor),
             )
@@ -225,7 +234,7 @@ class Explorer:
             return recognise(self.recogniser, prepared.pixel_values.numpy())
 
         with one_at_a_time(self.device):
-            done = self._cache.get_or_make(("pass", self._key(request)), make)
+            done = self._cache.get_or_make(("pass", _key(request, prepared)), make)
         assert isinstance(done, Recognition)
         return done
 
@@ -241,12 +250,14 @@ class Explorer:
             return fuse(self.recogniser, done.layer_inputs, fusion)
 
         with one_at_a_time(self.device):
-            fused = self._cache.get_or_make((fusion, self._key(request)), make)
+            fused = self._cache.get_or_make((fusion, _key(request, prepared)), make)
         assert isinstance(fused, np.ndarray)
         return fused
 
-    def _key(self, request: ClipRequest) -> Hashable:
-        return _identity(request.path), request.start_s, request.sampling
+
+def _key(request: ClipRequest, prepared: _Input) -> Hashable:
+    """Name what was asked of the very file that was read, whatever has taken its place by now."""
+    return prepared.identity, request.start_s, request.sampling
 
 
 def default_ratio(grid: TokenGrid) -> float:

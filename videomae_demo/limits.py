@@ -23,7 +23,7 @@ class Limits:
     Attributes
     ----------
     upload_mb : int
-        Size of a clip's file, in units of 2**20 bytes.
+        Size of a file that a visitor uploads, in units of 2**20 bytes.
     clip_s : float
         Duration of a clip.
     clip_frames : int

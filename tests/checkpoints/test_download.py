@@ -102,6 +102,25 @@ def test_a_failure_reaches_whoever_waits(hub: Hub) -> None:
         list(download)
 
 
+def test_another_download_that_is_stopped_does_not_end_this_one(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(hub, tmp_path, FIRST)
+    tries: list[str] = []
+
+    def locate_interrupted_once(name: str, **options: object) -> object:
+        tries.append(name)
+        if len(tries) == 1:
+            raise KeyboardInterrupt  # what Xet raises in all threads when one session is aborted
+        return locate(name, **options)
+
+    monkeypatch.setattr("videomae_demo.checkpoints.download.locate", locate_interrupted_once)
+    with Download([FIRST]) as download:
+        list(download)
+    assert tries == [FIRST, FIRST]
+    assert locate(FIRST, local_files_only=True)
+
+
 def spy(monkeypatch: pytest.MonkeyPatch, note: Callable[[int, int], object]) -> None:
     """Have every report noted after it was made, in the thread that made it."""
     report = Download.report

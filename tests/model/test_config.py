@@ -127,6 +127,13 @@ class TestRefusals:
             ({"hidden_act": "relu"}, "activation 'relu'"),
             ({"problem_type": "guessing"}, "problem_type is 'guessing'; it must be one of"),
             ({"id2label": {0: "a", 2: "b"}}, "without gaps"),
+            ({"id2label": {"a": "b"}}, "id2label must have numbers for keys"),
+            ({"layer_norm_eps": "1e-12"}, "layer_norm_eps is '1e-12'; it must be a number"),
+            ({"layer_norm_eps": None}, "layer_norm_eps is None"),
+            ({"hidden_dropout_prob": 2}, "hidden_dropout_prob is 2; .* from 0 to 1"),
+            ({"initializer_range": float("nan")}, "initializer_range is nan"),
+            ({"use_mean_pooling": "false"}, "use_mean_pooling is 'false'; .* true or false"),
+            ({"qkv_bias": 1}, "qkv_bias is 1"),
         ],
     )
     def test_what_can_not_be(self, fields: dict[str, object], message: str) -> None:

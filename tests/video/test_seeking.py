@@ -117,6 +117,22 @@ def test_a_recording_that_starts_between_keyframes_is_sought_from_the_first(tmp_
     assert_same(path, scan(path, seek=False).count)
 
 
+def test_frames_before_the_first_keyframe_lead_to_decoding_everything(tmp_path: Path) -> None:
+    """As in a recording that was cut at a keyframe, some of whose pictures are shown before it."""
+    whole, tail = made(tmp_path / "whole.mkv", **LEADING_HEVC), tmp_path / "tail.mkv"
+    with av.open(str(whole)) as source, av.open(str(tail), "w") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        keyframes = 0
+        for packet in source.demux(video=0):
+            keyframes += packet.is_keyframe
+            if keyframes > 1 and packet.dts is not None:
+                packet.stream = stream
+                output.mux(packet)
+    timeline = scan(tail)
+    assert timeline.index is None
+    assert numbers_of(read_frames(timeline, [0, 1])) == [10, 11]  # the keyframe shows the 12th
+
+
 def test_a_truncated_file_is_sought_as_far_as_it_goes(tmp_path: Path) -> None:
     path = made(tmp_path / "cut.mp4", container={"movflags": "faststart"}, **CLOSED)
     with av.open(str(keep_share(path, 0.7))) as container:

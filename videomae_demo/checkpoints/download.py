@@ -95,14 +95,24 @@ class Download:
     def _fetch(self) -> None:
         try:
             for name in self._checkpoints:
-                self._progress = DownloadProgress(name, 0, 0)
-                locate(name, progress_bar=_bar_for(self))
-        except (DownloadStoppedError, KeyboardInterrupt):
-            pass  # the second is what an aborted Xet session raises, in this thread too
+                self._locate(name)
+        except DownloadStoppedError:
+            pass
         except CheckpointError as error:
             self._failure = error
         finally:
             self._ended.set()
+
+    def _locate(self, name: str) -> None:
+        while True:
+            self._progress = DownloadProgress(name, 0, 0)
+            try:
+                locate(name, progress_bar=_bar_for(self))
+            except KeyboardInterrupt:  # what an aborted Xet session raises, in every thread
+                if self._stopped.is_set():
+                    raise DownloadStoppedError from None
+                continue  # another download was stopped, which aborts all: begin again
+            return
 
 
 class DownloadStoppedError(Exception):

@@ -32,6 +32,20 @@ _SIZES = (
     "decoder_num_hidden_layers",
     "decoder_intermediate_size",
 )
+_SHARES = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "initializer_range",
+    "layer_norm_eps",
+)
+_SWITCHES = (
+    "qkv_bias",
+    "use_mean_pooling",
+    "norm_pix_loss",
+    "output_attentions",
+    "output_hidden_states",
+    "return_dict",
+)
 # Names that other releases give our fields.
 _RENAMED = {"qv_bias": "qkv_bias", "use_return_dict": "return_dict"}
 
@@ -197,6 +211,20 @@ class VideoMAEConfig:
                     f"{step_name} {step}."
                 )
 
+        for name in _SHARES:
+            share = getattr(self, name)
+            is_number = isinstance(share, int | float) and not isinstance(share, bool)
+            if not is_number or not 0 <= share <= 1:
+                raise CheckpointError(
+                    f"The configuration's {name} is {share!r}; it must be a number from 0 to 1."
+                )
+        for name in _SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise CheckpointError(
+                    f"The configuration's {name} is {getattr(self, name)!r}; it must be true or "
+                    "false."
+                )
+
     def _check_options(self) -> None:
         if self.hidden_act != "gelu":
             raise CheckpointError(
@@ -208,7 +236,12 @@ class VideoMAEConfig:
                 f"The configuration's problem_type is {self.problem_type!r}; it must be one of "
                 f"{', '.join(PROBLEM_TYPES)}."
             )
-        self.id2label = {int(index): str(name) for index, name in self.id2label.items()}
+        try:
+            self.id2label = {int(index): str(name) for index, name in self.id2label.items()}
+        except ValueError as error:
+            raise CheckpointError(
+                f"The configuration's id2label must have numbers for keys ({error})."
+            ) from error
         if sorted(self.id2label) != list(range(len(self.id2label))):
             raise CheckpointError(
                 f"The configuration's id2label must count 0 to {len(self.id2label) - 1} "

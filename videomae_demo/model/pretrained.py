@@ -125,6 +125,7 @@ class PretrainedModel(nn.Module):
         if config is None:
             changes = (dict(files.entry.corrections) if files.entry else {}) | overrides
             notes = cls._take_for_granted(checkpoint.architecture, changes, files.name)
+            notes += _contradictions(checkpoint.architecture, overrides)
             config = VideoMAEConfig.from_dict(checkpoint.architecture.fields, **changes)
         with torch.device("meta"):
             model = cls(config)
@@ -156,7 +157,7 @@ class PretrainedModel(nn.Module):
                 raise CheckpointError(
                     f"The weights {name} do not tell {field}: heads leave no trace in the shapes "
                     f"of weights, and no published VideoMAE is of this size. Give {field}=... to "
-                    "from_pretrained; for the encoder, --heads on the command line does it too."
+                    "from_pretrained; --heads on the command line tells the encoder's of --weights."
                 )
             taken.append(words)
         if not taken:
@@ -206,3 +207,15 @@ class PretrainedModel(nn.Module):
         dataclasses.replace(self.config, extra=extra | facts).save_pretrained(folder)
         save_tensors(folder, state, dtype=dtype)
         return Path(folder)
+
+
+def _contradictions(architecture: Architecture, overrides: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say where a head count was given in the place of the checkpoint's own: nothing else would."""
+    return tuple(
+        f"The checkpoint says that {field} is {architecture.fields[field]}; it is taken to be "
+        f"{given}, as asked for."
+        for field, given in overrides.items()
+        if field.endswith("num_attention_heads")
+        and field not in architecture.untold
+        and architecture.fields.get(field, given) != given
+    )

@@ -177,6 +177,11 @@ class ExplorerPool:
         CheckpointError
             When it can't be loaded.
         """
+        absent = self.absent(self.default)
+        if absent:
+            with self.download(absent) as download:  # others being stopped do not end this one
+                for _ in download:
+                    pass
         explorer = self.get(self.default)
         _ = explorer.recogniser, explorer.reconstructor
 

@@ -108,6 +108,7 @@ class Container:
         None stands for a failure to read.
         """
         for packet in _packets(self._container, self._stream):
+            self.budget.check_time()
             if packet is None:
                 yield None
             else:

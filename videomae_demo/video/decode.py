@@ -152,6 +152,8 @@ def _scan_index(path: Path, index: FrameIndex, lost: int, limits: Limits) -> Tim
         if not pictures or pictures[0].pts is None:
             return None
         index = index.from_frame(pictures[0].pts)
+        if index.pts[0] < index.keyframe_pts[0]:
+            return None  # shown before the first keyframe: no keyframe leads to it
         if [picture.pts for picture in pictures] != index.pts[:_TRIAL_FRAMES].tolist():
             return None
         timeline = make_timeline(path, source.header, pictures, lost, index)
