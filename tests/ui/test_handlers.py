@@ -404,7 +404,7 @@ def test_what_is_here_comes_first_and_says_so(monkeypatch):
     pool = ExplorerPool()
     lines = [offer.line for offer in pool.offers()]
     assert lines[:2] == [
-        "Bundled motion recogniser (64 px, synthetic motions) - on this machine",
+        "Bundled motion recogniser (synthetic motions) - on this machine",
         "Large, Kinetics-400 - on this machine",
     ]
     assert lines[2] == "Small, Kinetics-400 - 465 MB to download"
@@ -562,3 +562,37 @@ def test_foreign_names_are_quoted_in_the_view_in_python():
     code = view_in_python(Session("bundled", ClipRequest(Path("/tmp") / name)))
     assert f"Path({name!r})" in code
     assert "/tmp" not in code
+
+
+def test_controls_that_are_refused_go_back_to_what_is_shown(made):
+    session = explored(made)
+    pages = made.set_mask(session, "painted", 0.5, 0)
+    assert next(pages).mask == session.mask
+    with pytest.raises(RequestError, match="No mask is painted yet"):
+        next(pages)
+    pages = made.set_rollout(session, "mean", 0, 3, 2)
+    back = next(pages)
+    assert back.session == session and isinstance(back.layers, int)
+    with pytest.raises(RequestError, match="Layers 3 to 2"):
+        next(pages)
+
+
+def test_another_share_takes_the_place_of_a_painted_mask(made):
+    session = explored(made)
+    painted = replace(session, mask=MaskRequest("painted", 0.5, painted=b"\xf0\x0f\x00"))
+    pages = list(made.redraw_mask(painted, "painted", 0.75, 2))
+    assert last(pages, "session").mask == MaskRequest("tube", 0.75, 2)
+
+
+def test_examples_are_sampled_as_the_controls_say(made):
+    pages = list(made.pick(Session("tested"), 1, "spread over the whole clip", 0.1, ""))
+    assert last(pages, "session").clip.sampling == SamplingRule.uniform()
+
+
+def test_a_clip_that_can_not_be_read_leaves_the_last_one_and_says_so(made, tmp_path):
+    session = explored(made)
+    pages, shown = made.explore(session, str(tmp_path / "broken.mp4"), "as trained", 0.1, ""), []
+    with pytest.raises(VideoError):
+        for page in pages:
+            shown.append(page)
+    assert "broken.mp4 is no clip. The pictures are still" in str(shown[-1].clip)

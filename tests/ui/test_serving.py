@@ -1,6 +1,7 @@
 """A running page and those who talk to it without a browser: many at once, rude ones, impatient."""
 
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -397,3 +398,29 @@ def ask(http: httpx.Client, wire: int, data: list) -> str:
 
 def paths_in(told: str) -> set[str]:
     return {part.partition('"')[0] for part in told.split('"path":"')[1:]}
+
+
+def test_the_readmes_client_gets_answers(own_address, monkeypatch):
+    answers = []
+
+    class Noting(Client):
+        def predict(self, *given, **options):
+            answers.append(super().predict(*given, **options))
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```py\n(.*?)```", text, flags=re.DOTALL)
+    monkeypatch.setattr("gradio_client.Client", Noting)
+    monkeypatch.chdir(ROOT)
+    names = {}
+    exec(block.replace("http://127.0.0.1:7860", own_address), names)
+    names["client"].close()
+    explorer, clip = Explorer("bundled", device="cpu"), ClipRequest("assets/clips/orbiting.mp4")
+    expected = [
+        describe.describe_labels(explorer.classify(clip), 5),
+        describe.describe_rollout(explorer.attend(clip, RolloutSettings(query=(3, 4, 4)))),
+        describe.describe_reconstruction(explorer.reconstruct(clip, MaskRequest(ratio=0.9))),
+    ]
+    assert [answer["clip"] for answer in answers] == ["orbiting.mp4"] * 3
+    assert answers[0]["entropy"] == pytest.approx(expected[0]["entropy"], rel=1e-3)
+    np.testing.assert_allclose(answers[1]["over_time"], expected[1]["over_time"], rtol=1e-3)
+    assert answers[2]["loss"] == pytest.approx(expected[2]["loss"], rel=1e-3)

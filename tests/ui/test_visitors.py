@@ -51,6 +51,28 @@ def test_work_that_is_stopped_ends_without_a_word(come):
     assert ended == ["cleaned up"]
 
 
+def test_work_that_had_not_begun_when_it_was_stopped_does_nothing(come):
+    come("ann")
+    visitors, ended = Visitors(), []
+    visitors.stop(visitor("ann"), waiting=2)
+    assert list(visitors.follow(steps(ended))) == []
+    assert list(visitors.follow(steps(ended))) == []
+    assert ended == []
+    assert list(visitors.follow(steps(ended))) == [0, 1, 2]
+
+
+def test_a_step_that_ends_after_a_stop_is_not_shown(come):
+    come("ann")
+    visitors = Visitors()
+
+    def stopped_within_a_step():
+        yield 0
+        visitors.stop(visitor("ann"))
+        yield 1
+
+    assert list(visitors.follow(stopped_within_a_step())) == [0]
+
+
 def test_what_is_begun_after_a_stop_is_not_stopped_by_it(come):
     come("ann")
     visitors = Visitors()

@@ -5,6 +5,7 @@ They answer with `describe`, so the numbers are those of the command line.
 
 from __future__ import annotations
 
+import functools
 import html
 from collections.abc import Callable
 from pathlib import Path
@@ -112,12 +113,13 @@ def add_endpoints(pool: ExplorerPool, visitors: Visitors, queue_options: dict[st
 
 
 def _answering(method: Callable[..., Json], visitors: Visitors) -> Callable[..., Json]:
+    @functools.wraps(method)  # gradio reads the parameters' names
     def answer(*given: Any) -> Json:
         try:
             with visitors.working() as wish, cancellable(wish):
                 return method(*given)
         except ExplorerError as error:
-            raise gr.Error(html.escape(str(error)), print_exception=False) from None
+            raise gr.Error(html.escape(str(error), quote=False), print_exception=False) from None
         except Cancelled:
             raise gr.Error(text.CANCELLED, print_exception=False) from None
 

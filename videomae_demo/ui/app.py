@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,6 @@ class PageBuilder:
         shown = [example for example in examples if example in self.pictures]
         self.handlers = Handlers(pool, shown, self.served.save, HOURS_KEPT)
         self.visitors = Visitors()
-        self.running: list[Any] = []
 
     def build(self) -> gr.Blocks:
         """Return the page, its queue configured."""
@@ -71,6 +70,7 @@ class PageBuilder:
             self._wire(page)
             api.add_endpoints(self.pool, self.visitors, MODEL)
         self.served.expire_with(page)
+        self._page = page
         page.queue(max_size=self.limits.queue_length, api_open=False)
         return page
 
@@ -85,15 +85,6 @@ class PageBuilder:
                 yield from deliver(follow(method(*given)))
 
             return run
-
-        def choose(now: Session, event: gr.EventData) -> Iterator[list[Any]]:
-            yield from deliver(follow(handlers.choose(now, event._data.get("token"))))
-
-        def paint(now: Session, event: gr.EventData) -> Iterator[list[Any]]:
-            yield from deliver(follow(handlers.paint(now, str(event._data.get("mask")))))
-
-        def pick(now: Session, event: gr.EventData) -> Iterator[list[Any]]:
-            yield from deliver(follow(handlers.pick(now, int(event._data.get("index", -1)))))
 
         def fetch(now: Session, weights: str) -> Iterator[list[Any]]:
             unchanged, hidden = gr.skip(), gr.update(visible=False)
@@ -116,7 +107,7 @@ class PageBuilder:
         exploring = [session, clip.video, *clip.controls]
         opened = self._on(page.load, call(handlers.open), [])
         opened.then(self._list_weights, outputs=head.weights, queue=False, **QUIET)
-        self._on(clip.picker.pick, pick, [session])
+        self._on_data(clip.picker.pick, "index", call(handlers.pick), clip.controls)
         self._wire_clip(page)
         for event in (clip.video.upload, clip.video.stop_recording, clip.explore.click):
             self._on(event, call(handlers.explore), exploring)
@@ -128,10 +119,9 @@ class PageBuilder:
         choosing = [session, head.weights]
         offered = [head.weights, head.offer, head.load]
         fetched = head.load.click(fetch, choosing, [*self.outputs, *offered], **DOWNLOAD, **QUIET)
-        loaded = fetched.success(load, choosing, [*self.outputs, head.weights], **MODEL, **QUIET)
-        self.running += [fetched, loaded]
-        self._on(self.layout.player.choose, choose, [session])
-        self._on(self.layout.player.paint, paint, [session])
+        fetched.success(load, choosing, [*self.outputs, head.weights], **MODEL, **QUIET)
+        self._on_data(self.layout.player.choose, "token", call(handlers.choose))
+        self._on_data(self.layout.player.paint, "mask", call(handlers.paint))
         label = lenses.recognise.label
         self._on(label.input, call(handlers.look_up), [session, label])
         self._wire_controls(call)
@@ -145,7 +135,7 @@ class PageBuilder:
             self._stop,
             session,
             [self.layout.status, *offered],
-            cancels=self.running,
+            cancels=fetched,  # all else ends by itself: gradio would lose what is asked for next
             concurrency_limit=None,  # nobody waits to stop; without the queue there is no toast
             **QUIET,
         )
@@ -163,7 +153,7 @@ class PageBuilder:
             return copy(examples[index].path) if 0 <= index < len(examples) else gr.skip()
 
         clip = self.layout.clip
-        clip.picker.pick(show, None, clip.video, queue=False, **QUIET)
+        clip.picker.pick(show, None, clip.video, queue=False, trigger_mode="multiple", **QUIET)
         if examples:
             page.load(lambda: copy(examples[0].path), None, clip.video, queue=False, **QUIET)
 
@@ -175,25 +165,15 @@ class PageBuilder:
             self._on(event, call(self.handlers.set_rollout), rollout)
         tab = lenses.reconstruct
         mask = [session, *tab.controls]
-        for event in (tab.kind.input, tab.ratio.release, tab.seed.input):
-            self._on(event, call(self.handlers.set_mask), mask)
+        self._on(tab.kind.input, call(self.handlers.set_mask), mask)
+        for event in (tab.ratio.release, tab.seed.input):
+            self._on(event, call(self.handlers.redraw_mask), mask)
+        at_once = {"queue": False, "trigger_mode": "multiple", **QUIET}
         for share, button in zip(PRESETS, tab.presets, strict=True):
-            chosen = button.click(
-                lambda kind, share=share: (share, "tube" if kind == "painted" else kind),
-                tab.kind,
-                [tab.ratio, tab.kind],
-                queue=False,
-                **QUIET,
-            )
-            self._on(chosen.then, call(self.handlers.set_mask), mask)
-        drawn = tab.another.click(
-            lambda seed, kind: (int(seed or 0) + 1, "tube" if kind == "painted" else kind),
-            [tab.seed, tab.kind],
-            [tab.seed, tab.kind],
-            queue=False,
-            **QUIET,
-        )
-        self._on(drawn.then, call(self.handlers.set_mask), mask)
+            chosen = button.click(lambda share=share: share, None, tab.ratio, **at_once)
+            self._on(chosen.then, call(self.handlers.redraw_mask), mask)
+        drawn = tab.another.click(lambda seed: int(seed or 0) + 1, tab.seed, tab.seed, **at_once)
+        self._on(drawn.then, call(self.handlers.redraw_mask), mask)
 
     def _wire_weights(self) -> None:
         head, session = self.layout.head, self.layout.session
@@ -215,23 +195,23 @@ class PageBuilder:
         return gr.update(choices=self.pool.choices())
 
     def _stop(self, now: Session, request: gr.Request) -> list[Any]:
-        self.visitors.stop(request)
+        waiting = self._page._queue.event_queue_per_concurrency_id[MODEL["concurrency_id"]].queue
+        mine = [event for event in waiting if event.session_hash == request.session_hash]
+        self.visitors.stop(request, len(mine))
         gr.Info(text.STOPPED)  # only an event of the queue can say it
         return [[], self._weights_update(now.weights), [], gr.update(visible=False)]
 
     def _wire_take_away(self, part: TakeAway) -> None:
+        place = self.outputs.index(part.files)
+
         def write(now: Session) -> Iterator[list[Any]]:
             pages = self.visitors.follow(self._write_files(now, part.lens))
             for page, outputs in deliver_with_page(pages):
-                files: Any = gr.skip()
                 if page is not None and isinstance(page.files, list):
-                    files = gr.update(value=page.files, visible=True)
-                yield [*outputs, files]
+                    outputs[place] = gr.update(value=page.files, visible=True)
+                yield outputs
 
-        event = part.button.click(
-            write, [self.layout.session], [*self.outputs, part.files], **MODEL, **QUIET
-        )
-        self.running.append(event)
+        part.button.click(write, [self.layout.session], self.outputs, **MODEL, **QUIET)
 
     def _write_files(self, now: Session, lens: str) -> Pages:
         """Write the files of a lens, and lay copies of them where gradio serves from."""
@@ -245,9 +225,22 @@ class PageBuilder:
         """Wire a handler that may run a model."""
         waiting = {"show_progress": "minimal", "show_progress_on": self.layout.status}
         options = {"trigger_mode": "always_last", **MODEL, **QUIET, **waiting, **options}
-        wired = event(run, inputs, self.outputs, **options)
-        self.running.append(wired)
-        return wired
+        return event(run, inputs, self.outputs, **options)
+
+    def _on_data(self, event: Any, name: str, run: Any, inputs: Sequence[Any] = ()) -> None:
+        """Wire a handler to the data of an event, by a detour.
+
+        When events come faster than they are answered, gradio sends the data of the first one
+        again in the place of the last one's. So each is kept at once, and the handler gets what was
+        kept last.
+        """
+        newest = gr.State()
+
+        def keep(data: gr.EventData) -> Any:
+            return data._data.get(name)
+
+        kept = event(keep, None, newest, queue=False, trigger_mode="multiple", **QUIET)
+        self._on(kept.then, run, [self.layout.session, newest, *inputs])
 
 
 def build_page(

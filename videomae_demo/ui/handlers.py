@@ -70,12 +70,21 @@ class Handlers:
             return
         yield from self.pick(session, 0)
 
-    def pick(self, session: Session, index: int) -> Pages:
-        """Explore an example."""
-        if not 0 <= index < len(self.examples):
-            raise RequestError(f"There is no example {index}; there are {len(self.examples)}.")
-        path = self.examples[index].path
-        yield from self._explore(_with_clip(session, ClipRequest(path)))
+    def pick(
+        self,
+        session: Session,
+        index: Any,
+        sampling: str = controls.AS_TRAINED,
+        interval_s: Any = None,
+        start_s: Any = None,
+    ) -> Pages:
+        """Explore an example; the sampling as in `explore`."""
+        number = values.whole(index, "example's number")
+        if number >= len(self.examples):
+            raise RequestError(f"There is no example {number}; there are {len(self.examples)}.")
+        rule = controls.to_rule(sampling, interval_s)
+        request = ClipRequest(self.examples[number].path, controls.to_start(start_s), rule)
+        yield from self._explore(_with_clip(session, request))
 
     def explore(
         self, session: Session, path: str | None, sampling: str, interval_s: float, start_s: Any
@@ -133,21 +142,27 @@ class Handlers:
         self, session: Session, fusion: Any, discard: float, first_layer: int, last_layer: int
     ) -> Pages:
         """Change how attention is rolled out; no pass of the model."""
-        explorer = self.pool.get(session.weights)
+        count = _layer_count(self.pool.get(session.weights))
         last = values.whole(last_layer, "last layer")
         settings = RolloutSettings(
             fusion,
             values.number(discard, "discarded fraction"),
             values.whole(first_layer, "first layer"),
-            None if last >= _layer_count(explorer) else last,
+            None if last >= count else last,
             session.settings.query,
         )
+        try:
+            settings.layers(count)
+        except RequestError:
+            yield Page(session, layers=count)  # the controls go back to what is shown
+            raise
         yield from self._attend(replace(session, settings=settings))
 
     def set_mask(self, session: Session, kind: str, ratio: float, seed: Any) -> Pages:
         """Draw another mask and reconstruct."""
         if kind == "painted":
             if session.mask.kind != "painted":
+                yield Page(mask=session.mask)  # the controls go back to what is shown
                 raise RequestError(
                     "No mask is painted yet: press 'Paint the mask' below the pictures and drag "
                     "over the tokens."
@@ -156,7 +171,11 @@ class Handlers:
         mask = controls.to_mask(kind, ratio, seed)
         yield from self._reconstruct(replace(session, mask=mask))
 
-    def paint(self, session: Session, mask: str) -> Pages:
+    def redraw_mask(self, session: Session, kind: str, ratio: Any, seed: Any) -> Pages:
+        """Draw a mask of another share or seed; in the place of a painted one, in tubes."""
+        yield from self.set_mask(session, "tube" if kind == "painted" else kind, ratio, seed)
+
+    def paint(self, session: Session, mask: Any) -> Pages:
         """Reconstruct behind a painted mask, given in base64 as one byte per token."""
         tokens = self.pool.get(session.weights).reconstructor.card.grid.tokens
         painted = controls.to_painted_mask(mask, tokens)
@@ -191,7 +210,12 @@ class Handlers:
         explorer = self.pool.get(session.weights)
         card = explorer.recogniser.card
         yield Page(weights=present.weights_panel(explorer), status=_stage("Reading the clip", 1))
-        seen = explorer.see(_clip(session))
+        try:
+            seen = explorer.see(_clip(session))
+        except ExplorerError as error:
+            if session.player:
+                yield Page(clip=[panel.note(text.STILL_SHOWN.format(error=error))])
+            raise
         player = present.show_clip(seen, card, self._save)
         session = replace(session, player=player)
         yield Page(

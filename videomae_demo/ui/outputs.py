@@ -38,6 +38,7 @@ def components_of(layout: Layout) -> list[Any]:
         lenses.reconstruct.kind,
         lenses.reconstruct.ratio,
         lenses.reconstruct.seed,
+        *(tab.take_away.files for tab in (lenses.recognise, lenses.attend, lenses.reconstruct)),
     ]
 
 
@@ -92,7 +93,8 @@ def to_outputs(page: Page) -> list[Any]:
         page.video,
     ]
     outputs = [gr.skip() if value is UNCHANGED else value for value in plain]
-    return [*outputs, *_label_updates(page), *_layer_updates(page), *_mask_updates(page)]
+    outputs += [*_label_updates(page), *_layer_updates(page), *_mask_updates(page)]
+    return outputs + _file_updates(page)
 
 
 def _label_updates(page: Page) -> list[Any]:
@@ -118,3 +120,11 @@ def _mask_updates(page: Page) -> list[Any]:
     if isinstance(mask, Unchanged):
         return [gr.skip()] * 3
     return [mask.kind, mask.ratio, mask.seed]
+
+
+def _file_updates(page: Page) -> list[Any]:
+    """Take away the files of what is shown no more."""
+    return [
+        gr.skip() if isinstance(shown, Unchanged) else gr.update(value=None, visible=False)
+        for shown in (page.labels, page.attention, page.reconstruction)
+    ]

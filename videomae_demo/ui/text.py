@@ -53,6 +53,7 @@ STOPPED = (
     "Stopped: the work ends at the model's next layer, a download is broken off, and what is shown "
     "stays."
 )
+STILL_SHOWN = "{error} The pictures are still those of the clip before."
 CANCELLED = "The request was cancelled."
 DISK = (
     "The machine that runs this page can't write its files ({cause}). Its owner can make room, or "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -26,12 +26,19 @@ class Visitors:
 
     def __init__(self) -> None:
         self._wishes: defaultdict[str, set[threading.Event]] = defaultdict(set)
+        self._unbegun: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def stop(self, request: gr.Request) -> None:
-        """End all work of the visitor who sent `request`, or whose page was closed."""
+    def stop(self, request: gr.Request, waiting: int = 0) -> None:
+        """End all work of the visitor who sent `request`, or whose page was closed.
+
+        `waiting` tells how many pieces of work have not begun: they end when their turn comes.
+        """
+        visitor = request.session_hash or ""
         with self._lock:
-            for wish in self._wishes.get(request.session_hash or "", ()):
+            if waiting:
+                self._unbegun[visitor] = waiting
+            for wish in self._wishes.get(visitor, ()):
                 wish.set()
 
     @contextmanager
@@ -44,6 +51,9 @@ class Visitors:
         visitor = (request.session_hash if request is not None else None) or ""
         wish = threading.Event()
         with self._lock:
+            if self._unbegun[visitor]:
+                wish.set()
+            self._unbegun -= Counter([visitor])  # keeps no zeros
             self._wishes[visitor].add(wish)
         try:
             yield wish
@@ -56,10 +66,11 @@ class Visitors:
     def follow(self, steps: Generator[Step, None, None]) -> Generator[Step, None, None]:
         """Go through the steps of a piece of work; it ends without a word when it is stopped."""
         with contextlib.closing(steps), self.working() as wish:
-            while True:
+            while not wish.is_set():
                 try:
                     with cancellable(wish):  # gradio takes each step in another thread
                         step = next(steps)
                 except (StopIteration, Cancelled):
                     return
-                yield step
+                if not wish.is_set():  # what comes after a stop is not shown
+                    yield step
