@@ -21,6 +21,11 @@ function play(on) {
 
 function tick(now) {
   if (!state.playing || !element.isConnected) return;
+  if (!lens()) { // a new clip comes, and what this lens shows of it is not there yet
+    state.lastTick = now;
+    requestAnimationFrame(tick);
+    return;
+  }
   const times = lens().times;
   const fresh = times.length - (lens().repeated || 0);
   const usual = fresh > 1 ? (times[fresh - 1] - times[0]) / (fresh - 1) : 0.125;

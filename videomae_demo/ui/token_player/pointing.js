@@ -12,7 +12,7 @@ function tokenAt(built, event) {
 }
 
 function choose(token) {
-  if (!lens().chooses) return;
+  if (!lens() || !lens().chooses) return;
   const before = state.value.chosen;
   const again = before && token && before.join() === token.join();
   state.value.chosen = again ? null : token;
@@ -56,6 +56,7 @@ function listenToStage(built) {
       state.dragged += Math.hypot(event.clientX - x, event.clientY - y);
       follow(stage, event);
     }
+    if (!lens()) return;
     const token = tokenAt(built, event);
     if (state.hover && state.cursor && state.cursor.join() === token.join()) return;
     state.cursor = token;
@@ -71,6 +72,7 @@ function listenToStage(built) {
     fingers.set(event.pointerId, [event.clientX, event.clientY]);
     state.dragged = 0;
     stage.setPointerCapture(event.pointerId);
+    if (!lens()) return;
     if (fingers.size > 1) {
       dropStroke();
     } else if (state.painting && maskBytes()) {
@@ -87,7 +89,7 @@ function listenToStage(built) {
   stage.addEventListener("pointerup", finish);
   stage.addEventListener("pointercancel", finish);
   stage.addEventListener("click", (event) => {
-    if (!state.painting && state.dragged < DRAG_PX) choose(tokenAt(built, event));
+    if (lens() && !state.painting && state.dragged < DRAG_PX) choose(tokenAt(built, event));
   });
   stage.addEventListener("wheel", (event) => {
     if (!event.ctrlKey) return; // a trackpad's pinch comes as a wheel with this key
@@ -97,7 +99,7 @@ function listenToStage(built) {
   }, { passive: false });
   stage.addEventListener("keydown", onStageKey);
   stage.addEventListener("focus", () => {
-    if (!stage.matches(":focus-visible")) return;
+    if (!lens() || !stage.matches(":focus-visible")) return;
     const [, rows, columns] = lens().grid;
     const slice = sliceOf(state.frame);
     state.cursor = state.cursor || [slice, Math.floor(rows / 2), Math.floor(columns / 2)];
@@ -110,6 +112,7 @@ function listenToStage(built) {
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 function onStageKey(event) {
+  if (!lens()) return;
   const [, rows, columns] = lens().grid;
   const slice = sliceOf(state.frame);
   const cursor = state.cursor || [slice, Math.floor(rows / 2), Math.floor(columns / 2)];
