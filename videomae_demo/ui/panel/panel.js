@@ -11,7 +11,9 @@ const perCent = (share) => {
   const value = 100 * share;
   if (value >= 99.95 && value < 100) return "> 99.9%";
   if (value > 0 && value < 0.1) return "< 0.1%";
-  return `${value >= 10 ? value.toFixed(0) : value.toFixed(1)}%`;
+  // From 99% up one decimal again, so that nothing below 100% reads as 100%.
+  const whole = value === 100 || (value >= 10 && value < 99);
+  return `${whole ? value.toFixed(0) : value.toFixed(1)}%`;
 };
 
 const DRAW = {
