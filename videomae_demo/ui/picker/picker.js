@@ -1,5 +1,13 @@
 // A row of examples. Titles come from file names, so they go in through textContent.
 
+const narrow = window.matchMedia("(max-width: 900px)"); // where style.css puts the player above
+const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+
+function showPlayer() {
+  const player = document.getElementById("player");
+  if (player) player.scrollIntoView({ block: "start", behavior: calm.matches ? "auto" : "smooth" });
+}
+
 function render() {
   const items = Array.isArray(props.value) ? props.value : [];
   const buttons = items.map((item, index) => {
@@ -11,7 +19,10 @@ function render() {
     const title = document.createElement("span");
     title.textContent = item.title;
     button.append(picture, title);
-    button.addEventListener("click", () => trigger("pick", { index }));
+    button.addEventListener("click", () => {
+      trigger("pick", { index });
+      if (narrow.matches) showPlayer();
+    });
     return button;
   });
   element.querySelector(".picker").replaceChildren(...buttons);
