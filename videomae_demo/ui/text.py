@@ -13,7 +13,10 @@ STAGE_KEYS = (
     "Arrow keys move over the tokens, Enter chooses one, space plays, comma and full stop step, "
     "plus and minus magnify."
 )
-RECOGNISE_HINT = "These {count} frames are all that the model saw of the clip."
+RECOGNISE_HINT = (
+    "These {count} frames are all that the model saw of the clip. Choose a token, and Attend "
+    "starts from it."
+)
 ATTEND_HINT = "Point at a token for its value. Choose one to see where it looks."
 RECONSTRUCT_HINT = "All pictures play in step. Grey is what was hidden from the model."
 

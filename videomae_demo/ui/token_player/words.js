@@ -24,7 +24,8 @@ function tell() {
   if (state.cursor && state.hover) {
     readout.textContent = describeToken(state.cursor);
   } else if (lens().chooses && state.value.chosen) {
-    readout.textContent = `Chosen: ${describeToken(state.value.chosen)}`;
+    const hasValues = activeScores() || lens().readout;
+    readout.textContent = `Chosen: ${describeToken(state.value.chosen)}${hasValues ? "" : `. ${lens().hint}`}`;
   } else {
     const hint = state.painting
       ? "Drag over the pictures to hide tokens or show them again."
