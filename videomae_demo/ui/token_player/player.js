@@ -70,6 +70,7 @@ function setPainting(on) {
 function receive() {
   state.value = JSON.parse(JSON.stringify(props.value || {}));
   state.stroke = null;
+  forgetImages();
   arrange();
   if (!state.wasShown && lens()) {
     state.wasShown = true;
@@ -95,13 +96,14 @@ find("scrub").addEventListener("keydown", (event) => {
 find("strip").addEventListener("pointerdown", (event) => {
   const box = event.target.getBoundingClientRect();
   play(false);
-  go(Math.min(Math.floor(((event.clientX - box.left) / box.width) * frames()), frames() - 1));
+  go(within(Math.floor(((event.clientX - box.left) / box.width) * frames()), 0, frames() - 1));
 });
 find("curve").addEventListener("pointerdown", (event) => {
   const box = event.target.getBoundingClientRect();
   const slices = lens().curve.length;
   play(false);
-  go(Math.floor(((event.clientX - box.left) / box.width) * slices) * lens().tubelet);
+  const slice = Math.floor(((event.clientX - box.left) / box.width) * slices);
+  go(within(slice, 0, slices - 1) * lens().tubelet);
 });
 find("peak").addEventListener("click", () => {
   const curve = lens().curve;
