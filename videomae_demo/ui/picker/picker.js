@@ -28,5 +28,21 @@ function render() {
   element.querySelector(".picker").replaceChildren(...buttons);
 }
 
+// Not of the examples, but of the whole page, and here since this script runs once: gradio's sliders
+// tell of a new value when the pointer is let go of (`release`), never after keys. So a key that
+// moved one lets go of it too.
+const SLIDER_KEYS = [
+  "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown",
+];
+let moved = null;
+document.addEventListener("input", (event) => {
+  if (event.target.matches("input[type=range]") && !event.target.closest("#player")) moved = event.target;
+});
+document.addEventListener("keyup", (event) => {
+  if (event.target !== moved || !SLIDER_KEYS.includes(event.key)) return;
+  moved = null;
+  event.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true }));
+});
+
 watch("value", render);
 render();
