@@ -1,0 +1,126 @@
+"""What goes on by itself, and what keys, phones and refusals do to it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from videomae_demo.ui.panel import panel
+
+PANEL_SCRIPT = Path(panel.__file__).with_name("panel.js")
+DRAW_SHARES = """([script, shares]) => {
+  const element = document.createElement("div");
+  element.innerHTML = '<div class="panel"></div>';
+  const rows = shares.map((share) => ({ name: "", share }));
+  const props = { value: [{ kind: "bars", rows }] };
+  new Function("element", "props", "watch", script)(element, props, () => {});
+  return [...element.querySelectorAll(".panel-value")].map((node) => node.textContent);
+}"""
+
+
+@pytest.mark.parametrize("lens", ["Attend", "Reconstruct"])
+def test_playing_goes_on_when_a_new_clip_comes(open_page, gate, lens):
+    visitor = open_page(reduced_motion="no-preference")
+    visitor.go_to(lens)
+    expect(visitor.page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    gate.touch()
+    try:
+        visitor.page.locator("#examples button").nth(1).click()
+        # The new clip is there, and nothing of it for this lens.
+        expect(visitor.page.locator("#player .vp")).to_have_attribute("data-ready", "recognise")
+        visitor.page.evaluate("() => new Promise(requestAnimationFrame)")
+    finally:
+        gate.unlink()
+    visitor.wait_until_explored()
+    label = visitor.page.locator("#player .vp-count")
+    expect(label).not_to_have_text(label.inner_text())
+    expect(visitor.page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    assert visitor.complaints == []
+
+
+def test_keys_are_at_peace_with_a_lens_that_is_not_there_yet(open_page, gate):
+    visitor = open_page()
+    visitor.go_to("Attend")
+    visitor.stage().focus()
+    gate.touch()
+    try:
+        visitor.page.locator("#examples button").nth(1).evaluate("button => button.click()")
+        for key in ("ArrowRight", "Enter", "+", " ", "Escape"):
+            visitor.page.keyboard.press(key)
+        expect(visitor.page.locator("#player .vp")).to_have_attribute("data-ready", "recognise")
+        for key in ("ArrowRight", "Enter", "+", " ", "Escape"):
+            visitor.page.keyboard.press(key)
+    finally:
+        gate.unlink()
+    visitor.wait_until_explored()
+    assert visitor.complaints == []
+
+
+def test_a_refusal_leaves_nothing_at_work(open_page):
+    visitor = open_page()
+    visitor.go_to("Reconstruct")
+    visitor.page.locator("#mask-kind").get_by_label("painted").check()
+    expect(visitor.page.get_by_test_id("toast-body")).to_be_visible()
+    # Else the bar would be hidden for another reason.
+    expect(visitor.page.locator("#status [data-testid=status-tracker] .error")).to_have_count(1)
+    expect(visitor.page.locator("#working")).not_to_be_visible()
+
+
+def test_no_share_below_one_reads_as_all(browser):
+    page = browser.new_page()
+    try:
+        shares = [1, 0.99999, 0.9995, 0.9994, 0.995, 0.99, 0.9899, 0.5, 0.099, 0.0004, 0]
+        shown = page.evaluate(DRAW_SHARES, [PANEL_SCRIPT.read_text(encoding="utf-8"), shares])
+    finally:
+        page.close()
+    assert shown == [
+        "100%", "> 99.9%", "> 99.9%", "99.9%", "99.5%", "99.0%", "99%", "50%", "9.9%", "< 0.1%",
+        "0.0%",
+    ]  # fmt: skip
+
+
+def test_on_a_phone_the_tabs_stick_and_a_picked_example_shows_the_player(open_page):
+    visitor = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    tabs = visitor.page.locator("#lenses > .tab-wrapper")
+    example = visitor.page.locator("#examples button").nth(1)
+    example.scroll_into_view_if_needed()
+    assert visitor.page.evaluate("scrollY") > 0
+    assert tabs.bounding_box()["y"] == pytest.approx(0, abs=1)
+    example.tap()
+    bottom = tabs.bounding_box()["y"] + tabs.bounding_box()["height"]
+    expect(visitor.page.locator("#player")).to_be_in_viewport()
+    visitor.wait_until_explored()
+    expect(visitor.stage()).to_be_in_viewport(ratio=0.9)
+    assert visitor.page.locator("#player").bounding_box()["y"] >= bottom - 1
+
+
+def test_recognise_says_what_a_chosen_token_is_for(open_page):
+    visitor = open_page()
+    expect(visitor.readout()).to_contain_text("Attend starts from it")
+    visitor.stage().click(position={"x": 10, "y": 10})
+    visitor.page.mouse.move(0, 0)
+    expect(visitor.readout()).to_contain_text(re.compile("Chosen: .*Attend starts from it"))
+
+
+def test_the_curves_right_edge_is_its_last_moment(open_page):
+    visitor = open_page()
+    visitor.go_to("Attend")
+    curve = visitor.page.locator("#player .vp-curve")
+    edge = "box => box.getBoundingClientRect().right"
+    curve.evaluate(
+        f"""curve => curve.dispatchEvent(
+            new PointerEvent("pointerdown", {{ clientX: ({edge})(curve) }})
+        )"""
+    )
+    label = visitor.page.locator("#player .vp-count")
+    expect(label).not_to_have_text(re.compile("frame 1/"))
+
+
+def test_a_slider_moved_by_keys_counts(open_page):
+    visitor = open_page()
+    visitor.go_to("Attend")
+    expect(visitor.page.locator("#attention")).to_contain_text("through all layers")
+    visitor.page.locator("#first-layer input[type=range]").focus()
+    visitor.page.keyboard.press("ArrowRight")
+    expect(visitor.page.locator("#attention")).to_contain_text("through layers 2 to the last")
