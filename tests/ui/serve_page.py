@@ -47,8 +47,8 @@ def put_into_the_hands_of(folder: Path) -> None:
         note("gate.asked", f"{given[1:]}")
         return reconstruct(*given)
 
-    def stop_and_tell(visitors, request: gr.Request):
-        stop(visitors, request)
+    def stop_and_tell(visitors, request: gr.Request, waiting: int = 0):
+        stop(visitors, request, waiting)
         (folder / "left").touch()
 
     def note(name, line):
