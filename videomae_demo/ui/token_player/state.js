@@ -62,6 +62,7 @@ function imageOf(track) {
   if (!images.has(url)) {
     const image = new Image();
     image.onload = draw;
+    image.onerror = () => images.delete(url); // asked for again when it is next needed
     image.src = url;
     images.set(url, image);
   }
