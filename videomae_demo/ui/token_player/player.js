@@ -70,7 +70,6 @@ function setPainting(on) {
 function receive() {
   state.value = JSON.parse(JSON.stringify(props.value || {}));
   state.stroke = null;
-  forgetImages();
   arrange();
   if (!state.wasShown && lens()) {
     state.wasShown = true;

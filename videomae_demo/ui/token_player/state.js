@@ -70,12 +70,6 @@ function imageOf(track) {
   return image.complete && image.naturalWidth ? image : null;
 }
 
-// Let go of the sprites of clips and masks that are shown no more.
-function forgetImages() {
-  const named = Object.values(state.value.tracks || {}).map((track) => track.file.url);
-  for (const url of [...images.keys()]) if (!named.includes(url)) images.delete(url);
-}
-
 function trackOf(pane) {
   const name = pane.compare ? find("compare").value || pane.track : pane.track;
   return (state.value.tracks || {})[name] || null;
