@@ -1,19 +1,17 @@
 """What goes on by itself, and what keys, phones and refusals do to it."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from videomae_demo.ui.panel import panel
+from videomae_demo.ui.panel.panel import make_panel
 
-PANEL_SCRIPT = Path(panel.__file__).with_name("panel.js")
 DRAW_SHARES = """([script, shares]) => {
   const element = document.createElement("div");
   element.innerHTML = '<div class="panel"></div>';
   const rows = shares.map((share) => ({ name: "", share }));
-  const props = { value: [{ kind: "bars", rows }] };
+  const props = { value: JSON.stringify([{ kind: "bars", rows }]) };
   new Function("element", "props", "watch", script)(element, props, () => {});
   return [...element.querySelectorAll(".panel-value")].map((node) => node.textContent);
 }"""
@@ -71,7 +69,7 @@ def test_no_share_below_one_reads_as_all(browser):
     page = browser.new_page()
     try:
         shares = [1, 0.99999, 0.9995, 0.9994, 0.995, 0.99, 0.9899, 0.5, 0.099, 0.0004, 0]
-        shown = page.evaluate(DRAW_SHARES, [PANEL_SCRIPT.read_text(encoding="utf-8"), shares])
+        shown = page.evaluate(DRAW_SHARES, [make_panel("bars").js_on_load, shares])
     finally:
         page.close()
     assert shown == [

@@ -28,9 +28,11 @@ def test_what_is_made_lies_in_the_cache_and_is_remembered(cache, tmp_path):
     served, page = ServedFiles(), SimpleNamespace(temp_file_sets=[])
     served.expire_with(page)
     picture, copy = served.save(b"pixels", "picture.png"), served.copy(original)
+    kept = served.keep(b"thumbnail", "picture.png")
     assert Path(picture).read_bytes() == b"pixels"
+    assert Path(kept).read_bytes() == b"thumbnail"
     assert Path(copy).read_text() == "{}"
-    assert all(Path(path).is_relative_to(cache) for path in (picture, copy))
+    assert all(Path(path).is_relative_to(cache) for path in (picture, copy, kept))
     assert page.temp_file_sets == [{picture, copy}]
 
 

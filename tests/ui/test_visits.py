@@ -13,6 +13,52 @@ from visitor import PATIENCE_MS, Visitor
 from videomae_demo import ClipRequest, Explorer
 
 
+def test_cancel_stops_the_work_and_what_is_asked_next_is_done(open_page, gate):
+    visitor = open_page()
+    asked = gate.with_name("gate.asked")
+    before = len(asked.read_text().splitlines())
+    working = visitor.page.locator("#working")
+    expect(working).not_to_be_visible()
+    gate.touch()
+    try:
+        visitor.page.locator("#examples button").nth(1).click()
+        expect(working).to_contain_text("Following attention")
+        visitor.page.get_by_role("button", name="Cancel").click()
+        expect(visitor.page.get_by_test_id("toast-body")).to_contain_text("Stopped")
+        visitor.page.locator("#examples button").nth(0).click()  # while the step is still running
+    finally:
+        gate.unlink()
+    expect(visitor.page.locator("#seen")).to_contain_text("a-moving_square.mp4")
+    visitor.wait_until_explored()
+    expect(working).not_to_be_visible()
+    shown = visitor.page.locator("#clip video")
+    expect(shown).to_have_attribute("src", re.compile(r"a-moving_square\.mp4"))
+    assert len(asked.read_text().splitlines()) == before + 1
+    assert visitor.complaints == []
+
+
+def test_of_events_in_quick_succession_the_last_one_counts(open_page, gate):
+    visitor = open_page()
+    examples = visitor.page.locator("#examples button")
+    gate.touch()
+    try:
+        for index in (1, 0, 1):
+            examples.nth(index).click()
+    finally:
+        gate.unlink()
+    expect(visitor.page.locator("#seen")).to_contain_text("b ${1}<b>bold.mp4")
+    visitor.wait_until_explored()
+    visitor.go_to("Attend")
+    gate.touch()
+    box = visitor.stage().bounding_box()
+    try:
+        for share in (0.1, 0.4, 0.9):
+            visitor.page.mouse.click(box["x"] + share * box["width"], box["y"] + 10)
+    finally:
+        gate.unlink()
+    expect(visitor.page.locator("#attention")).to_contain_text("row 0, column 3")
+
+
 def test_files_of_what_is_shown_no_more_are_taken_away(open_page):
     visitor = open_page()
     visitor.page.get_by_role("button", name="Take it away").first.click()

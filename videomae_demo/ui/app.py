@@ -23,6 +23,7 @@ from videomae_demo.ui.layout import build_layout
 from videomae_demo.ui.outputs import components_of, deliver, deliver_with_page, to_outputs
 from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.panel.panel import sentence
+from videomae_demo.ui.sealed import seal
 from videomae_demo.ui.served import ServedFiles
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.tabs.reconstruct import PRESETS
@@ -88,7 +89,7 @@ class PageBuilder:
 
         def fetch(now: Session, weights: str) -> Iterator[list[Any]]:
             unchanged, hidden = gr.skip(), gr.update(visible=False)
-            yield [*to_outputs(Page()), unchanged, [], hidden]
+            yield [*to_outputs(Page()), unchanged, seal([]), hidden]
             for page_now, outputs in deliver_with_page(follow(handlers.fetch(weights))):
                 # What could not be fetched is not what the list shows as chosen.
                 failed = page_now is None
@@ -181,7 +182,7 @@ class PageBuilder:
         def offer(name: str, now: Session) -> list[Any]:
             chosen = name != now.weights
             blocks = [sentence(self.pool.offer(name).sentence)] if chosen else []
-            return [blocks, gr.update(visible=chosen)]
+            return [seal(blocks), gr.update(visible=chosen)]
 
         head.weights.input(
             offer, [head.weights, session], [head.offer, head.load], queue=False, **QUIET
@@ -199,7 +200,7 @@ class PageBuilder:
         mine = [event for event in waiting if event.session_hash == request.session_hash]
         self.visitors.stop(request, len(mine))
         gr.Info(text.STOPPED)  # only an event of the queue can say it
-        return [[], self._weights_update(now.weights), [], gr.update(visible=False)]
+        return [seal([]), self._weights_update(now.weights), seal([]), gr.update(visible=False)]
 
     def _wire_take_away(self, part: TakeAway) -> None:
         place = self.outputs.index(part.files)
@@ -274,7 +275,7 @@ def _pictures(examples: tuple[Example, ...], served: ServedFiles) -> dict[Exampl
     pictures = {}
     for example in examples:
         try:
-            file = present.save_picture(thumbnail(example), served.save)
+            file = present.save_picture(thumbnail(example), served.keep)
         except (ExplorerError, OSError) as error:
             logger.warning("The example %s can't be shown: %s", example.path.name, error)
             continue

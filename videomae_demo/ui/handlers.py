@@ -282,7 +282,7 @@ class Handlers:
 
     def _shown(self, session: Session, player: dict[str, Any]) -> Session:
         tracks: Mapping[str, Any] = player["tracks"]
-        if not all(Path(track["file"]["path"]).is_file() for track in tracks.values()):
+        if not all(Path(track["file"]).is_file() for track in tracks.values()):
             raise RequestError(text.CLEARED.format(hours=self._hours_kept))
         return replace(session, player=player)
 

@@ -13,6 +13,7 @@ from videomae_demo.errors import ExplorerError
 from videomae_demo.ui import text
 from videomae_demo.ui.layout import Layout
 from videomae_demo.ui.page import UNCHANGED, Page, Pages, Unchanged
+from videomae_demo.ui.sealed import seal
 from videomae_demo.ui.session import Session
 
 logger = logging.getLogger(__name__)
@@ -80,8 +81,7 @@ def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
 
 def to_outputs(page: Page) -> list[Any]:
     """Return a page's changes in the order of `components_of`."""
-    plain = [
-        page.session,
+    sealed = [
         page.player,
         page.status,
         page.weights,
@@ -89,12 +89,16 @@ def to_outputs(page: Page) -> list[Any]:
         page.labels,
         page.attention,
         page.reconstruction,
-        page.code,
-        page.video,
     ]
-    outputs = [gr.skip() if value is UNCHANGED else value for value in plain]
+    outputs = [_or_skip(page.session)]
+    outputs += [gr.skip() if value is UNCHANGED else seal(value) for value in sealed]
+    outputs += [_or_skip(page.code), _or_skip(page.video)]
     outputs += [*_label_updates(page), *_layer_updates(page), *_mask_updates(page)]
     return outputs + _file_updates(page)
+
+
+def _or_skip(value: Any) -> Any:
+    return gr.skip() if value is UNCHANGED else value
 
 
 def _label_updates(page: Page) -> list[Any]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from gradio.data_classes import FileData
 from numpy.typing import NDArray
 
 from videomae_demo import describe
@@ -56,8 +55,8 @@ def sprite(title: str, frames: NDArray[np.uint8], save: SaveBytes) -> Value:
     }
 
 
-def save_picture(picture: NDArray[np.uint8], save: SaveBytes) -> Value:
-    """Save a picture (H, W, 3) for the browser; return what gradio turns into a URL."""
+def save_picture(picture: NDArray[np.uint8], save: SaveBytes) -> str:
+    """Save a picture (H, W, 3) for the browser and return its path."""
     suffix, options = ".png", []
     if picture.shape[0] * picture.shape[1] > LOSSLESS_PIXELS:
         suffix = ".jpg"
@@ -68,7 +67,7 @@ def save_picture(picture: NDArray[np.uint8], save: SaveBytes) -> Value:
             cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
         ]
     _, encoded = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
-    return FileData(path=save(encoded.tobytes(), f"picture{suffix}")).model_dump()
+    return save(encoded.tobytes(), f"picture{suffix}")
 
 
 def show_clip(seen: SeenClip, card: CheckpointCard, save: SaveBytes) -> Value:

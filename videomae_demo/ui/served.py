@@ -48,8 +48,13 @@ class ServedFiles:
 
     def save(self, content: bytes, name: str) -> str:
         """Put bytes where gradio serves files from, and return the path."""
-        path: str = save_bytes_to_cache(content, name, get_upload_folder())
+        path = self.keep(content, name)
         self._paths.add(path)
+        return path
+
+    def keep(self, content: bytes, name: str) -> str:
+        """Do as `save` does; the file is part of the page itself, and stays as long as it does."""
+        path: str = save_bytes_to_cache(content, name, get_upload_folder())
         return path
 
     def copy(self, path: Path | str) -> str:

@@ -74,7 +74,7 @@ const DRAW = {
     inner.style.top = `${(100 * top) / height}%`;
     inner.style.width = `${(100 * boxWidth) / width}%`;
     inner.style.height = `${(100 * boxHeight) / height}%`;
-    inner.style.backgroundImage = `url(${JSON.stringify(block.sprite.file.url)})`;
+    inner.style.backgroundImage = `url(${JSON.stringify(fileUrl(block.sprite.file))})`;
     inner.style.backgroundSize = `${100 * block.sprite.columns}% ${100 * block.sprite.rows}%`;
     outer.setAttribute("role", "img");
     const share = Math.round((100 * boxWidth * boxHeight) / (width * height));
@@ -85,8 +85,8 @@ const DRAW = {
 };
 
 function render() {
-  const blocks = Array.isArray(props.value) ? props.value : [];
-  element.querySelector(".panel").replaceChildren(...blocks.map((block) => DRAW[block.kind](block)));
+  const nodes = openValue().map((block) => DRAW[block.kind](block));
+  element.querySelector(".panel").replaceChildren(...nodes);
 }
 
 watch("value", render);

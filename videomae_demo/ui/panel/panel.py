@@ -12,16 +12,18 @@ from typing import Any
 
 import gradio as gr
 
+from videomae_demo.ui.sealed import OPENER, seal
+
 _HERE = Path(__file__).parent
 
 
 def make_panel(elem_id: str) -> gr.HTML:
-    """Return an empty panel; its value is a list of what the other functions here make."""
+    """Return an empty panel; its value is a sealed list of what the other functions here make."""
     return gr.HTML(
-        [],
+        seal([]),
         html_template='<div class="panel" aria-live="polite"></div>',
         css_template=(_HERE / "style.css").read_text(encoding="utf-8"),
-        js_on_load=(_HERE / "panel.js").read_text(encoding="utf-8"),
+        js_on_load=OPENER + (_HERE / "panel.js").read_text(encoding="utf-8"),
         elem_id=elem_id,
     )
 
@@ -76,9 +78,9 @@ def measures(rows: Sequence[tuple[str, float | None]], unit: str, best: str) -> 
     }
 
 
-def crop(source: tuple[int, int], box: tuple[float, float, float, float], file: Any) -> Block:
+def crop(source: tuple[int, int], box: tuple[float, float, float, float], sprite: Any) -> Block:
     """Draw which part of the source frame (height, width) the model sees: left, top, width, height.
 
-    `file` is the sprite whose first frame is that part: {"file": ..., "columns": ..., "rows": ...}.
+    `sprite` has that part as its first frame: {"file": path, "columns": ..., "rows": ...}.
     """
-    return {"kind": "crop", "source": list(source), "box": list(box), "sprite": file}
+    return {"kind": "crop", "source": list(source), "box": list(box), "sprite": sprite}

@@ -9,12 +9,11 @@ function showPlayer() {
 }
 
 function render() {
-  const items = Array.isArray(props.value) ? props.value : [];
-  const buttons = items.map((item, index) => {
+  const buttons = openValue().map((item, index) => {
     const button = document.createElement("button");
     button.type = "button";
     const picture = document.createElement("img");
-    picture.src = item.file.url;
+    picture.src = fileUrl(item.file);
     picture.alt = "";
     const title = document.createElement("span");
     title.textContent = item.title;

@@ -68,8 +68,9 @@ function setPainting(on) {
 }
 
 function receive() {
-  state.value = JSON.parse(JSON.stringify(props.value || {}));
+  state.value = openValue();
   state.stroke = null;
+  forgetImages();
   arrange();
   if (!state.wasShown && lens()) {
     state.wasShown = true;

@@ -16,6 +16,7 @@ import gradio as gr
 import numpy as np
 
 from videomae_demo.rendering.colour import COLOUR_MAPS, Scale, colourise
+from videomae_demo.ui.sealed import OPENER, seal
 
 LENSES = ("recognise", "attend", "reconstruct")
 PARTS = (
@@ -39,8 +40,8 @@ def token_player(elem_id: str) -> gr.HTML:
     """Return a player of tracks, with scores and masks drawn over them.
 
     Events: ``choose`` with ``{"token": [time, row, column] or None}``, and ``paint`` with
-    ``{"mask": base64 of one byte per token}``. Its value, a JSON object, is an output only: use the
-    events' data, since as an input the whole value would travel back.
+    ``{"mask": base64 of one byte per token}``. Its value, a sealed object, is an output only: use
+    the events' data, since as an input the whole value would travel back.
 
     Keys of the value: ``lenses``, one object per lens (times in seconds, token grid, panes, names
     of scores, sentences); ``tracks`` by name (title, sprite file, its columns, size of a frame);
@@ -48,7 +49,7 @@ def token_player(elem_id: str) -> gr.HTML:
     per token, or None); ``chosen`` (a token or None).
     """
     return gr.HTML(
-        {},
+        seal({}),
         html_template=_read("template.html"),
         css_template=_read("style.css"),
         js_on_load=_script(),
@@ -67,5 +68,5 @@ def _script() -> str:
         name: colourise(ramp, Scale(1.0, colour_map=name)).reshape(-1).tolist()
         for name in COLOUR_MAPS
     }
-    head = f"const COLOUR_TABLES = {json.dumps(tables, separators=(',', ':'))};\n"
+    head = f"{OPENER}const COLOUR_TABLES = {json.dumps(tables, separators=(',', ':'))};\n"
     return head + "\n".join(_read(f"{part}.js") for part in PARTS)

@@ -58,7 +58,7 @@ function fieldOf(scores, slice, height, width) {
 
 // The track's sprite, once it is loaded.
 function imageOf(track) {
-  const url = track.file.url;
+  const url = fileUrl(track.file);
   if (!images.has(url)) {
     const image = new Image();
     image.onload = draw;
@@ -68,6 +68,12 @@ function imageOf(track) {
   }
   const image = images.get(url);
   return image.complete && image.naturalWidth ? image : null;
+}
+
+// Let go of the sprites of clips and masks that are shown no more.
+function forgetImages() {
+  const shown = Object.values(state.value.tracks || {}).map((track) => fileUrl(track.file));
+  for (const url of [...images.keys()]) if (!shown.includes(url)) images.delete(url);
 }
 
 function trackOf(pane) {

@@ -1,0 +1,22 @@
+"""Values that travel to the page's own components as text, so that nothing changes them on the way.
+
+Gradio sends the later values of a handler as edits and makes them in the browser in the very
+object that a component holds already. `gr.HTML` compares that object with itself then, now and
+again finds nothing new, and shows the old value for good. A text can't be edited in place.
+
+A sealed value names files by their paths; `sealed.js` knows where gradio serves them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+OPENER = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+"""JavaScript to put before a component's own: ``openValue()`` and ``fileUrl(path)``."""
+
+
+def seal(value: Any) -> str:
+    """Return a JSON value as text."""
+    return json.dumps(value, separators=(",", ":"))
