@@ -18,6 +18,7 @@ from videomae_demo.analysis.rollout import AttentionRecorder
 from videomae_demo.analysis.settings import HeadFusion
 from videomae_demo.cancellation import check_cancelled
 from videomae_demo.device import inference_precision, on_gpu
+from videomae_demo.errors import CheckpointError
 from videomae_demo.roles import Recogniser, Reconstructor
 
 LONGEST_PASS_S = 15
@@ -60,8 +61,9 @@ def recognise(recogniser: Recogniser, pixel_values: NDArray[np.float32]) -> Reco
             observer=recorder,
             before_layer=check_cancelled,
         )
+    logits = _finite(_to_host(output.logits[0]), recogniser)
     layer_inputs = np.stack([_to_host(state[0]) for state in output.hidden_states[:-1]])
-    return Recognition(_to_host(output.logits[0]), recorder.clip().to_numpy(), layer_inputs)
+    return Recognition(logits, recorder.clip().to_numpy(), layer_inputs)
 
 
 @on_gpu(LONGEST_PASS_S)
@@ -90,7 +92,20 @@ def predict(
             torch.from_numpy(hidden)[None].to(model.device),
             before_layer=check_cancelled,
         )
-    return _to_host(output.logits[0])
+    return _finite(_to_host(output.logits[0]), reconstructor)
+
+
+def _finite(
+    values: NDArray[np.float32], checkpoint: Recogniser | Reconstructor
+) -> NDArray[np.float32]:
+    """Return what the model gives, or raise a CheckpointError if that is no finite number."""
+    wrong = values.size - int(np.isfinite(values).sum())
+    if wrong:
+        raise CheckpointError(
+            f"{checkpoint.card.title} gives {wrong} of {values.size} values that are no finite "
+            "numbers: its weights may be damaged; get them again, or choose others."
+        )
+    return values
 
 
 def _to_host(values: Tensor) -> NDArray[np.float32]:

@@ -12,6 +12,8 @@ from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD
 from videomae_demo.training.synthetic import LABELS, REVERSED, render
 
 RENDER_BATCH = 64
+POOLS = 1
+"""Tells what is drawn for a pool from what is drawn for a batch."""
 
 
 def swap(pairs: dict[str, str]) -> Tensor:
@@ -47,6 +49,8 @@ class ClipSource:
         How many clips are rendered at once.
     uses : int
         How often each is shown, mirrored or reversed by chance.
+    label_weights : Tensor, optional
+        (labels,): how often each label is shown, in proportion; default: all alike.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class ClipSource:
         seed: int = 0,
         pool_clips: int = 4096,
         uses: int = 4,
+        label_weights: Tensor | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.size_px = size_px
@@ -65,6 +70,7 @@ class ClipSource:
         self.pool_clips = max(pool_clips, batch_size)
         self.steps_per_use = self.pool_clips // batch_size
         self.uses = uses
+        self.label_weights = label_weights
         self.device = torch.device(device)
         self._pool_index = -1
         self._frames = torch.empty(0)
@@ -91,13 +97,28 @@ class ClipSource:
             return
         frames, labels = [], []
         first = (self.seed * 1_000 + pool_index) * self.pool_clips
-        for start in range(first, first + self.pool_clips, RENDER_BATCH):
-            stop = min(start + RENDER_BATCH, first + self.pool_clips)
-            clips = render(range(start, stop), size_px=self.size_px, device=self.device)
+        drawn = self._draw_labels(pool_index)
+        for start in range(0, self.pool_clips, RENDER_BATCH):
+            stop = min(start + RENDER_BATCH, self.pool_clips)
+            clips = render(
+                range(first + start, first + stop),
+                size_px=self.size_px,
+                labels=drawn[start:stop] if drawn else None,
+                device=self.device,
+            )
             frames.append(clips.frames.mul(255).round().to(torch.uint8))
             labels.append(clips.labels)
         self._frames, self._labels = torch.cat(frames), torch.cat(labels)
         self._pool_index = pool_index
+
+    def _draw_labels(self, pool_index: int) -> list[int] | None:
+        if self.label_weights is None:
+            return None
+        generator = generator_for(self.seed, pool_index, 0, POOLS)
+        chosen = self.label_weights.multinomial(
+            self.pool_clips, replacement=True, generator=generator
+        )
+        return [int(label) for label in chosen]
 
 
 def generator_for(*numbers: int) -> torch.Generator:

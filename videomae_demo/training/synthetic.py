@@ -1,4 +1,4 @@
-"""Labelled synthetic clips: a textured thing on a textured ground, and one motion, the label.
+"""Labelled synthetic clips: textured things on a textured ground, and one motion, the label.
 
 Each clip is decided by its seed and carries its truth: the label, and where the thing is in every
 frame. Size, number of frames and device do not change what is seen. The frame spans -1..1, x to the
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +64,7 @@ GROUND_REACH = 2.5
 """The ground is painted from -2.5 to 2.5, wherever the camera may look."""
 THING_REACH = 1.15
 """A thing is painted a little beyond its unit circle, for the soft edge."""
+SHARE_CHANGING_SHAPE = 0.4
 
 GROUND_SCALE = 0.6
 THING_SCALE = 0.45
@@ -94,13 +95,18 @@ class SyntheticClips:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Path:
-    """Where a thing and the camera are, (B, T) each, and (B, T, 2) for places."""
+    """Where a thing and the camera are, (B, T) each, and (B, T, 2) for places.
+
+    `stretch` is the logarithm of how much longer the thing is along its own axis; it becomes as
+    much narrower, so that its area stays.
+    """
 
     place: Tensor
     size: Tensor
     angle: Tensor
     camera: Tensor
     zoom: Tensor
+    stretch: Tensor
 
 
 def render(
@@ -141,6 +147,8 @@ def render(
     view_y = y / path.zoom[..., None, None] + path.camera[..., 1, None, None]
     frames = _look_up(ground, view_x / GROUND_REACH, view_y / GROUND_REACH, "reflection")
     still = _bystander_path(path, draws)
+    path = replace(path, stretch=_change_shape(progress, draws))
+    still = replace(still, stretch=_change_shape(progress, draws))
     frames, _ = _lay_over(frames, bystander, view_x, view_y, still)
     frames, alpha = _lay_over(frames, thing, view_x, view_y, path)
     return SyntheticClips(frames.clamp(0, 1), label, alpha > 0.5)
@@ -192,6 +200,7 @@ def _follow(label: Tensor, progress: Tensor, draws: Draws) -> _Path:
         angle=heading + turn + spin,
         camera=torch.stack([pan, zeros], dim=-1),
         zoom=torch.exp(zoom + zeros),
+        stretch=zeros,
     )
 
 
@@ -201,7 +210,14 @@ def _bystander_path(path: _Path, draws: Draws) -> _Path:
     place = draws.uniform(-0.8, 0.8, 2)[:, None].expand_as(path.place)
     size = (draws.uniform(0.18, 0.4)[:, None] * there).clamp(min=1e-3).expand_as(path.size)
     angle = draws.uniform(0, math.tau)[:, None].expand_as(path.angle)
-    return _Path(place, size, angle, path.camera, path.zoom)
+    return _Path(place, size, angle, path.camera, path.zoom, torch.zeros_like(angle))
+
+
+def _change_shape(progress: Tensor, draws: Draws) -> Tensor:
+    """Let things be squeezed and stretched in some of the clips, (B, T); no label tells of it."""
+    amount = draws.uniform(0.1, 0.3) * draws.chance(SHARE_CHANGING_SHAPE).float()
+    cycles, phase = draws.uniform(0.5, 1.5)[:, None], draws.uniform(0, math.tau)[:, None]
+    return amount[:, None] * torch.sin(math.tau * cycles * progress[None] + phase)
 
 
 def _contrasting(brightness: Tensor, draws: Draws) -> Tensor:
@@ -260,6 +276,8 @@ def _lay_over(
         path.angle.cos()[..., None, None] * scale,
         path.angle.sin()[..., None, None] * scale,
     )
-    seen = _look_up(painting, x * cos + y * sin, y * cos - x * sin, "zeros")
+    longer = path.stretch.exp()[..., None, None]
+    along, across = (x * cos + y * sin) / longer, (y * cos - x * sin) * longer
+    seen = _look_up(painting, along, across, "zeros")
     colour, alpha = seen[:, :, :3], seen[:, :, 3]
     return torch.lerp(frames, colour, alpha[:, :, None]), alpha
