@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from original_network import OriginalEncoder
+from original_network import OriginalEncoder, OriginalPretraining
 
 from videomae_demo.cli import main
 from videomae_demo.video.decode import scan
@@ -56,6 +56,18 @@ def test_heads_are_told_where_the_weights_do_not(tmp_path, clip_path, capsys):
     printed = capsys.readouterr().out
     assert "deadlifting: " in printed
     assert "Note: The file does not tell all of its model" in printed
+
+
+def test_heads_are_told_for_either_checkpoint(recogniser_folder, clip_path, tmp_path, capsys):
+    torch.save(
+        {"model": OriginalPretraining(decoder_width=192, patch=56).state_dict()}, tmp_path / "a.pth"
+    )
+    arguments = ["reconstruct", str(clip_path), "--weights", str(recogniser_folder)]
+    arguments += ["--reconstructor", str(tmp_path / "a.pth"), "--device", "cpu"]
+    assert main([*arguments, "--heads", "2"]) == 2
+    assert "--reconstructor-heads that of --reconstructor" in capsys.readouterr().err
+    assert main([*arguments, "--heads", "2", "--reconstructor-heads", "3"]) == 0
+    assert "taken for granted" in capsys.readouterr().out
 
 
 def test_classify_writes_bars(run, clip_path, tmp_path):

@@ -10,6 +10,7 @@ from tiny import tiny_config
 
 from videomae_demo import passes
 from videomae_demo.cancellation import Cancelled, cancellable
+from videomae_demo.errors import CheckpointError
 from videomae_demo.model.layers import Block
 from videomae_demo.roles import Recogniser, Reconstructor, load_recogniser, load_reconstructor
 
@@ -50,6 +51,14 @@ def stopped_in_layer(monkeypatch, number: int, method: str = "forward"):
     with cancellable(wish), pytest.raises(Cancelled):
         yield ran
     assert len(ran) == number
+
+
+def test_damaged_weights_are_told_from_what_they_give(recogniser_folder, pixels):
+    damaged = load_recogniser(str(recogniser_folder), CPU)
+    with torch.no_grad():
+        damaged.model.classifier.weight[1].fill_(torch.nan)
+    with pytest.raises(CheckpointError, match="gives 1 of 3 values that are no finite numbers"):
+        passes.recognise(damaged, pixels)
 
 
 @pytest.mark.parametrize("layer", [1, 2])

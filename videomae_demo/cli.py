@@ -69,7 +69,7 @@ def _add_command(commands: Any, name: str, run: Any, summary: str) -> argparse.A
         default="bundled",
         metavar="NAME|REPO|FOLDER|FILE",
         help="the checkpoint: a name of the catalog, a repo id of the hub, a folder, or a .pth "
-        "file of the original code (bundled)",
+        "file of the original code, here or on the hub (bundled)",
     )
     command.add_argument(
         "--heads", type=int, metavar="N", help="attention heads, for weights that do not tell"
@@ -129,6 +129,12 @@ def _add_mask_options(command: argparse.ArgumentParser) -> None:
         "--reconstructor",
         metavar="NAME|REPO|FOLDER|FILE",
         help="checkpoint with a decoder (the partner)",
+    )
+    command.add_argument(
+        "--reconstructor-heads",
+        type=int,
+        metavar="N",
+        help="attention heads of its encoder, where it does not tell (as --heads)",
     )
     command.add_argument(
         "--mask", default="tube", metavar="KIND", help="tube, random, frame or cell (tube)"
@@ -250,6 +256,7 @@ def _explorer(parsed: argparse.Namespace) -> Explorer:
         parsed.weights,
         getattr(parsed, "reconstructor", None),
         heads=parsed.heads,
+        reconstructor_heads=getattr(parsed, "reconstructor_heads", None),
         device=parsed.device,
         limits=Limits.from_environment(os.environ),
     )

@@ -88,6 +88,8 @@ class Explorer:
         Default: the one that belongs to `weights`; see `roles.find_reconstructor`.
     heads : int, optional
         Attention heads of the recogniser, for weights that do not tell them.
+    reconstructor_heads : int, optional
+        The same of the reconstructor's encoder; default: `heads` if both are one checkpoint.
     device : str, optional
         "cuda", "mps" or "cpu"; default: the fastest there is.
     cache_bytes : int, optional
@@ -102,6 +104,7 @@ class Explorer:
         reconstructor: str | None = None,
         *,
         heads: int | None = None,
+        reconstructor_heads: int | None = None,
         device: str | None = None,
         cache_bytes: int | None = None,
         limits: Limits = DEFAULT_LIMITS,
@@ -111,6 +114,7 @@ class Explorer:
         self._limits = limits
         self._reconstructor_name = reconstructor
         self._heads = heads
+        self._reconstructor_heads = reconstructor_heads
         self._recogniser: Recogniser | None = None
         self._reconstructor: Reconstructor | None = None
         self._lock = threading.RLock()
@@ -133,14 +137,13 @@ class Explorer:
         """The checkpoint for what is behind a mask, loaded on first use."""
         with self._lock:
             if self._reconstructor is None:
+                name, heads = self._reconstructor_name, self._reconstructor_heads
+                if heads is None and name in (None, self.weights):
+                    heads = self._heads
                 self._reconstructor = (
-                    find_reconstructor(self.weights, self.device, self._heads)
-                    if self._reconstructor_name is None
-                    else load_reconstructor(
-                        self._reconstructor_name,
-                        self.device,
-                        self._heads if self._reconstructor_name == self.weights else None,
-                    )
+                    find_reconstructor(self.weights, self.device, heads)
+                    if name is None
+                    else load_reconstructor(name, self.device, heads)
                 )
             return self._reconstructor
 

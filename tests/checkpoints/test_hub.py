@@ -43,6 +43,24 @@ def blobs() -> list[Path]:
     return sorted(Path(constants.HF_HUB_CACHE).glob("models--*/blobs/*"))
 
 
+def test_a_file_of_weights_is_fetched_alone(hub: Hub, folder: Path) -> None:
+    (folder / "vit_g.pth").write_bytes(b"weights")
+    hub.publish(REPO, folder)
+    name = f"{REPO}/vit_g.pth"
+    files = locate(name)
+    assert [path.read_bytes() for path in files.weights] == [b"weights"]
+    assert (files.name, files.config, files.preprocessor, files.entry) == (name, None, None, None)
+    assert [request.split("/")[-1] for request in hub.requests if "GET" in request] == ["vit_g.pth"]
+    hub.requests.clear()
+    assert locate(name) == files
+    assert hub.requests == []
+    with pytest.raises(CheckpointError, match=r"has no vit_h\.pth; check its spelling"):
+        locate(f"{REPO}/vit_h.pth")
+    for beyond in (f"{REPO}/../vit_g.pth", f"{REPO}/notes.txt", "vit_g.pth"):
+        with pytest.raises(CheckpointError, match="There is no checkpoint"):
+            locate(beyond)
+
+
 class TestDownload:
     def test_the_second_time_nothing_is_asked(self, hub: Hub, folder: Path) -> None:
         hub.publish(REPO, folder)

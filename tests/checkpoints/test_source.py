@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from huggingface_hub import errors
 
-from videomae_demo.checkpoints import source
+from videomae_demo.checkpoints import places, source
 from videomae_demo.checkpoints.catalog import known_names
 from videomae_demo.checkpoints.source import locate, locate_preprocessor
 from videomae_demo.errors import CheckpointError
@@ -41,7 +41,7 @@ class TestFolder:
     def test_all_files_are_found(self, tmp_path: Path) -> None:
         fill(tmp_path, "config.json", "model.safetensors", "preprocessor_config.json")
         files = locate(tmp_path)
-        assert (files.name, files.origin, files.entry) == (str(tmp_path), "folder", None)
+        assert (files.name, files.entry) == (str(tmp_path), None)
         assert files.config == tmp_path / "config.json"
         assert files.weights == (tmp_path / "model.safetensors",)
         assert files.preprocessor == tmp_path / "preprocessor_config.json"
@@ -94,7 +94,7 @@ class TestFolder:
     def test_a_file_is_weights_alone(self, tmp_path: Path) -> None:
         path = fill(tmp_path, "checkpoint.pth", "config.json", "preprocessor_config.json")
         files = locate(path / "checkpoint.pth")
-        assert (files.name, files.origin) == (str(path / "checkpoint.pth"), "file")
+        assert (files.name, files.config) == (str(path / "checkpoint.pth"), None)
         assert files.weights == (path / "checkpoint.pth",)
         assert (files.entry, files.config, files.preprocessor) == (None, None, None)
         assert locate(path / "checkpoint.pth", with_weights=False).weights == ()
@@ -106,7 +106,7 @@ class TestFolder:
     ) -> None:
         fill(tmp_path / "base", "config.json", "model.safetensors")
         monkeypatch.chdir(tmp_path)
-        assert locate("base").origin == "folder"
+        assert locate("base").weights == (Path("base/model.safetensors"),)
 
     def test_the_preprocessor_needs_no_other_file(self, tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match=r"has no preprocessor_config\.json"):
@@ -132,7 +132,6 @@ def test_bundled_checkpoints_need_no_network(
         locate("bundled")
     fill(tmp_path / "motion-recogniser", "config.json", "model.safetensors")
     files = locate("bundled")
-    assert files.origin == "bundled"
     assert files.entry is not None
     assert files.entry.name == "bundled"
 
@@ -142,7 +141,7 @@ class TestHubCache:
         snapshot = fill_cache(tmp_path, REPO, "config.json", "pytorch_model.bin")
         fill(snapshot, "preprocessor_config.json")
         files = locate(REPO, cache_dir=tmp_path, local_files_only=True)
-        assert (files.name, files.origin, files.entry) == (REPO, "hub", None)
+        assert (files.name, files.entry) == (REPO, None)
         assert files.config == snapshot / "config.json"
         assert files.weights == (snapshot / "pytorch_model.bin",)
         assert files.preprocessor == snapshot / "preprocessor_config.json"
@@ -234,7 +233,7 @@ class TestHubFailures:
         message: str,
     ) -> None:
         hub = FakeHub(tmp_path, {"config.json": failure})
-        monkeypatch.setattr(source, "hf_hub_download", hub)
+        monkeypatch.setattr(places, "hf_hub_download", hub)
         with pytest.raises(CheckpointError, match=message) as caught:
             locate(REPO, revision="v9")
         assert str(caught.value).startswith(f"The hub's {REPO} ")
@@ -244,7 +243,7 @@ class TestHubFailures:
     def test_a_repository_without_weights_is_named(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(source, "hf_hub_download", FakeHub(fill(tmp_path, "config.json"), {}))
+        monkeypatch.setattr(places, "hf_hub_download", FakeHub(fill(tmp_path, "config.json"), {}))
         with pytest.raises(CheckpointError, match=rf"The hub's {REPO} has no weights; looked for"):
             locate(REPO)
         assert locate(REPO, with_weights=False).preprocessor is None
@@ -253,7 +252,7 @@ class TestHubFailures:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         hub = FakeHub(fill(tmp_path, "config.json", "preprocessor_config.json"), {})
-        monkeypatch.setattr(source, "hf_hub_download", hub)
+        monkeypatch.setattr(places, "hf_hub_download", hub)
         locate(REPO, with_weights=False)
         assert [name for name, _ in hub.calls] == ["config.json", "preprocessor_config.json"]
         hub.calls.clear()
@@ -265,7 +264,7 @@ class TestHubFailures:
     ) -> None:
         unreachable = {"model.safetensors": errors.LocalEntryNotFoundError("no network")}
         hub = FakeHub(fill(tmp_path, "config.json", "pytorch_model.bin"), unreachable)
-        monkeypatch.setattr(source, "hf_hub_download", hub)
+        monkeypatch.setattr(places, "hf_hub_download", hub)
         assert locate(REPO).weights == (tmp_path / "pytorch_model.bin",)
         online = hub.calls[hub.calls.index(("config.json", False)) :]
         assert online[1:4] == [

@@ -9,22 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
-
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError, see _FAILURES
-    EntryNotFoundError,
-    GatedRepoError,
-    HTTPError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from typing import Any
 
 from videomae_demo.checkpoints.catalog import CatalogEntry, find_entry, known_names
+from videomae_demo.checkpoints.places import File, Folder, Place, Repo, RepoFile
 from videomae_demo.errors import CheckpointError
 from videomae_demo.model.config import CONFIG_NAME
 
@@ -40,10 +30,10 @@ WEIGHTS_NAMES = (
     "pytorch_model.bin.index.json",
 )
 
-Origin = Literal["bundled", "folder", "file", "hub"]
-
 _REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
-_INSTEAD = "take the checkpoint 'bundled', which needs no network"
+_REPO_FILE = re.compile(
+    r"(\w[\w.-]*/\w[\w.-]*)/((?:\w[\w.-]*/)*\w[\w.-]*\.(?:pth|pt|bin|safetensors))", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +44,6 @@ class CheckpointFiles:
     ----------
     name : str
         What to call the checkpoint when speaking to people.
-    origin : str
-        "bundled", "folder", "file" or "hub".
     entry : CatalogEntry or None
         What is known about it, if it is in the catalog.
     config : Path or None
@@ -68,7 +56,6 @@ class CheckpointFiles:
     """
 
     name: str
-    origin: Origin
     entry: CatalogEntry | None
     config: Path | None
     weights: tuple[Path, ...]
@@ -93,7 +80,8 @@ def locate(
     ----------
     name : str or Path
         A folder; or a file of weights that needs no configuration; or a name of the catalog; or
-        "owner/name" on the hub. The first that fits is taken.
+        "owner/name" on the hub; or "owner/name/file.pth" for weights there that need no
+        configuration. The first that fits is taken.
     with_weights : bool
         False leaves the weights where they are.
     revision, cache_dir, local_files_only
@@ -113,8 +101,11 @@ def locate(
         When there is no such checkpoint, a file of it is missing, or the hub can't be reached.
     """
     place = _place(name, revision, cache_dir, local_files_only, progress_bar)
-    cached = _find_in_cache(str(name), place, with_weights) if isinstance(place, _Repo) else None
-    return cached or _find_files(str(name), place, with_weights)
+    if isinstance(place, Repo | RepoFile):
+        cached = _find_in_cache(str(name), place, with_weights)
+        if cached is not None:
+            return cached
+    return _find_files(str(name), place, with_weights)
 
 
 def locate_preprocessor(
@@ -149,148 +140,11 @@ def locate_file(repo: str, file_name: str, *, is_dataset: bool = False) -> Path:
     ------
     CheckpointError
     """
-    place = _Repo(repo, None, None, None, False, repo_type="dataset" if is_dataset else "model")
+    place = Repo(repo, None, None, None, False, repo_type="dataset" if is_dataset else "model")
     path = _find_one(place, file_name)
     if path is None:
         raise CheckpointError(f"{place.title} has no {file_name} any more.")
     return path
-
-
-class _Place(Protocol):
-    """Somewhere a checkpoint's files are."""
-
-    @property
-    def title(self) -> str: ...
-
-    @property
-    def origin(self) -> Origin: ...
-
-    @property
-    def entry(self) -> CatalogEntry | None: ...
-
-    def find(self, file_names: Sequence[str]) -> Path | None:
-        """Return the first of the named files that exists."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    path: Path
-    origin: Origin = "folder"
-    entry: CatalogEntry | None = None
-
-    @property
-    def title(self) -> str:
-        return f"The folder {self.path}"
-
-    def find(self, file_names: Sequence[str]) -> Path | None:
-        paths = (self.path / file_name for file_name in file_names)
-        return next((path for path in paths if path.is_file()), None)
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """Weights alone; what lies beside them is not known to belong to them."""
-
-    path: Path
-    origin: Origin = "file"
-    entry: CatalogEntry | None = None
-
-    @property
-    def title(self) -> str:
-        return f"The file {self.path}"
-
-    def find(self, file_names: Sequence[str]) -> Path | None:
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Repo:
-    repo: str
-    entry: CatalogEntry | None
-    revision: str | None
-    cache_dir: str | Path | None
-    local_files_only: bool
-    progress_bar: type[Any] | None = None
-    repo_type: Literal["model", "dataset"] = "model"
-    origin: Origin = "hub"
-
-    @property
-    def title(self) -> str:
-        return f"The hub's {self.repo}"
-
-    @property
-    def in_cache(self) -> _Repo:
-        return replace(self, local_files_only=True)
-
-    def is_known_to_lack(self, file_name: str) -> bool:
-        """Tell whether the cache remembers that the repository has no such file."""
-        found = try_to_load_from_cache(
-            self.repo, file_name, cache_dir=self.cache_dir, revision=self.revision
-        )
-        return not isinstance(found, str | None)
-
-    def find(self, file_names: Sequence[str]) -> Path | None:
-        unreachable: LocalEntryNotFoundError | None = None
-        for file_name in file_names:
-            try:
-                return self._download(file_name, cached_only=unreachable is not None)
-            except LocalEntryNotFoundError as error:
-                unreachable = unreachable or error  # one of the others may be in the cache
-            except EntryNotFoundError:
-                continue
-            except _FAILURES as error:
-                raise self._failure(error, file_name) from error
-        if unreachable is not None:
-            raise self._failure(unreachable, file_names[0]) from unreachable
-        return None
-
-    def _download(self, file_name: str, *, cached_only: bool) -> Path:
-        return Path(
-            hf_hub_download(
-                self.repo,
-                file_name,
-                repo_type=self.repo_type,
-                revision=self.revision,
-                cache_dir=self.cache_dir,
-                local_files_only=self.local_files_only or cached_only,
-                tqdm_class=self.progress_bar,
-            )
-        )
-
-    def _failure(self, error: Exception, file_name: str) -> CheckpointError:
-        match error:
-            case GatedRepoError():
-                text = "wants its terms accepted first; do so on its page, then run `hf auth login`"
-            case RepositoryNotFoundError():
-                text = (
-                    "does not exist, or is private; check the spelling, or run `hf auth login`. "
-                    "There is no folder of that name either, and the known names are "
-                    f"{', '.join(known_names())}"
-                )
-            case RevisionNotFoundError():
-                text = f"has no revision {self.revision!r}; leave it out to take the newest"
-            case LocalEntryNotFoundError() if self.local_files_only:
-                text = f"has no {file_name} in the local cache, and downloads are off; {_INSTEAD}"
-            case LocalEntryNotFoundError():
-                text = (
-                    f"can't be reached and its {file_name} is not in the local cache; check the "
-                    f"network connection, or {_INSTEAD}"
-                )
-            case OSError(errno=int()) if not isinstance(error, ConnectionError):
-                text = (
-                    f"can't be stored in the hub's cache ({error.strerror}); make room there, or "
-                    f"set HF_HOME to a folder that can be written, or {_INSTEAD}"
-                )
-            case _:
-                reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-                text = f"did not deliver {file_name} ({reason}); try again, or {_INSTEAD}"
-        return CheckpointError(f"{self.title} {text}.")
-
-
-# HTTPError is that of whichever httpx the hub library is built on, for connections that break off;
-# hf_xet, which does the big downloads, raises RuntimeError; the hub library also ValueError.
-_FAILURES = (OSError, HTTPError, RuntimeError, ValueError)
 
 
 def _place(
@@ -299,51 +153,56 @@ def _place(
     cache_dir: str | Path | None,
     local_files_only: bool,
     progress_bar: type[Any] | None = None,
-) -> _Place:
+) -> Place:
     path, name = Path(name), str(name)
     try:
         is_folder, is_file = path.is_dir() and name != "", path.is_file()
     except OSError as error:
         raise CheckpointError(f"{name!r} can't be looked up: {error.strerror}.") from error
     if is_folder:
-        return _Folder(path)
+        return Folder(path)
     if is_file:
-        return _File(path)
+        return File(path)
     entry = find_entry(name)
     if entry is not None and entry.bundled:
         return _bundled(entry)
     repo = entry.repo if entry is not None else name
     if _REPO_ID.fullmatch(repo):
-        return _Repo(repo, entry, revision, cache_dir, local_files_only, progress_bar)
+        return Repo(repo, entry, revision, cache_dir, local_files_only, progress_bar)
+    file = _REPO_FILE.fullmatch(name)
+    if file:
+        there = Repo(file[1], None, revision, cache_dir, local_files_only, progress_bar)
+        return RepoFile(there, file[2])
     raise CheckpointError(
         f"There is no checkpoint {name!r}: it is no folder or file, no 'owner/name' on the hub, "
         f"and none of the known names {', '.join(known_names())}."
     )
 
 
-def _bundled(entry: CatalogEntry) -> _Folder:
+def _bundled(entry: CatalogEntry) -> Folder:
     path = BUNDLED_FOLDER / entry.repo
     if not path.is_dir():
         raise CheckpointError(
             f"The bundled checkpoint {entry.name!r} is missing: there is no folder {path}; fetch "
             "the project anew, with its assets."
         )
-    return _Folder(path, "bundled", entry)
+    return Folder(path, entry)
 
 
-def _find_in_cache(name: str, repo: _Repo, with_weights: bool) -> CheckpointFiles | None:
+def _find_in_cache(name: str, place: Repo | RepoFile, with_weights: bool) -> CheckpointFiles | None:
     """Return a checkpoint that is whole in the cache; all its files are of one commit there."""
     try:
-        files = _find_files(name, repo.in_cache, with_weights)
+        files = _find_files(name, place.in_cache, with_weights)
     except CheckpointError:
         return None
-    is_whole = files.preprocessor is not None or repo.is_known_to_lack(PREPROCESSOR_NAME)
-    return files if is_whole else None
+    if isinstance(place, RepoFile) or files.preprocessor is not None:
+        return files
+    return files if place.is_known_to_lack(PREPROCESSOR_NAME) else None
 
 
-def _find_one(place: _Place, file_name: str) -> Path | None:
+def _find_one(place: Place, file_name: str) -> Path | None:
     """Return one file, from the cache if it is there."""
-    if isinstance(place, _Repo):
+    if isinstance(place, Repo):
         try:
             return place.in_cache.find([file_name])
         except CheckpointError:
@@ -351,16 +210,15 @@ def _find_one(place: _Place, file_name: str) -> Path | None:
     return place.find([file_name])
 
 
-def _find_files(name: str, place: _Place, with_weights: bool) -> CheckpointFiles:
+def _find_files(name: str, place: Place, with_weights: bool) -> CheckpointFiles:
     config = place.find([CONFIG_NAME])
-    if config is None and place.origin != "file":
+    if config is None and not isinstance(place, File | RepoFile):
         raise CheckpointError(
             f"{place.title} has no {CONFIG_NAME}, so it is no checkpoint of a VideoMAE in the "
             "hub's layout; check the name, or give the path of the one file that holds the weights."
         )
     return CheckpointFiles(
         name=name,
-        origin=place.origin,
         entry=place.entry,
         config=config,
         weights=_find_weights(place) if with_weights else (),
@@ -368,16 +226,16 @@ def _find_files(name: str, place: _Place, with_weights: bool) -> CheckpointFiles
     )
 
 
-def _find_preprocessor(place: _Place) -> Path | None:
+def _find_preprocessor(place: Place) -> Path | None:
     try:
         return place.find([PREPROCESSOR_NAME])
     except CheckpointError:
         return None  # a cache filled for the weights alone, and no network
 
 
-def _find_weights(place: _Place) -> tuple[Path, ...]:
-    if isinstance(place, _File):
-        return (place.path,)
+def _find_weights(place: Place) -> tuple[Path, ...]:
+    if isinstance(place, File | RepoFile):
+        return (place.fetch(),)
     path = place.find(WEIGHTS_NAMES)
     if path is None:
         raise CheckpointError(

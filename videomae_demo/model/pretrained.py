@@ -157,7 +157,8 @@ class PretrainedModel(nn.Module):
                 raise CheckpointError(
                     f"The weights {name} do not tell {field}: heads leave no trace in the shapes "
                     f"of weights, and no published VideoMAE is of this size. Give {field}=... to "
-                    "from_pretrained; --heads on the command line tells the encoder's of --weights."
+                    "from_pretrained; on the command line, --heads tells the encoder's of "
+                    "--weights, and --reconstructor-heads that of --reconstructor."
                 )
             taken.append(words)
         if not taken:
