@@ -52,6 +52,7 @@ def test_keys_are_at_peace_with_a_lens_that_is_not_there_yet(open_page, gate):
     finally:
         gate.unlink()
     visitor.wait_until_explored()
+    expect(visitor.stage()).to_be_focused()
     assert visitor.complaints == []
 
 

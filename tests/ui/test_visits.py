@@ -83,9 +83,11 @@ def test_two_visitors_at_once_each_see_their_own_clip(
     for round_of_clips in ((1, 0), (0, 1)):
         gate.touch()  # nobody's work ends before both have begun
         try:
-            for visitor, index in zip(visitors, round_of_clips, strict=True):
+            for visitor, index, said in zip(
+                visitors, round_of_clips, ("Following attention", "queue: 1/1"), strict=True
+            ):
                 visitor.page.locator("#examples button").nth(index).click()
-            expect(visitors[0].page.locator("#working")).to_contain_text("Following attention")
+                expect(visitor.page.locator("#working")).to_contain_text(said)
         finally:
             gate.unlink()
         for visitor, index in zip(visitors, round_of_clips, strict=True):

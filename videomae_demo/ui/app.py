@@ -23,6 +23,7 @@ from videomae_demo.ui.layout import build_layout
 from videomae_demo.ui.outputs import components_of, deliver, deliver_with_page, to_outputs
 from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.panel.panel import sentence
+from videomae_demo.ui.preview.preview import EXPLORED
 from videomae_demo.ui.sealed import seal
 from videomae_demo.ui.served import ServedFiles
 from videomae_demo.ui.session import Session
@@ -111,11 +112,12 @@ class PageBuilder:
         self._on_data(clip.picker.pick, "index", call(handlers.pick), clip.controls)
         self._wire_clip(page)
         for event in (clip.video.upload, clip.video.stop_recording, clip.explore.click):
-            self._on(event, call(handlers.explore), exploring)
+            self._on(event, call(handlers.explore), exploring).then(None, js=_tell(EXPLORED))
         uploaded = clip.upload.upload(
             lambda path: path, clip.upload, clip.video, queue=False, **QUIET
         )
-        self._on(uploaded.then, call(handlers.explore), exploring)
+        explored = self._on(uploaded.then, call(handlers.explore), exploring)
+        explored.then(None, js=_tell(EXPLORED))
         self._on(clip.watcher.unplayable, call(handlers.preview), [session, clip.video])
         choosing = [session, head.weights]
         offered = [head.weights, head.offer, head.load]
@@ -130,7 +132,7 @@ class PageBuilder:
         for tab in (lenses.recognise, lenses.attend, lenses.reconstruct):
             self._wire_take_away(tab.take_away)
         for lens, opener in lenses.tabs.items():
-            opener.select(None, js=_tell_lens(lens))
+            opener.select(None, js=_tell("videomae-lens", lens))
         page.unload(self.visitors.stop)
         self.layout.cancel.click(
             self._stop,
@@ -283,8 +285,6 @@ def _pictures(examples: tuple[Example, ...], served: ServedFiles) -> dict[Exampl
     return pictures
 
 
-def _tell_lens(lens: str) -> str:
-    """Tell the player in the browser which lens is open; nothing goes to the server."""
-    return (
-        f"() => {{ window.dispatchEvent(new CustomEvent('videomae-lens', {{detail: '{lens}'}})); }}"
-    )
+def _tell(event: str, detail: str = "") -> str:
+    """Return JavaScript that tells the page's own scripts of an event; the server is not asked."""
+    return f"() => {{ window.dispatchEvent(new CustomEvent('{event}', {{detail: '{detail}'}})); }}"

@@ -19,6 +19,9 @@ LONGEST_SIDE_PX = 480
 LONGEST_S = 20.0
 MOST_FRAMES = 160
 
+EXPLORED = "videomae-explored"
+"""The event of the browser's window by which the page tells that a clip was explored."""
+
 
 def make_watcher(watched: str, elem_id: str) -> gr.HTML:
     """Place a watcher of the video in the component `watched`; event ``unplayable``, no data."""
@@ -26,7 +29,8 @@ def make_watcher(watched: str, elem_id: str) -> gr.HTML:
     return gr.HTML(
         "",
         html_template="<span></span>",
-        js_on_load=f"const WATCHED = {json.dumps('#' + watched)};\n{script}",
+        js_on_load=f"const WATCHED = {json.dumps('#' + watched)};\n"
+        f"const EXPLORED = {json.dumps(EXPLORED)};\n{script}",
         elem_id=elem_id,
     )
 

@@ -8,6 +8,8 @@ function buildPanes() {
     state.panes.forEach((built, index) => { built.pane = given[index]; });
     return;
   }
+  const focused = state.panes.findIndex((built) => built.stage === document.activeElement);
+  if (focused >= 0) state.held = focused;
   holder.replaceChildren();
   holder.dataset.count = given.length;
   state.panes = given.map((pane) => {
@@ -32,6 +34,10 @@ function buildPanes() {
     listenToStage(built);
     return built;
   });
+  if (!state.panes.length) return; // a new clip's pictures for this lens are still to come
+  const stage = state.panes[state.held]?.stage;
+  if (stage && document.activeElement === document.body) stage.focus({ preventScroll: true });
+  state.held = null;
 }
 
 function drawPane(built) {

@@ -10,6 +10,7 @@ const show = (node, visible) => { node.hidden = !visible; };
 const state = {
   value: {}, lens: "recognise", frame: 0, playing: false, cursor: null, hover: false,
   painting: false, stroke: null, dragged: 0, panes: [], lastTick: 0, wasShown: false,
+  held: null, // the number of the picture whose keyboard focus waits for the next clip
 };
 const images = new Map();
 const finger = window.matchMedia("(pointer: coarse)");
