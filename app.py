@@ -11,6 +11,8 @@ from videomae_demo.ui.app import build_page, launch_options
 from videomae_demo.ui.exposure import is_public
 from videomae_demo.ui.weights import ExplorerPool
 
+PUBLIC_DEFAULTS = {"VIDEOMAE_MAX_KEPT_HOURS": "2"}
+
 
 def main() -> None:
     """Serve the page until it is stopped; torch and the weights load behind its first view."""
@@ -19,8 +21,8 @@ def main() -> None:
     parser.add_argument("--reconstructor", default=os.environ.get("VIDEOMAE_RECONSTRUCTOR"))
     chosen = parser.parse_args()
     try:
-        limits = Limits.from_environment(os.environ)
         public = is_public(os.environ)
+        limits = Limits.from_environment(PUBLIC_DEFAULTS | os.environ if public else os.environ)
         pool = ExplorerPool(chosen.weights, chosen.reconstructor, limits=limits, public=public)
         if "SPACES_ZERO_GPU" in os.environ:  # there, models are placed before anything is served
             pool.warm_up()

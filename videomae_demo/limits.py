@@ -42,6 +42,8 @@ class Limits:
         Memory for passes, inputs and attention kept for the next question about a clip.
     weights_mb : int
         Size of the weights, recogniser and reconstructor, that visitors of a public page may load.
+    kept_hours : int
+        How long a page keeps uploads and what it made of them.
     """
 
     upload_mb: int = 200
@@ -53,6 +55,7 @@ class Limits:
     queue_length: int = 32
     cache_mb: int = 1024
     weights_mb: int = 1500
+    kept_hours: int = 24
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Limits:

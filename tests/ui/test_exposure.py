@@ -1,8 +1,11 @@
 """Who can reach a page, and what visitors of a public one may load."""
 
+import contextlib
 import dataclasses
+import urllib.request
 
 import pytest
+from conftest import free_port, serve
 
 from videomae_demo.errors import RequestError
 from videomae_demo.limits import DEFAULT_LIMITS
@@ -76,3 +79,14 @@ def test_all_explorers_together_stay_within_the_memory_for_caches(monkeypatch):
     limits = dataclasses.replace(DEFAULT_LIMITS, cache_mb=100)
     ExplorerPool("bundled", limits=limits).get("bundled")
     assert made == [(100 * 2**20 // KEPT_EXPLORERS, limits)]
+
+
+def test_a_public_page_keeps_uploads_for_two_hours_unless_told_otherwise(tmp_path):
+    for variables, hours in (
+        ({"SPACE_ID": "owner/space"}, 2),
+        ({"SPACE_ID": "owner/space", "VIDEOMAE_MAX_KEPT_HOURS": "5"}, 5),
+    ):
+        port = free_port()
+        with contextlib.closing(serve(["app.py"], port, tmp_path / "log", **variables)) as page:
+            config = urllib.request.urlopen(f"{next(page)}/config").read().decode()
+        assert f"deleted after about {hours} hours" in config

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -35,8 +34,6 @@ from videomae_demo.ui.weights import ExplorerPool
 
 logger = logging.getLogger(__name__)
 
-ON_SPACES = "SPACE_ID" in os.environ
-HOURS_KEPT = 2 if ON_SPACES else 24
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """All handlers that may run a model wait for one another."""
 DOWNLOAD: dict[str, Any] = {"concurrency_id": "download", "concurrency_limit": 1}
@@ -55,7 +52,7 @@ class PageBuilder:
         self.served = ServedFiles()
         self.pictures = _pictures(examples, self.served)
         shown = [example for example in examples if example in self.pictures]
-        self.handlers = Handlers(pool, shown, self.served.save, HOURS_KEPT)
+        self.handlers = Handlers(pool, shown, self.served.save, limits.kept_hours)
         self.visitors = Visitors()
 
     def build(self) -> gr.Blocks:
@@ -64,10 +61,11 @@ class PageBuilder:
             title=text.TITLE,
             analytics_enabled=False,
             fill_width=True,
-            delete_cache=(3600, HOURS_KEPT * 3600),
+            delete_cache=(3600, self.limits.kept_hours * 3600),
         )
         with page:
-            self.layout = build_layout(self.pool, list(self.pictures.values()), HOURS_KEPT)
+            pictures = list(self.pictures.values())
+            self.layout = build_layout(self.pool, pictures, self.limits.kept_hours)
             self.outputs = components_of(self.layout)
             self._wire(page)
             api.add_endpoints(self.pool, self.visitors, MODEL)
