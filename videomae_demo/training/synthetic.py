@@ -147,8 +147,8 @@ def render(
     view_y = y / path.zoom[..., None, None] + path.camera[..., 1, None, None]
     frames = _look_up(ground, view_x / GROUND_REACH, view_y / GROUND_REACH, "reflection")
     still = _bystander_path(path, draws)
-    path = replace(path, stretch=_change_shape(progress, draws))
-    still = replace(still, stretch=_change_shape(progress, draws))
+    path = replace(path, stretch=_change_shape(label, progress, draws))
+    still = replace(still, stretch=_change_shape(label, progress, draws))
     frames, _ = _lay_over(frames, bystander, view_x, view_y, still)
     frames, alpha = _lay_over(frames, thing, view_x, view_y, path)
     return SyntheticClips(frames.clamp(0, 1), label, alpha > 0.5)
@@ -213,9 +213,13 @@ def _bystander_path(path: _Path, draws: Draws) -> _Path:
     return _Path(place, size, angle, path.camera, path.zoom, torch.zeros_like(angle))
 
 
-def _change_shape(progress: Tensor, draws: Draws) -> Tensor:
-    """Let things be squeezed and stretched in some of the clips, (B, T); no label tells of it."""
-    amount = draws.uniform(0.1, 0.3) * draws.chance(SHARE_CHANGING_SHAPE).float()
+def _change_shape(label: Tensor, progress: Tensor, draws: Draws) -> Tensor:
+    """Let things be squeezed and stretched, (B, T), in some of the clips where anything moves.
+
+    No label tells of it.
+    """
+    changes = draws.chance(SHARE_CHANGING_SHAPE) & (label != LABELS.index("staying still"))
+    amount = draws.uniform(0.08, 0.22) * changes.float()
     cycles, phase = draws.uniform(0.5, 1.5)[:, None], draws.uniform(0, math.tau)[:, None]
     return amount[:, None] * torch.sin(math.tau * cycles * progress[None] + phase)
 
