@@ -514,6 +514,24 @@ def test_every_page_fills_every_output(made):
         assert all(value == gr.skip() or isinstance(value, str) for value in ours)
 
 
+def changes_beyond_values(page: list) -> list[int]:
+    """The places where more than a value changes: choices, limits, what is visible."""
+    return [at for at, value in enumerate(page) if isinstance(value, dict) and len(value) > 1]
+
+
+def test_changes_beyond_values_come_when_nothing_follows(made):
+    *streamed, end = outputs.deliver(made.open())
+    assert not any(changes_beyond_values(page) for page in streamed)
+    # The labels to look up, the two layers, the files of three lenses.
+    assert len(changes_beyond_values(end)) == 6
+    session = explored(made)
+    shown = []
+    with pytest.raises(gr.Error):
+        for page in outputs.deliver(made.set_rollout(session, "mean", 0.0, 9, 1)):
+            shown.append(page)
+    assert [len(changes_beyond_values(page)) for page in shown] == [0, 2]
+
+
 def test_foreign_text_never_stands_in_a_template():
     for folder in ("token_player", "panel", "picker"):
         for path in (Path(app.__file__).parent / folder).iterdir():

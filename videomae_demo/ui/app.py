@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from starlette.middleware import Middleware
 
 from videomae_demo.errors import ExplorerError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
-from videomae_demo.ui import api, present, text
+from videomae_demo.ui import api, present, text, values
 from videomae_demo.ui.examples import Example, find_examples, thumbnail
 from videomae_demo.ui.gate import Gate
 from videomae_demo.ui.handlers import Handlers
@@ -93,7 +94,7 @@ class PageBuilder:
                 # What could not be fetched is not what the list shows as chosen.
                 failed = page_now is None
                 chosen = self._weights_update(now.weights) if failed else unchanged
-                yield [*outputs, chosen, unchanged, unchanged]
+                yield [*outputs, chosen, unchanged, hidden]
 
         def load(now: Session, weights: str) -> Iterator[list[Any]]:
             current = now.weights
@@ -107,7 +108,8 @@ class PageBuilder:
         exploring = [session, clip.video, *clip.controls]
         opened = self._on(page.load, call(handlers.open), [])
         opened.then(self._list_weights, outputs=head.weights, queue=False, **QUIET)
-        self._on_data(clip.picker.pick, "index", call(handlers.pick), clip.controls)
+        mail = self.layout.mail
+        self._on_mail(mail.pick, call, handlers.pick, clip.controls)
         self._wire_clip(page)
         for event in (clip.video.upload, clip.video.stop_recording, clip.explore.click):
             self._on(event, call(handlers.explore), exploring).then(None, js=_tell(EXPLORED))
@@ -121,8 +123,8 @@ class PageBuilder:
         offered = [head.weights, head.offer, head.load]
         fetched = head.load.click(fetch, choosing, [*self.outputs, *offered], **DOWNLOAD, **QUIET)
         fetched.success(load, choosing, [*self.outputs, head.weights], **MODEL, **QUIET)
-        self._on_data(self.layout.player.choose, "token", call(handlers.choose))
-        self._on_data(self.layout.player.paint, "mask", call(handlers.paint))
+        self._on_mail(mail.choose, call, handlers.choose)
+        self._on_mail(mail.paint, call, handlers.paint)
         label = lenses.recognise.label
         self._on(label.input, call(handlers.look_up), [session, label])
         self._wire_controls(call)
@@ -149,12 +151,12 @@ class PageBuilder:
         """
         examples, copy = self.handlers.examples, self.served.copy
 
-        def show(event: gr.EventData) -> Any:
-            index = int(event._data.get("index", -1))
-            return copy(examples[index].path) if 0 <= index < len(examples) else gr.skip()
+        def show(said: str) -> Any:
+            paths = {json.dumps(index): example.path for index, example in enumerate(examples)}
+            return copy(paths[said]) if isinstance(said, str) and said in paths else gr.skip()
 
-        clip = self.layout.clip
-        clip.picker.pick(show, None, clip.video, queue=False, trigger_mode="multiple", **QUIET)
+        clip, pick = self.layout.clip, self.layout.mail.pick
+        pick.input(show, pick, clip.video, queue=False, trigger_mode="always_last", **QUIET)
         if examples:
             page.load(lambda: copy(examples[0].path), None, clip.video, queue=False, **QUIET)
 
@@ -169,11 +171,11 @@ class PageBuilder:
         self._on(tab.kind.input, call(self.handlers.set_mask), mask)
         for event in (tab.ratio.release, tab.seed.input):
             self._on(event, call(self.handlers.redraw_mask), mask)
-        at_once = {"queue": False, "trigger_mode": "multiple", **QUIET}
+        # In the browser alone, so that of several clicks the last one counts.
         for share, button in zip(PRESETS, tab.presets, strict=True):
-            chosen = button.click(lambda share=share: share, None, tab.ratio, **at_once)
+            chosen = button.click(None, None, tab.ratio, js=f"() => {share}")
             self._on(chosen.then, call(self.handlers.redraw_mask), mask)
-        drawn = tab.another.click(lambda seed: int(seed or 0) + 1, tab.seed, tab.seed, **at_once)
+        drawn = tab.another.click(None, tab.seed, tab.seed, js="seed => Math.trunc(seed || 0) + 1")
         self._on(drawn.then, call(self.handlers.redraw_mask), mask)
 
     def _wire_weights(self) -> None:
@@ -228,20 +230,15 @@ class PageBuilder:
         options = {"trigger_mode": "always_last", **MODEL, **QUIET, **waiting, **options}
         return event(run, inputs, self.outputs, **options)
 
-    def _on_data(self, event: Any, name: str, run: Any, inputs: Sequence[Any] = ()) -> None:
-        """Wire a handler to the data of an event, by a detour.
+    def _on_mail(
+        self, mailbox: gr.HTML, call: Any, handler: Any, inputs: Sequence[Any] = ()
+    ) -> None:
+        """Wire a handler to what a script of the page says."""
 
-        When events come faster than they are answered, gradio sends the data of the first one
-        again in the place of the last one's. So each is kept at once, and the handler gets what was
-        kept last.
-        """
-        newest = gr.State()
+        def run(session: Session, said: str, *given: Any) -> Pages:
+            yield from handler(session, values.said(said), *given)
 
-        def keep(data: gr.EventData) -> Any:
-            return data._data.get(name)
-
-        kept = event(keep, None, newest, queue=False, trigger_mode="multiple", **QUIET)
-        self._on(kept.then, run, [self.layout.session, newest, *inputs])
+        self._on(mailbox.input, call(run), [self.layout.session, mailbox, *inputs])
 
 
 def build_page(

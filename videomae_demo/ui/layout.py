@@ -10,14 +10,15 @@ import gradio as gr
 from videomae_demo.ui import text
 from videomae_demo.ui.controls import AS_TRAINED, SAMPLINGS
 from videomae_demo.ui.examples import SUFFIXES
+from videomae_demo.ui.mailbox.mailbox import make_mailbox
 from videomae_demo.ui.panel.panel import make_panel
-from videomae_demo.ui.picker.picker import make_picker
+from videomae_demo.ui.picker.picker import PICK, make_picker
 from videomae_demo.ui.preview.preview import make_watcher
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.tabs.attend import AttendTab, build_attend
 from videomae_demo.ui.tabs.recognise import RecogniseTab, build_recognise
 from videomae_demo.ui.tabs.reconstruct import ReconstructTab, build_reconstruct
-from videomae_demo.ui.token_player.player import LENSES, token_player
+from videomae_demo.ui.token_player.player import CHOOSE, LENSES, PAINT, token_player
 from videomae_demo.ui.weights import ExplorerPool
 
 WEBCAM = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}, "audio": False}
@@ -68,6 +69,15 @@ class Lenses:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Mail:
+    """What the page's scripts say: which example was picked, token chosen, mask painted."""
+
+    pick: gr.HTML
+    choose: gr.HTML
+    paint: gr.HTML
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """The components of one page; `status` and `cancel` show while something is at work."""
 
@@ -77,6 +87,7 @@ class Layout:
     cancel: gr.Button
     clip: ClipColumn
     player: gr.HTML
+    mail: Mail
     lenses: Lenses
 
 
@@ -92,9 +103,10 @@ def build_layout(pool: ExplorerPool, pictures: list[dict[str, Any]], hours_kept:
             clip = _build_clip(pictures, hours_kept)
         with gr.Column(scale=7, min_width=320, elem_id="middle"):
             player = token_player("player")
+            mail = Mail(make_mailbox(PICK), make_mailbox(CHOOSE), make_mailbox(PAINT))
         with gr.Column(scale=5, min_width=300, elem_id="right"):
             lenses = _build_lenses()
-    return Layout(session, head, status, cancel, clip, player, lenses)
+    return Layout(session, head, status, cancel, clip, player, mail, lenses)
 
 
 def _build_head(pool: ExplorerPool) -> Head:

@@ -50,33 +50,50 @@ def deliver(pages: Pages) -> Iterator[list[Any]]:
 
 
 def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
-    """See `deliver`; the page comes with its outputs, None for one that clears the status."""
+    """See `deliver`; the page comes with its outputs, None for one that clears the status.
+
+    Changes of a component beyond its value come last, after all values. Gradio makes what follows
+    such a change by editing it in the browser, where it may so be lost before it was seen.
+    """
+    held: dict[int, Any] = {}
     changed = False
     try:
         for page in pages:
-            yield page, to_outputs(page)
+            outputs = to_outputs(page)
+            for place, value in enumerate(outputs):
+                if _is_update(value):
+                    held[place], outputs[place] = value, gr.skip()
+            yield page, outputs
             changed = True
-        if not changed:  # gradio empties all outputs of a generator that yields nothing
-            yield Page(), to_outputs(Page())
+        if held or not changed:  # gradio empties all outputs of a generator that yields nothing
+            yield Page(), _with(held, Page())
     except ExplorerError as error:
-        yield None, to_outputs(Page(status=[]))
+        yield None, _with(held, Page(status=[]))
         # The message is rendered as HTML, and may hold a file's name.
         raise gr.Error(
             html.escape(str(error)), title="Not possible", print_exception=False
         ) from None
     except OSError as error:  # a full disk, or one that can't be written; all else has a sentence
         logger.exception("A file can't be read or written")
-        yield None, to_outputs(Page(status=[]))
+        yield None, _with(held, Page(status=[]))
         raise gr.Error(
             text.DISK.format(cause=error.strerror), title="Not possible", print_exception=False
         ) from error
     except gr.Error:  # a sentence already: ZeroGPU says so when a visitor's quota is used up
-        yield None, to_outputs(Page(status=[]))
+        yield None, _with(held, Page(status=[]))
         raise
     except Exception as error:  # the one catch-all, at the edge to the visitor
         logger.exception("A handler failed")
-        yield None, to_outputs(Page(status=[]))
+        yield None, _with(held, Page(status=[]))
         raise gr.Error(text.DEFECT, title="Our fault", print_exception=False) from error
+
+
+def _is_update(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() > gr.skip().keys()
+
+
+def _with(held: dict[int, Any], page: Page) -> list[Any]:
+    return [held.get(place, value) for place, value in enumerate(to_outputs(page))]
 
 
 def to_outputs(page: Page) -> list[Any]:

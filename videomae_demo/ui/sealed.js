@@ -1,4 +1,4 @@
-// Opens what sealed.py seals, and finds the files that it names.
+// Opens what sealed.py seals, finds the files that it names, and says something to a mailbox.
 
 const openValue = () => JSON.parse(props.value);
 
@@ -8,3 +8,5 @@ const fileUrl = (path) => {
   const names = path.split("/").map(encodeURIComponent).join("/");
   return `${root.replace(/\/$/, "")}/gradio_api/file=${names}`;
 };
+
+const say = (name, detail) => window.dispatchEvent(new CustomEvent(name, { detail }));

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 OPENER = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-"""JavaScript to put before a component's own: ``openValue()`` and ``fileUrl(path)``."""
+"""JavaScript to put before a component's own: ``openValue()``, ``fileUrl(path)``, and ``say(name,
+detail)`` for `mailbox`."""
 
 
 def seal(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -29,6 +30,14 @@ def whole(given: Any, name: str) -> int:
     if not 0 <= number(given, name) <= LARGEST_WHOLE or given != int(given):
         raise RequestError(f"The {name} is {given!r}; it must be a whole number from 0.")
     return int(given)
+
+
+def said(given: Any) -> Any:
+    """Return what a script of the page said; see `mailbox`."""
+    try:
+        return json.loads(given)
+    except (TypeError, ValueError, RecursionError):
+        raise RequestError("What the page sent can't be read; reload it.") from None
 
 
 def token(given: Any) -> tuple[int, int, int] | None:

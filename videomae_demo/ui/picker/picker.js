@@ -19,7 +19,7 @@ function render() {
     title.textContent = item.title;
     button.append(picture, title);
     button.addEventListener("click", () => {
-      trigger("pick", { index });
+      say(PICK, index);
       if (narrow.matches) showPlayer();
     });
     return button;

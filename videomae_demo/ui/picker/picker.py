@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from videomae_demo.ui.sealed import OPENER, seal
 
 _HERE = Path(__file__).parent
 
+PICK = "videomae-pick"
+
 
 def make_picker(items: list[dict[str, Any]], elem_id: str) -> gr.HTML:
-    """Show ``[{"title": str, "file": path}]``; event ``pick`` with ``{"index": int}``."""
+    """Show ``[{"title": str, "file": path}]``; the mailbox `PICK` gets the index of a choice."""
     return gr.HTML(
         seal(items),
         html_template='<div class="picker" role="group" aria-label="Examples"></div>',
         css_template=(_HERE / "style.css").read_text(encoding="utf-8"),
-        js_on_load=OPENER + (_HERE / "picker.js").read_text(encoding="utf-8"),
+        js_on_load=OPENER
+        + f"const PICK = {json.dumps(PICK)};\n"
+        + (_HERE / "picker.js").read_text(encoding="utf-8"),
         elem_id=elem_id,
     )

@@ -33,15 +33,17 @@ PARTS = (
 """The scripts of the player, in order: gradio takes one script, so they share one scope, and only
 the last one does anything when it is loaded."""
 
+CHOOSE, PAINT = "videomae-choose", "videomae-paint"
+
 _HERE = Path(__file__).parent
 
 
 def token_player(elem_id: str) -> gr.HTML:
     """Return a player of tracks, with scores and masks drawn over them.
 
-    Events: ``choose`` with ``{"token": [time, row, column] or None}``, and ``paint`` with
-    ``{"mask": base64 of one byte per token}``. Its value, a sealed object, is an output only: use
-    the events' data, since as an input the whole value would travel back.
+    It tells the mailbox `CHOOSE` which token was chosen, ``[time, row, column]`` or None, and
+    `PAINT` which mask was painted, base64 of one byte per token. Its value, a sealed object, is an
+    output only: as an input the whole of it would travel back.
 
     Keys of the value: ``lenses``, one object per lens (times in seconds, token grid, panes, names
     of scores, sentences); ``tracks`` by name (title, sprite file, its columns, size of a frame);
@@ -68,5 +70,6 @@ def _script() -> str:
         name: colourise(ramp, Scale(1.0, colour_map=name)).reshape(-1).tolist()
         for name in COLOUR_MAPS
     }
-    head = f"{OPENER}const COLOUR_TABLES = {json.dumps(tables, separators=(',', ':'))};\n"
+    names = f"const CHOOSE = {json.dumps(CHOOSE)};\nconst PAINT = {json.dumps(PAINT)};\n"
+    head = f"{OPENER}{names}const COLOUR_TABLES = {json.dumps(tables, separators=(',', ':'))};\n"
     return head + "\n".join(_read(f"{part}.js") for part in PARTS)

@@ -19,7 +19,7 @@ function choose(token) {
   play(false);
   draw();
   announce(state.value.chosen ? `Chosen: ${describeToken(state.value.chosen)}` : "No token chosen.");
-  trigger("choose", { token: state.value.chosen });
+  say(CHOOSE, state.value.chosen);
 }
 
 function paint(token, hide) {
@@ -45,7 +45,7 @@ function dropStroke() {
 }
 
 function sendPaint() {
-  trigger("paint", { mask: encodeBytes(maskBytes()) });
+  say(PAINT, encodeBytes(maskBytes()));
 }
 
 function listenToStage(built) {
