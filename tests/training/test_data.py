@@ -1,6 +1,13 @@
 import torch
 
-from videomae_demo.training.data import MIRRORED, ClipSource, generator_for, normalise, swap
+from videomae_demo.training.data import (
+    MIRRORED,
+    ClipSource,
+    come_nearer,
+    generator_for,
+    normalise,
+    swap,
+)
 from videomae_demo.training.synthetic import LABELS, REVERSED
 
 
@@ -40,6 +47,28 @@ def test_labels_follow_the_mirror_and_the_reversal(monkeypatch):
             seen.add((original, mirrored, backwards))
     assert plain.labels.shape == (16,)
     assert {(m, b) for _, m, b in seen} == {(m, b) for m in (True, False) for b in (True, False)}
+
+
+def test_coming_nearer_enlarges_what_is_around_the_thing():
+    clip = torch.zeros(2, 1, 3, 16, 16)
+    clip[..., 4:8, 8:12] = 1  # rows 4 to 7, columns 8 to 11
+    middle = torch.tensor([[0.25, -0.25], [0.25, -0.25]])
+    near = come_nearer(clip, middle, torch.tensor([0.25, 1.0]))
+    torch.testing.assert_close(near[0].mean(), torch.tensor(1.0), atol=0.15, rtol=0)
+    torch.testing.assert_close(near[1], clip[1])
+    corner = come_nearer(clip, torch.tensor([[1.0, 1.0]]).repeat(2, 1), torch.tensor([0.5, 0.5]))
+    torch.testing.assert_close(corner[0, 0, 0, 8:, 8:], torch.zeros(8, 8))
+
+
+def test_a_source_that_comes_nearer_shows_things_larger():
+    far, near = (ClipSource(32, 16, pool_clips=16, nearest=nearest) for nearest in (1.0, 0.4))
+    far.batch(0), near.batch(0)
+    assert torch.equal(far._centres, near._centres)
+    assert far._centres.abs().max() <= 1
+    differ = [not torch.equal(*pair) for pair in zip(far._frames, near._frames, strict=True)]
+    assert not any(differ)  # the pools are the same; what is shown of them is not
+    shown = zip(far.batch(0).pixel_values, near.batch(0).pixel_values, strict=True)
+    assert 3 <= sum(not torch.equal(*pair) for pair in shown) <= 13
 
 
 def _turn(label: int, mirrored: bool, backwards: bool) -> int:

@@ -1,4 +1,4 @@
-"""Batches of synthetic clips: rendered in pools, each used a few times, mirrored or reversed."""
+"""Batches of synthetic clips: rendered in pools, each shown a few times, never quite the same."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD
@@ -49,6 +50,9 @@ class ClipSource:
         How many clips are rendered at once.
     uses : int
         How often each is shown, mirrored or reversed by chance.
+    nearest : float
+        Half of the clips are cut down to a part around the moving thing, and enlarged: to this
+        share of their width, or more; 1 leaves all clips whole.
     label_weights : Tensor, optional
         (labels,): how often each label is shown, in proportion; default: all alike.
     """
@@ -61,6 +65,7 @@ class ClipSource:
         seed: int = 0,
         pool_clips: int = 4096,
         uses: int = 4,
+        nearest: float = 1.0,
         label_weights: Tensor | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -70,11 +75,13 @@ class ClipSource:
         self.pool_clips = max(pool_clips, batch_size)
         self.steps_per_use = self.pool_clips // batch_size
         self.uses = uses
+        self.nearest = nearest
         self.label_weights = label_weights
         self.device = torch.device(device)
         self._pool_index = -1
         self._frames = torch.empty(0)
         self._labels = torch.empty(0)
+        self._centres = torch.empty(0)
 
     def batch(self, step: int) -> Batch:
         """Return the batch of one training step."""
@@ -85,17 +92,21 @@ class ClipSource:
         clips = order[place * self.batch_size :][: self.batch_size].to(self.device)
         generator = generator_for(self.seed, use, place)
         mirrored, reversed_ = torch.rand(2, len(clips), generator=generator).to(self.device) < 0.5
-        frames, labels = self._frames[clips], self._labels[clips]
+        frames, labels = self._frames[clips].float() / 255, self._labels[clips]
+        if self.nearest < 1:
+            part = self.nearest + (1 - self.nearest) * torch.rand(len(clips), generator=generator)
+            part[torch.rand(len(clips), generator=generator) < 0.5] = 1.0
+            frames = come_nearer(frames, self._centres[clips], part.to(self.device))
         frames = torch.where(mirrored[:, None, None, None, None], frames.flip(-1), frames)
         labels = torch.where(mirrored, swap(MIRRORED).to(self.device)[labels], labels)
         frames = torch.where(reversed_[:, None, None, None, None], frames.flip(1), frames)
         labels = torch.where(reversed_, swap(REVERSED).to(self.device)[labels], labels)
-        return Batch(normalise(frames.float() / 255), labels)
+        return Batch(normalise(frames), labels)
 
     def _fill(self, pool_index: int) -> None:
         if pool_index == self._pool_index:
             return
-        frames, labels = [], []
+        frames, labels, centres = [], [], []
         first = (self.seed * 1_000 + pool_index) * self.pool_clips
         drawn = self._draw_labels(pool_index)
         for start in range(0, self.pool_clips, RENDER_BATCH):
@@ -108,7 +119,9 @@ class ClipSource:
             )
             frames.append(clips.frames.mul(255).round().to(torch.uint8))
             labels.append(clips.labels)
+            centres.append(_centres(clips.thing))
         self._frames, self._labels = torch.cat(frames), torch.cat(labels)
+        self._centres = torch.cat(centres)
         self._pool_index = pool_index
 
     def _draw_labels(self, pool_index: int) -> list[int] | None:
@@ -119,6 +132,41 @@ class ClipSource:
             self.pool_clips, replacement=True, generator=generator
         )
         return [int(label) for label in chosen]
+
+
+def come_nearer(frames: Tensor, centres: Tensor, part: Tensor) -> Tensor:
+    """Enlarge a part of each clip to the whole frame.
+
+    Parameters
+    ----------
+    frames : Tensor
+        (B, T, 3, H, W).
+    centres : Tensor
+        (B, 2): x and y of the part's middle, -1..1; it is moved until the part is in the frame.
+    part : Tensor
+        (B,): the part's width as a share of the frame's.
+    """
+    room = 1 - part[:, None]
+    middle = centres.clamp(-room, room)
+    zeros = torch.zeros_like(part)
+    rows = [
+        torch.stack([part, zeros, middle[:, 0]], 1),
+        torch.stack([zeros, part, middle[:, 1]], 1),
+    ]
+    grid = F.affine_grid(torch.stack(rows, 1), list(frames[:, 0].shape), align_corners=False)
+    seen = F.grid_sample(frames.flatten(1, 2), grid, padding_mode="border", align_corners=False)
+    nearer: Tensor = seen.unflatten(1, frames.shape[1:3])
+    return nearer
+
+
+def _centres(thing: Tensor) -> Tensor:
+    """Return the mean x and y of where a thing is seen, (B, T, H, W) to (B, 2); 0 if it is not."""
+    height, width = thing.shape[-2:]
+    seen = thing.float().mean(1)
+    x = (torch.arange(width, device=thing.device) + 0.5) * 2 / width - 1
+    y = (torch.arange(height, device=thing.device) + 0.5) * 2 / height - 1
+    total = seen.sum((1, 2)).clamp(min=1e-6)
+    return torch.stack([(seen * x).sum((1, 2)) / total, (seen * y[:, None]).sum((1, 2)) / total], 1)
 
 
 def generator_for(*numbers: int) -> torch.Generator:

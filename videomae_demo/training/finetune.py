@@ -52,6 +52,8 @@ class FinetuneSettings:
         Each step drops this share of the patches, drawn uniformly between the two.
     whole : float
         Share of the steps, at the end, that keep all tokens.
+    nearest : float
+        See `ClipSource`.
     smoothing : float
         Share of the probability that the target spreads over all labels.
     """
@@ -70,6 +72,7 @@ class FinetuneSettings:
     smoothing: float = 0.02
     pool_clips: int = 4096
     uses: int = 4
+    nearest: float = 0.4
     seed: int = 1
     log_every: int = 25
     save_every: int = 100
@@ -98,6 +101,7 @@ def finetune(
         seed=settings.seed,
         pool_clips=settings.pool_clips,
         uses=settings.uses,
+        nearest=settings.nearest,
         label_weights=weights,
         device=device,
     )
