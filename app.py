@@ -11,8 +11,6 @@ from videomae_demo.ui.app import build_page, launch_options
 from videomae_demo.ui.exposure import is_public
 from videomae_demo.ui.weights import ExplorerPool
 
-PUBLIC_DEFAULTS = {"VIDEOMAE_MAX_KEPT_HOURS": "2"}
-
 
 def main() -> None:
     """Serve the page until it is stopped; torch and the weights load behind its first view."""
@@ -22,7 +20,7 @@ def main() -> None:
     chosen = parser.parse_args()
     try:
         public = is_public(os.environ)
-        limits = Limits.from_environment(PUBLIC_DEFAULTS | os.environ if public else os.environ)
+        limits = Limits.from_environment(os.environ, public=public)
         pool = ExplorerPool(chosen.weights, chosen.reconstructor, limits=limits, public=public)
         if "SPACES_ZERO_GPU" in os.environ:  # there, models are placed before anything is served
             pool.warm_up()

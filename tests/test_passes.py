@@ -57,7 +57,7 @@ def test_damaged_weights_are_told_from_what_they_give(recogniser_folder, pixels)
     damaged = load_recogniser(str(recogniser_folder), CPU)
     with torch.no_grad():
         damaged.model.classifier.weight[1].fill_(torch.nan)
-    with pytest.raises(CheckpointError, match="gives 1 of 3 values that are no finite numbers"):
+    with pytest.raises(CheckpointError, match="The recogniser gives 1 of 3 values that are not"):
         passes.recognise(damaged, pixels)
 
 

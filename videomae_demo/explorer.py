@@ -89,7 +89,8 @@ class Explorer:
     heads : int, optional
         Attention heads of the recogniser, for weights that do not tell them.
     reconstructor_heads : int, optional
-        The same of the reconstructor's encoder; default: `heads` if both are one checkpoint.
+        The same of the encoder of the reconstructor that is named; default: `heads` if it is the
+        same checkpoint.
     device : str, optional
         "cuda", "mps" or "cpu"; default: the fastest there is.
     cache_bytes : int, optional
@@ -109,6 +110,11 @@ class Explorer:
         cache_bytes: int | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        if reconstructor_heads is not None and reconstructor is None:
+            raise RequestError(
+                f"The reconstructor's heads are said to be {reconstructor_heads}, and no "
+                "reconstructor is named; name it too."
+            )
         self.weights = weights
         self.device = choose_device(device)
         self._limits = limits
@@ -159,7 +165,8 @@ class Explorer:
         VideoError, RequestError
             When the clip can't be read, or the request does not fit it.
         CheckpointError
-            When the checkpoint can't be loaded, or knows no labels.
+            When the checkpoint can't be loaded, knows no labels, or gives values that are not
+            finite.
         """
         recogniser = self.recogniser
         if not recogniser.card.label_count:

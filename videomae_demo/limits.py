@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from videomae_demo.errors import RequestError
 
 PREFIX = "VIDEOMAE_MAX_"
+PUBLIC_KEPT_HOURS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Limits:
     weights_mb : int
         Size of the weights, recogniser and reconstructor, that visitors of a public page may load.
     kept_hours : int
-        How long a page keeps uploads and what it made of them.
+        How long a page keeps uploads and what it made of them; `PUBLIC_KEPT_HOURS` on a public one.
     """
 
     upload_mb: int = 200
@@ -58,8 +59,10 @@ class Limits:
     kept_hours: int = 24
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Limits:
+    def from_environment(cls, environment: Mapping[str, str], *, public: bool = False) -> Limits:
         """Return the defaults, changed by what `environment` (for instance `os.environ`) sets.
+
+        Those of a public page differ from a private one's.
 
         Raises
         ------
@@ -73,7 +76,9 @@ class Limits:
             raise RequestError(
                 f"{unknown[0]} sets no limit that exists; the limits are {', '.join(fields)}."
             )
-        return cls(**{fields[name].name: _number(name, text) for name, text in given.items()})
+        changed = {fields[name].name: _number(name, text) for name, text in given.items()}
+        defaults = {"kept_hours": PUBLIC_KEPT_HOURS} if public else {}
+        return cls(**defaults | changed)
 
 
 DEFAULT_LIMITS = Limits()

@@ -51,7 +51,13 @@ class Recognition:
 
 @on_gpu(LONGEST_PASS_S)
 def recognise(recogniser: Recogniser, pixel_values: NDArray[np.float32]) -> Recognition:
-    """Run the recogniser on one clip, (1, T, C, H, W)."""
+    """Run the recogniser on one clip, (1, T, C, H, W).
+
+    Raises
+    ------
+    CheckpointError
+        When its logits are not finite; so for the pixels of `predict`.
+    """
     recorder = AttentionRecorder("mean")
     device = recogniser.model.device
     with torch.inference_mode(), inference_precision(device):
@@ -61,7 +67,7 @@ def recognise(recogniser: Recogniser, pixel_values: NDArray[np.float32]) -> Reco
             observer=recorder,
             before_layer=check_cancelled,
         )
-    logits = _finite(_to_host(output.logits[0]), recogniser)
+    logits = _finite(_to_host(output.logits[0]), "recogniser")
     layer_inputs = np.stack([_to_host(state[0]) for state in output.hidden_states[:-1]])
     return Recognition(logits, recorder.clip().to_numpy(), layer_inputs)
 
@@ -92,18 +98,16 @@ def predict(
             torch.from_numpy(hidden)[None].to(model.device),
             before_layer=check_cancelled,
         )
-    return _finite(_to_host(output.logits[0]), reconstructor)
+    return _finite(_to_host(output.logits[0]), "reconstructor")
 
 
-def _finite(
-    values: NDArray[np.float32], checkpoint: Recogniser | Reconstructor
-) -> NDArray[np.float32]:
-    """Return what the model gives, or raise a CheckpointError if that is no finite number."""
+def _finite(values: NDArray[np.float32], role: str) -> NDArray[np.float32]:
+    """Return what a model gives, or raise a CheckpointError where that is no finite number."""
     wrong = values.size - int(np.isfinite(values).sum())
     if wrong:
         raise CheckpointError(
-            f"{checkpoint.card.title} gives {wrong} of {values.size} values that are no finite "
-            "numbers: its weights may be damaged; get them again, or choose others."
+            f"The {role} gives {wrong} of {values.size} values that are not finite: its weights "
+            "may be damaged; get them again, or choose others."
         )
     return values
 

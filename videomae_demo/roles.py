@@ -169,7 +169,7 @@ def find_reconstructor(
     """Load the reconstructor that goes with a recogniser's checkpoint.
 
     That is its partner in the catalog; else the checkpoint itself, if it holds a decoder (then with
-    the recogniser's `heads`); else the bundled one, whose card then says so.
+    `heads`); else the bundled one, whose card then says so.
     """
     entry = find_entry(weights)
     if entry is not None and entry.task == "pretraining":

@@ -8,6 +8,7 @@ from videomae_demo.training.data import (
     normalise,
     swap,
 )
+from videomae_demo.training.finetune import adjusted_loss, label_weights
 from videomae_demo.training.synthetic import LABELS, REVERSED
 
 
@@ -47,6 +48,24 @@ def test_labels_follow_the_mirror_and_the_reversal(monkeypatch):
             seen.add((original, mirrored, backwards))
     assert plain.labels.shape == (16,)
     assert {(m, b) for _, m, b in seen} == {(m, b) for m in (True, False) for b in (True, False)}
+
+
+def test_labels_are_shown_as_often_as_asked_for():
+    weights = torch.zeros(len(LABELS))
+    weights[LABELS.index("moving left")] = 1
+    source = ClipSource(8, 64, pool_clips=64, label_weights=weights)
+    assert {LABELS[label] for label in source._draw_labels(0)} == {"moving left"}
+    shown = {LABELS[label] for label in source.batch(0).labels}
+    assert shown == {"moving left", "moving right"}  # in the mirror, or backwards
+    assert label_weights()[LABELS.index("spinning clockwise")] > label_weights()[0] == 1
+
+
+def test_what_is_shown_more_often_is_not_expected_more_often():
+    weights = torch.tensor([4.0, 1.0, 3.0])
+    labels = torch.arange(3).repeat_interleave(weights.long())
+    logits = torch.zeros(8, 3, requires_grad=True)
+    adjusted_loss(logits, labels, weights, 0.0).backward()
+    torch.testing.assert_close(logits.grad.sum(0), torch.zeros(3), atol=1e-6, rtol=0)
 
 
 def test_coming_nearer_enlarges_what_is_around_the_thing():

@@ -117,8 +117,22 @@ def test_spinning_turns_in_place(label, sign):
 
 
 def test_what_stays_still_does_not_change():
-    frames = render([5], size_px=24, labels=[LABELS.index("staying still")]).frames[0]
-    assert (frames - frames[0]).abs().max() == 0
+    seeds = range(16)
+    frames = render(seeds, size_px=24, labels=[LABELS.index("staying still")] * 16).frames
+    assert (frames - frames[:, :1]).abs().max() == 0
+
+
+def test_some_things_change_their_shape_and_keep_their_area():
+    seeds = range(200, 248)
+    clips = render(seeds, size_px=64, labels=[LABELS.index("moving up")] * 48)
+    areas = clips.thing.sum((2, 3)).float()
+    widths = clips.thing.any(2).sum(2).float()
+    inside = (clips.thing[:, :, [0, -1]].sum((1, 2, 3)) == 0) & (areas.amin(1) > 60)
+    area, width = areas[inside], widths[inside]
+    assert len(area) > 12
+    assert ((area.amax(1) - area.amin(1)) / area.mean(1)).max() < 0.15
+    changed = (width.amax(1) - width.amin(1)) >= 3
+    assert 0.1 < changed.float().mean() < 0.7
 
 
 def test_orbiting_shaking_and_bouncing_stay_about_their_place():

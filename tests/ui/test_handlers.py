@@ -3,6 +3,7 @@ the page is told."""
 
 import asyncio
 import base64
+import contextlib
 import json
 import subprocess
 import sys
@@ -282,10 +283,10 @@ def test_a_start_that_is_no_number_is_refused(made, start):
         list(made.explore(Session("tested"), "own.mp4", AS_TRAINED, 0.2, start))
 
 
-def test_a_mask_is_drawn_and_its_controls_follow(made, explorer):
+def test_a_mask_is_drawn_as_its_controls_say(made, explorer):
     pages = list(made.set_mask(explored(made), "random", 0.9, 7))
     assert explorer.asked[-2] == ("reconstruct", MaskRequest("random", 0.9, 7))
-    assert last(pages, "mask") == MaskRequest("random", 0.9, 7)
+    assert last(pages, "session").mask == MaskRequest("random", 0.9, 7)
     assert "random mask, seed 7" in words(last(pages, "reconstruction"))
 
 
@@ -519,17 +520,38 @@ def changes_beyond_values(page: list) -> list[int]:
     return [at for at, value in enumerate(page) if isinstance(value, dict) and len(value) > 1]
 
 
-def test_changes_beyond_values_come_when_nothing_follows(made):
-    *streamed, end = outputs.deliver(made.open())
-    assert not any(changes_beyond_values(page) for page in streamed)
+def test_changes_beyond_values_are_repeated_to_the_end(made):
+    def check(pages) -> int:
+        before: dict[int, object] = {}
+        for page in pages:
+            changes = {at: page[at] for at in changes_beyond_values(page)}
+            assert changes | before == changes
+            before = changes
+        return len(before)
+
+    def refused():
+        with contextlib.suppress(gr.Error):
+            yield from outputs.deliver(made.set_rollout(session, "mean", 0.0, 9, 1))
+
     # The labels to look up, the two layers, the files of three lenses.
-    assert len(changes_beyond_values(end)) == 6
+    assert check(outputs.deliver(made.open())) == 6
     session = explored(made)
-    shown = []
-    with pytest.raises(gr.Error):
-        for page in outputs.deliver(made.set_rollout(session, "mean", 0.0, 9, 1)):
-            shown.append(page)
-    assert [len(changes_beyond_values(page)) for page in shown] == [0, 2]
+    assert check(outputs.deliver(made.pick(session, 1))) == 4  # the layers are known by now
+    assert check(refused()) == 2
+    assert [page[10] for page in outputs.deliver(made.pick(session, 1)) if page[10] is None]
+
+
+def test_controls_that_a_visitor_set_are_not_set_again(made):
+    session = explored(made)
+    given = [page for page in made.set_mask(session, "random", 0.6, 3)]
+    given += made.redraw_mask(last(given, "session"), "random", 0.7, 4)
+    given += made.pick(last(given, "session"), 1)
+    assert all(isinstance(page.mask, Unchanged) for page in given)
+    painted = list(made.paint(session, base64.b64encode(bytes(GRID.tokens)).decode()))
+    assert last(painted, "mask").kind == "painted"
+    redrawn = list(made.redraw_mask(last(painted, "session"), "painted", 0.7, 4))
+    assert [page.mask_kind for page in redrawn][:1] == ["tube"]
+    assert all(isinstance(page.mask, Unchanged) for page in redrawn)
 
 
 def test_foreign_text_never_stands_in_a_template():

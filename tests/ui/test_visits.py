@@ -23,6 +23,8 @@ def test_cancel_stops_the_work_and_what_is_asked_next_is_done(open_page, gate):
     try:
         visitor.page.locator("#examples button").nth(1).click()
         expect(working).to_contain_text("Following attention")
+        shown = visitor.page.locator("#clip video")
+        expect(shown).to_have_attribute("src", re.compile("bold"))  # before the work has ended
         visitor.page.get_by_role("button", name="Cancel").click()
         expect(visitor.page.get_by_test_id("toast-body")).to_contain_text("Stopped")
         visitor.page.locator("#examples button").nth(0).click()  # while the step is still running
@@ -31,7 +33,6 @@ def test_cancel_stops_the_work_and_what_is_asked_next_is_done(open_page, gate):
     expect(visitor.page.locator("#seen")).to_contain_text("a-moving_square.mp4")
     visitor.wait_until_explored()
     expect(working).not_to_be_visible()
-    shown = visitor.page.locator("#clip video")
     expect(shown).to_have_attribute("src", re.compile(r"a-moving_square\.mp4"))
     assert len(asked.read_text().splitlines()) == before + 1
     assert visitor.complaints == []
@@ -57,6 +58,16 @@ def test_of_events_in_quick_succession_the_last_one_counts(open_page, gate):
     finally:
         gate.unlink()
     expect(visitor.page.locator("#attention")).to_contain_text("row 0, column 3")
+    visitor.go_to("Reconstruct")
+    closed = gate.with_name("closed")
+    closed.touch()
+    try:
+        for _ in range(3):
+            visitor.page.get_by_role("button", name="Another mask").click()
+    finally:
+        closed.unlink()
+    expect(visitor.page.locator("#reconstruction")).to_contain_text("seed 3")
+    expect(visitor.page.locator("#seed input")).to_have_value("3")
 
 
 def test_files_of_what_is_shown_no_more_are_taken_away(open_page):

@@ -34,7 +34,7 @@ class Visitor:
         expect(player).to_have_attribute(
             "data-ready", re.compile("reconstruct"), timeout=PATIENCE_MS
         )
-        expect(self.page.locator("#status .panel-progress")).to_have_count(0)
+        expect(self.page.locator("#working")).not_to_be_visible()
 
     def go_to(self, lens: str) -> None:
         self.page.get_by_role("tab", name=lens).click()

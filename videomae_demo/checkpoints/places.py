@@ -68,7 +68,11 @@ class File:
     """Weights alone; what lies beside them is not known to belong to them."""
 
     path: Path
-    entry: CatalogEntry | None = None
+
+    @property
+    def entry(self) -> CatalogEntry | None:
+        """See `Place`."""
+        return None
 
     @property
     def title(self) -> str:
@@ -149,7 +153,7 @@ class Repo:
             case RepositoryNotFoundError():
                 text = (
                     "does not exist, or is private; check the spelling, or run `hf auth login`. "
-                    "There is no folder of that name either, and the known names are "
+                    "There is no folder here of that name either, and the known names are "
                     f"{', '.join(known_names())}"
                 )
             case RevisionNotFoundError():
@@ -187,7 +191,7 @@ class RepoFile:
     @property
     def entry(self) -> CatalogEntry | None:
         """See `Place`."""
-        return self.repo.entry
+        return None
 
     @property
     def in_cache(self) -> RepoFile:
@@ -200,9 +204,16 @@ class RepoFile:
 
     def fetch(self) -> Path:
         """Download the file of weights, unless it is in the cache, and return its path."""
-        path = self.repo.find([self.file_name])
+        name = f"{self.repo.repo}/{self.file_name}"
+        try:
+            path = self.repo.find([self.file_name])
+        except CheckpointError as error:
+            raise CheckpointError(f"There is no file {name} on this machine. {error}") from error
         if path is None:
-            raise CheckpointError(f"{self.repo.title} has no {self.file_name}; check its spelling.")
+            raise CheckpointError(
+                f"There is no file {name} on this machine, and {self.repo.title} has none; check "
+                "the spelling."
+            )
         return path
 
 

@@ -91,7 +91,7 @@ def finetune(
     )
     model.to(device).train()
     optimisers = _optimisers(model, settings)
-    run = Run(folder, dataclasses.asdict(settings))
+    run = Run(folder, dataclasses.asdict(settings) | {"shown_more": SHOWN_MORE})
     first = run.resume(model, optimisers)
     height, _ = model.config.frame_size
     weights = label_weights()
@@ -105,7 +105,6 @@ def finetune(
         label_weights=weights,
         device=device,
     )
-    shown_more = weights.log().to(device)
     losses: list[float] = []
     right: list[float] = []
     for step in run.steps(first, settings.steps, settings.log_every):
@@ -115,10 +114,7 @@ def finetune(
         dropped = _draw_dropped(model, settings, step, len(batch.labels))
         with inference_precision(device):
             logits = model(batch.pixel_values, bool_masked_pos=dropped).logits
-        logits = logits.float()
-        loss = F.cross_entropy(
-            logits + shown_more, batch.labels, label_smoothing=settings.smoothing
-        )
+        loss = adjusted_loss(logits.float(), batch.labels, weights.to(device), settings.smoothing)
         descend(model, loss, optimisers)
         losses.append(loss.item())
         right.append((logits.argmax(1) == batch.labels).float().mean().item())
@@ -134,8 +130,13 @@ def finetune(
 
 
 def label_weights() -> Tensor:
-    """Return how often each label is shown, (labels,); see `SHOWN_MORE`."""
+    """Return how often each label is shown, (labels,) in proportion; see `SHOWN_MORE`."""
     return torch.tensor([SHOWN_MORE.get(name, 1.0) for name in LABELS])
+
+
+def adjusted_loss(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float) -> Tensor:
+    """Return the loss of labels that are shown as often as `weights` say; see `SHOWN_MORE`."""
+    return F.cross_entropy(logits + weights.log(), labels, label_smoothing=smoothing)
 
 
 def _draw_dropped(

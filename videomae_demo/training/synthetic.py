@@ -205,7 +205,7 @@ def _follow(label: Tensor, progress: Tensor, draws: Draws) -> _Path:
 
 
 def _bystander_path(path: _Path, draws: Draws) -> _Path:
-    """Give the clip a second thing that never moves of itself; in some clips it is absent."""
+    """Give the clip a second thing that stays where it is; in some clips it is absent."""
     there = draws.chance(0.6).float()[:, None]
     place = draws.uniform(-0.8, 0.8, 2)[:, None].expand_as(path.place)
     size = (draws.uniform(0.18, 0.4)[:, None] * there).clamp(min=1e-3).expand_as(path.size)

@@ -30,6 +30,7 @@ from videomae_demo.ui.session import Session
 from videomae_demo.ui.tabs.reconstruct import PRESETS
 from videomae_demo.ui.tabs.take_away import TakeAway
 from videomae_demo.ui.theme import STYLE_SHEET, make_theme
+from videomae_demo.ui.token_player.player import LENS
 from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
 
@@ -109,15 +110,14 @@ class PageBuilder:
         opened = self._on(page.load, call(handlers.open), [])
         opened.then(self._list_weights, outputs=head.weights, queue=False, **QUIET)
         mail = self.layout.mail
-        self._on_mail(mail.pick, call, handlers.pick, clip.controls)
+        self._tell_explored(self._on_mail(mail.pick, call, handlers.pick, clip.controls))
         self._wire_clip(page)
         for event in (clip.video.upload, clip.video.stop_recording, clip.explore.click):
-            self._on(event, call(handlers.explore), exploring).then(None, js=_tell(EXPLORED))
+            self._tell_explored(self._on(event, call(handlers.explore), exploring))
         uploaded = clip.upload.upload(
             lambda path: path, clip.upload, clip.video, queue=False, **QUIET
         )
-        explored = self._on(uploaded.then, call(handlers.explore), exploring)
-        explored.then(None, js=_tell(EXPLORED))
+        self._tell_explored(self._on(uploaded.then, call(handlers.explore), exploring))
         self._on(clip.watcher.unplayable, call(handlers.preview), [session, clip.video])
         choosing = [session, head.weights]
         offered = [head.weights, head.offer, head.load]
@@ -132,7 +132,7 @@ class PageBuilder:
         for tab in (lenses.recognise, lenses.attend, lenses.reconstruct):
             self._wire_take_away(tab.take_away)
         for lens, opener in lenses.tabs.items():
-            opener.select(None, js=_tell("videomae-lens", lens))
+            opener.select(None, js=_tell(LENS, lens))
         page.unload(self.visitors.stop)
         self.layout.cancel.click(
             self._stop,
@@ -155,7 +155,7 @@ class PageBuilder:
             paths = {json.dumps(index): example.path for index, example in enumerate(examples)}
             return copy(paths[said]) if isinstance(said, str) and said in paths else gr.skip()
 
-        clip, pick = self.layout.clip, self.layout.mail.pick
+        clip, pick = self.layout.clip, self.layout.mail.pick_to_show
         pick.input(show, pick, clip.video, queue=False, trigger_mode="always_last", **QUIET)
         if examples:
             page.load(lambda: copy(examples[0].path), None, clip.video, queue=False, **QUIET)
@@ -232,13 +232,18 @@ class PageBuilder:
 
     def _on_mail(
         self, mailbox: gr.HTML, call: Any, handler: Any, inputs: Sequence[Any] = ()
-    ) -> None:
+    ) -> Any:
         """Wire a handler to what a script of the page says."""
 
         def run(session: Session, said: str, *given: Any) -> Pages:
             yield from handler(session, values.said(said), *given)
 
-        self._on(mailbox.input, call(run), [self.layout.session, mailbox, *inputs])
+        return self._on(mailbox.input, call(run), [self.layout.session, mailbox, *inputs])
+
+    def _tell_explored(self, event: Any) -> None:
+        """Tell the browser of an exploration's end, good or bad; see `preview`."""
+        for outcome in (event.then, event.failure):
+            outcome(None, js=_tell(EXPLORED))
 
 
 def build_page(

@@ -17,7 +17,7 @@ from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.errors import ExplorerError, RequestError
 from videomae_demo.ui import controls, present, text, values
 from videomae_demo.ui.examples import Example
-from videomae_demo.ui.page import Page, Pages
+from videomae_demo.ui.page import UNCHANGED, Page, Pages
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.preview.preview import make_preview
 from videomae_demo.ui.session import Session
@@ -84,7 +84,7 @@ class Handlers:
             raise RequestError(f"There is no example {number}; there are {len(self.examples)}.")
         rule = controls.to_rule(sampling, interval_s)
         request = ClipRequest(self.examples[number].path, controls.to_start(start_s), rule)
-        yield from self._explore(_with_clip(session, request))
+        yield from self._explore(_with_clip(session, request), new_model=not session.player)
 
     def explore(
         self, session: Session, path: str | None, sampling: str, interval_s: float, start_s: Any
@@ -95,7 +95,7 @@ class Handlers:
         rule = controls.to_rule(sampling, interval_s)
         original = self._original(session, Path(path))
         request = ClipRequest(original, controls.to_start(start_s), rule)
-        yield from self._explore(_with_clip(session, request))
+        yield from self._explore(_with_clip(session, request), new_model=not session.player)
 
     def preview(self, session: Session, path: str | None) -> Pages:
         """Let the browser play the explored clip in a form that it can; the clip stays as it is."""
@@ -131,7 +131,7 @@ class Handlers:
         if session.clip is None:
             yield Page(session, status=[], weights=present.weights_panel(explorer))
             return
-        yield from self._explore(session)
+        yield from self._explore(session, new_model=True)
 
     def choose(self, session: Session, token: Any) -> Pages:
         """Start the rollout from a token, or from what the head reads; no pass of the model."""
@@ -173,7 +173,10 @@ class Handlers:
 
     def redraw_mask(self, session: Session, kind: str, ratio: Any, seed: Any) -> Pages:
         """Draw a mask of another share or seed; in the place of a painted one, in tubes."""
-        yield from self.set_mask(session, "tube" if kind == "painted" else kind, ratio, seed)
+        if kind == "painted":
+            kind = "tube"
+            yield Page(mask_kind=kind)
+        yield from self.set_mask(session, kind, ratio, seed)
 
     def paint(self, session: Session, mask: Any) -> Pages:
         """Reconstruct behind a painted mask, given in base64 as one byte per token."""
@@ -203,7 +206,7 @@ class Handlers:
             paths = export.save_reconstruction(view, folder)
         yield Page(status=[], files=[str(path) for path in paths])
 
-    def _explore(self, session: Session) -> Pages:
+    def _explore(self, session: Session, *, new_model: bool) -> Pages:
         """Go through all views, one stage after the other."""
         yield from self._fetch(session.weights)
         yield Page(status=_stage("Loading the weights", 0))
@@ -225,7 +228,8 @@ class Handlers:
             labels=[],
             attention=[],
             reconstruction=[],
-            layers=_layer_count(explorer),
+            label=None,
+            layers=_layer_count(explorer) if new_model else UNCHANGED,
             status=_stage("Recognising", 2),
         )
         yield self._classified(explorer, session)
@@ -264,12 +268,14 @@ class Handlers:
         view = explorer.reconstruct(_clip(session), session.mask)
         card = explorer.recogniser.card
         player = present.show_reconstruction(session.player, view, card, self._save)
+        # What a visitor set is not set again, since they may have gone on by now.
+        decided_here = view.mask if session.mask.ratio is None else UNCHANGED
         session = self._shown(replace(session, mask=view.mask), player)
         yield Page(
             session,
             player=player,
             reconstruction=present.reconstruction_panel(view),
-            mask=view.mask,
+            mask=decided_here,
             code=self._code(session),
         )
 
@@ -283,7 +289,7 @@ class Handlers:
     def _shown(self, session: Session, player: dict[str, Any]) -> Session:
         tracks: Mapping[str, Any] = player["tracks"]
         if not all(Path(track["file"]).is_file() for track in tracks.values()):
-            raise RequestError(text.CLEARED.format(hours=self._hours_kept))
+            raise RequestError(text.cleared(self._hours_kept))
         return replace(session, player=player)
 
     def _explorer(self, session: Session) -> Explorer:

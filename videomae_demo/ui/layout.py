@@ -70,9 +70,13 @@ class Lenses:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mail:
-    """What the page's scripts say: which example was picked, token chosen, mask painted."""
+    """What the page's scripts say: which example was picked, token chosen, mask painted.
+
+    `pick` is heard twice, since gradio handles two wires of one event one after the other.
+    """
 
     pick: gr.HTML
+    pick_to_show: gr.HTML
     choose: gr.HTML
     paint: gr.HTML
 
@@ -103,7 +107,7 @@ def build_layout(pool: ExplorerPool, pictures: list[dict[str, Any]], hours_kept:
             clip = _build_clip(pictures, hours_kept)
         with gr.Column(scale=7, min_width=320, elem_id="middle"):
             player = token_player("player")
-            mail = Mail(make_mailbox(PICK), make_mailbox(CHOOSE), make_mailbox(PAINT))
+            mail = Mail(*(make_mailbox(name) for name in (PICK, PICK, CHOOSE, PAINT)))
         with gr.Column(scale=5, min_width=300, elem_id="right"):
             lenses = _build_lenses()
     return Layout(session, head, status, cancel, clip, player, mail, lenses)

@@ -50,23 +50,22 @@ def deliver(pages: Pages) -> Iterator[list[Any]]:
 
 
 def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
-    """See `deliver`; the page comes with its outputs, None for one that clears the status.
+    """See `deliver`; each page comes with its outputs, None stands for one that clears the status.
 
-    Changes of a component beyond its value come last, after all values. Gradio makes what follows
-    such a change by editing it in the browser, where it may so be lost before it was seen.
+    What a page changes of a component beyond its value is repeated in all that follow: gradio makes
+    the next outputs by editing the last ones in the browser, and a change that is edited away may
+    be lost before it was seen.
     """
     held: dict[int, Any] = {}
     changed = False
     try:
         for page in pages:
-            outputs = to_outputs(page)
-            for place, value in enumerate(outputs):
-                if _is_update(value):
-                    held[place], outputs[place] = value, gr.skip()
+            outputs = _with(held, page)
+            held = {place: value for place, value in enumerate(outputs) if _is_update(value)}
             yield page, outputs
             changed = True
-        if held or not changed:  # gradio empties all outputs of a generator that yields nothing
-            yield Page(), _with(held, Page())
+        if not changed:  # gradio empties all outputs of a generator that yields nothing
+            yield Page(), to_outputs(Page())
     except ExplorerError as error:
         yield None, _with(held, Page(status=[]))
         # The message is rendered as HTML, and may hold a file's name.
@@ -93,7 +92,11 @@ def _is_update(value: Any) -> bool:
 
 
 def _with(held: dict[int, Any], page: Page) -> list[Any]:
-    return [held.get(place, value) for place, value in enumerate(to_outputs(page))]
+    """Return a page's outputs; what it leaves unchanged is repeated."""
+    return [
+        held.get(place, value) if value == gr.skip() else value
+        for place, value in enumerate(to_outputs(page))
+    ]
 
 
 def to_outputs(page: Page) -> list[Any]:
@@ -120,8 +123,8 @@ def _or_skip(value: Any) -> Any:
 
 def _label_updates(page: Page) -> list[Any]:
     if isinstance(page.label_names, Unchanged):
-        return [gr.skip()]
-    return [gr.update(choices=list(page.label_names), value=None)]
+        return [_or_skip(page.label)]
+    return [gr.update(choices=list(page.label_names))]
 
 
 def _layer_updates(page: Page) -> list[Any]:
@@ -139,7 +142,7 @@ def _layer_updates(page: Page) -> list[Any]:
 def _mask_updates(page: Page) -> list[Any]:
     mask = page.mask
     if isinstance(mask, Unchanged):
-        return [gr.skip()] * 3
+        return [_or_skip(page.mask_kind), gr.skip(), gr.skip()]
     return [mask.kind, mask.ratio, mask.seed]
 
 

@@ -35,12 +35,16 @@ class Page:
         The view in Python.
     video : str
         Path of what the clip field plays instead of a clip that the browser can't.
+    label : str or None
+        The label that is looked up.
     label_names : sequence of str
         What can be looked up.
     layers : int
         How many layers the recogniser has.
     mask : MaskRequest
         What the mask's controls show.
+    mask_kind : str
+        The same of its kind alone.
     files : list of str
         Files to take away.
     """
@@ -55,9 +59,11 @@ class Page:
     reconstruction: list[panel.Block] | Unchanged = UNCHANGED
     code: str | Unchanged = UNCHANGED
     video: str | Unchanged = UNCHANGED
+    label: str | Unchanged | None = UNCHANGED
     label_names: Sequence[str] | Unchanged = UNCHANGED
     layers: int | Unchanged = UNCHANGED
     mask: MaskRequest | Unchanged = UNCHANGED
+    mask_kind: str | Unchanged = UNCHANGED
     files: list[str] | Unchanged = UNCHANGED
 
 

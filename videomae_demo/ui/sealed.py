@@ -4,7 +4,8 @@ Gradio sends the later values of a handler as edits and makes them in the browse
 object that a component holds already. `gr.HTML` compares that object with itself then, now and
 again finds nothing new, and shows the old value for good. A text can't be edited in place.
 
-A sealed value names files by their paths; `sealed.js` knows where gradio serves them.
+A sealed value names files by their paths; `sealed.js` knows where gradio serves them, on the page
+itself or one in an iframe.
 """
 
 from __future__ import annotations
@@ -19,5 +20,6 @@ detail)`` for `mailbox`."""
 
 
 def seal(value: Any) -> str:
-    """Return a JSON value as text."""
-    return json.dumps(value, separators=(",", ":"))
+    """Return a JSON value as text, in which no markup begins."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c")

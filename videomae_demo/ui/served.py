@@ -53,7 +53,7 @@ class ServedFiles:
         return path
 
     def keep(self, content: bytes, name: str) -> str:
-        """Do as `save` does; the file is part of the page itself, and stays as long as it does."""
+        """Do as `save` does; the file is part of the page itself, and is never deleted."""
         path: str = save_bytes_to_cache(content, name, get_upload_folder())
         return path
 

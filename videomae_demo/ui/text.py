@@ -48,10 +48,6 @@ NO_LABELS = (
     "reconstruction work; for labels choose a fine-tuned one."
 )
 NO_CLIP = "There is no clip to explore: choose an example, drop a video, or record one."
-CLEARED = (
-    "The pictures of this clip have been cleared away after {hours} hours; press Explore, or give "
-    "the clip again."
-)
 STOPPED = (
     "Stopped: the work ends at the model's next layer, a download is broken off, and what is shown "
     "stays."
@@ -89,9 +85,21 @@ def verdict(rank: int, labels: int, top_k: int) -> str:
     return f"If this is what the clip shows, {right}."
 
 
+def cleared(hours: int) -> str:
+    """Say why pictures are missing."""
+    return (
+        f"The pictures of this clip have been cleared away after {_hours(hours)}; press Explore, "
+        "or give the clip again."
+    )
+
+
+def _hours(count: int) -> str:
+    return "1 hour" if count == 1 else f"{count} hours"
+
+
 def keeps_uploads(hours: int) -> str:
     """Say how long a clip stays on the server, and who can read it."""
     return (
-        f"Your clip stays on the machine that runs this page and is deleted after about {hours} "
-        "hours. Until then, whoever has its address can read it."
+        "Your clip stays on the machine that runs this page and is deleted after about "
+        f"{_hours(hours)}. Until then, whoever has its address can read it."
     )

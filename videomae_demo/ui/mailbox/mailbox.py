@@ -24,6 +24,5 @@ def make_mailbox(name: str) -> gr.HTML:
         "null",
         html_template="<span></span>",
         js_on_load=f"const NAME = {json.dumps(name)};\n{_SCRIPT}",
-        elem_id=name,
         elem_classes="mailbox",
     )

@@ -119,7 +119,7 @@ find("paint").addEventListener("click", () => setPainting(!state.painting));
 find("zoom-in").addEventListener("click", () => magnify(2));
 find("zoom-out").addEventListener("click", () => magnify(0.5));
 find("head").addEventListener("click", () => choose(null));
-window.addEventListener(LENS_EVENT, (event) => {
+window.addEventListener(LENS, (event) => {
   state.lens = event.detail;
   arrange();
 });

@@ -33,7 +33,7 @@ PARTS = (
 """The scripts of the player, in order: gradio takes one script, so they share one scope, and only
 the last one does anything when it is loaded."""
 
-CHOOSE, PAINT = "videomae-choose", "videomae-paint"
+CHOOSE, PAINT, LENS = "videomae-choose", "videomae-paint", "videomae-lens"
 
 _HERE = Path(__file__).parent
 
@@ -42,7 +42,8 @@ def token_player(elem_id: str) -> gr.HTML:
     """Return a player of tracks, with scores and masks drawn over them.
 
     It tells the mailbox `CHOOSE` which token was chosen, ``[time, row, column]`` or None, and
-    `PAINT` which mask was painted, base64 of one byte per token. Its value, a sealed object, is an
+    `PAINT` which mask was painted, base64 of one byte per token; the window's event `LENS` tells it
+    which lens to show. Its value, a sealed object, is an
     output only: as an input the whole of it would travel back.
 
     Keys of the value: ``lenses``, one object per lens (times in seconds, token grid, panes, names
@@ -70,6 +71,8 @@ def _script() -> str:
         name: colourise(ramp, Scale(1.0, colour_map=name)).reshape(-1).tolist()
         for name in COLOUR_MAPS
     }
-    names = f"const CHOOSE = {json.dumps(CHOOSE)};\nconst PAINT = {json.dumps(PAINT)};\n"
-    head = f"{OPENER}{names}const COLOUR_TABLES = {json.dumps(tables, separators=(',', ':'))};\n"
+    head = (
+        f"{OPENER}const [CHOOSE, PAINT, LENS] = {json.dumps([CHOOSE, PAINT, LENS])};\n"
+        f"const COLOUR_TABLES = {json.dumps(tables, separators=(',', ':'))};\n"
+    )
     return head + "\n".join(_read(f"{part}.js") for part in PARTS)

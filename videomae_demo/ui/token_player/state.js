@@ -3,7 +3,6 @@
 
 const HIDDEN_COLOUR = "rgb(188, 190, 194)";
 const CANVAS_PX = 384;
-const LENS_EVENT = "videomae-lens";
 const find = (name) => element.querySelector(".vp-" + name);
 const show = (node, visible) => { node.hidden = !visible; };
 
