@@ -44,7 +44,8 @@ def test_keys_are_at_peace_with_a_lens_that_is_not_there_yet(open_page, gate):
     gate.touch()
     try:
         visitor.page.locator("#examples button").nth(1).evaluate("button => button.click()")
-        for key in ("ArrowRight", "Enter", "+", " ", "Escape"):
+        # No Enter yet: it would ask for a rollout of the clip before, which may be answered first.
+        for key in ("ArrowRight", "+", " ", "Escape"):
             visitor.page.keyboard.press(key)
         expect(visitor.page.locator("#player .vp")).to_have_attribute("data-ready", "recognise")
         for key in ("ArrowRight", "Enter", "+", " ", "Escape"):
