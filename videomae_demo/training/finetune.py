@@ -105,6 +105,7 @@ def finetune(
         label_weights=weights,
         device=device,
     )
+    weights = weights.to(device)
     losses: list[float] = []
     right: list[float] = []
     for step in run.steps(first, settings.steps, settings.log_every):
@@ -114,7 +115,7 @@ def finetune(
         dropped = _draw_dropped(model, settings, step, len(batch.labels))
         with inference_precision(device):
             logits = model(batch.pixel_values, bool_masked_pos=dropped).logits
-        loss = adjusted_loss(logits.float(), batch.labels, weights.to(device), settings.smoothing)
+        loss = adjusted_loss(logits.float(), batch.labels, weights, settings.smoothing)
         descend(model, loss, optimisers)
         losses.append(loss.item())
         right.append((logits.argmax(1) == batch.labels).float().mean().item())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -95,18 +95,13 @@ class SyntheticClips:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Path:
-    """Where a thing and the camera are, (B, T) each, and (B, T, 2) for places.
-
-    `stretch` is the logarithm of how much longer the thing is along its own axis; it becomes as
-    much narrower, so that its area stays.
-    """
+    """Where a thing and the camera are, (B, T) each, and (B, T, 2) for places."""
 
     place: Tensor
     size: Tensor
     angle: Tensor
     camera: Tensor
     zoom: Tensor
-    stretch: Tensor
 
 
 def render(
@@ -147,10 +142,9 @@ def render(
     view_y = y / path.zoom[..., None, None] + path.camera[..., 1, None, None]
     frames = _look_up(ground, view_x / GROUND_REACH, view_y / GROUND_REACH, "reflection")
     still = _bystander_path(path, draws)
-    path = replace(path, stretch=_change_shape(label, progress, draws))
-    still = replace(still, stretch=_change_shape(label, progress, draws))
-    frames, _ = _lay_over(frames, bystander, view_x, view_y, still)
-    frames, alpha = _lay_over(frames, thing, view_x, view_y, path)
+    stretch, still_stretch = (_change_shape(label, progress, draws) for _ in range(2))
+    frames, _ = _lay_over(frames, bystander, view_x, view_y, still, still_stretch)
+    frames, alpha = _lay_over(frames, thing, view_x, view_y, path, stretch)
     return SyntheticClips(frames.clamp(0, 1), label, alpha > 0.5)
 
 
@@ -200,7 +194,6 @@ def _follow(label: Tensor, progress: Tensor, draws: Draws) -> _Path:
         angle=heading + turn + spin,
         camera=torch.stack([pan, zeros], dim=-1),
         zoom=torch.exp(zoom + zeros),
-        stretch=zeros,
     )
 
 
@@ -210,13 +203,14 @@ def _bystander_path(path: _Path, draws: Draws) -> _Path:
     place = draws.uniform(-0.8, 0.8, 2)[:, None].expand_as(path.place)
     size = (draws.uniform(0.18, 0.4)[:, None] * there).clamp(min=1e-3).expand_as(path.size)
     angle = draws.uniform(0, math.tau)[:, None].expand_as(path.angle)
-    return _Path(place, size, angle, path.camera, path.zoom, torch.zeros_like(angle))
+    return _Path(place, size, angle, path.camera, path.zoom)
 
 
 def _change_shape(label: Tensor, progress: Tensor, draws: Draws) -> Tensor:
-    """Let things be squeezed and stretched, (B, T), in some of the clips where anything moves.
+    """Let things be squeezed and stretched in some of the clips where anything moves.
 
-    No label tells of it.
+    No label tells of it. The result, (B, T), is the logarithm of how much longer a thing is along
+    its own axis; it becomes as much narrower, so that its area stays.
     """
     changes = draws.chance(SHARE_CHANGING_SHAPE) & (label != LABELS.index("staying still"))
     amount = draws.uniform(0.08, 0.22) * changes.float()
@@ -270,7 +264,7 @@ def _look_up(painting: Tensor, x: Tensor, y: Tensor, beyond: str) -> Tensor:
 
 
 def _lay_over(
-    frames: Tensor, painting: Tensor, view_x: Tensor, view_y: Tensor, path: _Path
+    frames: Tensor, painting: Tensor, view_x: Tensor, view_y: Tensor, path: _Path, stretch: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Lay a painted thing over (B, T, 3, H, W) frames; also return its coverage (B, T, H, W)."""
     x = view_x - path.place[..., 0, None, None]
@@ -280,7 +274,7 @@ def _lay_over(
         path.angle.cos()[..., None, None] * scale,
         path.angle.sin()[..., None, None] * scale,
     )
-    longer = path.stretch.exp()[..., None, None]
+    longer = stretch.exp()[..., None, None]
     along, across = (x * cos + y * sin) / longer, (y * cos - x * sin) * longer
     seen = _look_up(painting, along, across, "zeros")
     colour, alpha = seen[:, :, :3], seen[:, :, 3]

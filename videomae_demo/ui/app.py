@@ -151,8 +151,9 @@ class PageBuilder:
         """
         examples, copy = self.handlers.examples, self.served.copy
 
+        paths = {json.dumps(index): example.path for index, example in enumerate(examples)}
+
         def show(said: str) -> Any:
-            paths = {json.dumps(index): example.path for index, example in enumerate(examples)}
             return copy(paths[said]) if isinstance(said, str) and said in paths else gr.skip()
 
         clip, pick = self.layout.clip, self.layout.mail.pick_to_show
