@@ -108,7 +108,7 @@ def finetune(
     weights = weights.to(device)
     losses: list[float] = []
     right: list[float] = []
-    for step in run.steps(first, settings.steps, settings.log_every):
+    for step in run.steps(first, settings.steps):
         factor = warmup_then(step, settings.steps, settings.warmup, "linear")
         set_rates(optimisers, factor)
         batch = source.batch(step)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # public, says its manual
 from torch import nn
 
 from videomae_demo.errors import RequestError
@@ -33,6 +33,7 @@ class Run:
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self.folder = folder
         self.settings = settings
+        self._bar: Any = None
         folder.mkdir(parents=True, exist_ok=True)
 
     def resume(self, model: nn.Module, optimisers: list[torch.optim.Optimizer]) -> int:
@@ -80,6 +81,9 @@ class Run:
         """Append one line to the log."""
         with (self.folder / LOG_NAME).open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
+        if self._bar is not None:
+            shown = {name: f"{value:.3g}" for name, value in values.items() if name != "step"}
+            self._bar.set_postfix(shown, refresh=False)
 
     def read_log(self) -> list[dict[str, float]]:
         """Return the log's lines; none before the first."""
@@ -88,12 +92,18 @@ class Run:
         text = (self.folder / LOG_NAME).read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
 
-    def steps(self, first: int, last: int, every: int) -> Iterator[int]:
-        """Count from `first` to `last`, reporting the time left every `every` steps."""
-        started = time.monotonic()
-        for step in range(first, last):
-            yield step
-            done = step + 1 - first
-            if (step + 1) % every == 0 or step + 1 == last:
-                left_s = (time.monotonic() - started) / done * (last - step - 1)
-                logger.info("step %d of %d, %.0f min left", step + 1, last, left_s / 60)
+    def steps(self, first: int, last: int) -> Iterator[int]:
+        """Count from `first` to `last` beside a bar with the time left and what was logged last."""
+        self._bar = tqdm(  # type: ignore[no-untyped-call]
+            total=last,
+            initial=first,
+            unit="step",
+            smoothing=0,  # the time left follows from the mean: rendering a pool is no slow step
+            mininterval=2,
+            dynamic_ncols=True,
+            disable=False,  # also where the output goes to a file
+        )
+        with self._bar:
+            for step in range(first, last):
+                yield step
+                self._bar.update()

@@ -98,7 +98,7 @@ def pretrain(
         device=device,
     )
     losses: list[float] = []
-    for step in run.steps(first, settings.steps, settings.log_every):
+    for step in run.steps(first, settings.steps):
         generator = generator_for(settings.seed, step)
         factor = warmup_then(step, settings.steps, settings.warmup, "linear")
         set_rates(optimisers, factor)
