@@ -50,9 +50,6 @@ class ClipSource:
         How many clips are rendered at once.
     uses : int
         How often each is shown, mirrored or reversed by chance.
-    nearest : float
-        Half of the clips are cut down to a part around the moving thing, and enlarged: to this
-        share of their width, or more; 1 leaves all clips whole.
     label_weights : Tensor, optional
         (labels,): how often each label is shown, in proportion; default: all alike.
     """
@@ -65,7 +62,6 @@ class ClipSource:
         seed: int = 0,
         pool_clips: int = 4096,
         uses: int = 4,
-        nearest: float = 1.0,
         label_weights: Tensor | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -75,7 +71,6 @@ class ClipSource:
         self.pool_clips = max(pool_clips, batch_size)
         self.steps_per_use = self.pool_clips // batch_size
         self.uses = uses
-        self.nearest = nearest
         self.label_weights = label_weights
         self.device = torch.device(device)
         self._pool_index = -1
@@ -83,8 +78,15 @@ class ClipSource:
         self._labels = torch.empty(0)
         self._centres = torch.empty(0)
 
-    def batch(self, step: int) -> Batch:
-        """Return the batch of one training step."""
+    def batch(self, step: int, nearest: float = 1.0) -> Batch:
+        """Return the batch of one training step.
+
+        Parameters
+        ----------
+        nearest : float
+            Half of the clips are cut down to a part around the moving thing, and enlarged: to this
+            share of their width, or more; 1 leaves all clips whole.
+        """
         use, place = divmod(step, self.steps_per_use)
         self._fill(use // self.uses)
         generator = generator_for(self.seed, use)
@@ -93,8 +95,8 @@ class ClipSource:
         generator = generator_for(self.seed, use, place)
         mirrored, reversed_ = torch.rand(2, len(clips), generator=generator).to(self.device) < 0.5
         frames, labels = self._frames[clips].float() / 255, self._labels[clips]
-        if self.nearest < 1:
-            part = self.nearest + (1 - self.nearest) * torch.rand(len(clips), generator=generator)
+        if nearest < 1:
+            part = nearest + (1 - nearest) * torch.rand(len(clips), generator=generator)
             part[torch.rand(len(clips), generator=generator) < 0.5] = 1.0
             frames = come_nearer(frames, self._centres[clips], part.to(self.device))
         frames = torch.where(mirrored[:, None, None, None, None], frames.flip(-1), frames)

@@ -31,7 +31,13 @@ from videomae_demo.training.pictures import draw_curves
 from videomae_demo.training.pretrain import draw_tubes
 from videomae_demo.training.synthetic import LABELS
 
-SHOWN_MORE = {"spinning clockwise": 4.0, "spinning counterclockwise": 4.0, "shaking": 3.0}
+SHOWN_MORE = {
+    "spinning clockwise": 3.0,
+    "spinning counterclockwise": 3.0,
+    "bouncing": 3.0,
+    "orbiting": 2.0,
+    "shaking": 3.0,
+}
 """Labels that are learnt last are shown more often than the others. So that the classifier does not
 expect them more often too, the loss adds the logarithm of this to the logits: Menon et al.,
 "Long-tail learning via logit adjustment" (2021)."""
@@ -53,7 +59,9 @@ class FinetuneSettings:
     whole : float
         Share of the steps, at the end, that keep all tokens.
     nearest : float
-        See `ClipSource`.
+        How near the clips are shown at first (see `ClipSource.batch`). They move away as the run
+        goes on, and the last `whole` steps show them as they are: from near by it is easier to
+        learn what spins, but how far a thing moves says whether it bounces or shakes.
     smoothing : float
         Share of the probability that the target spreads over all labels.
     """
@@ -101,7 +109,6 @@ def finetune(
         seed=settings.seed,
         pool_clips=settings.pool_clips,
         uses=settings.uses,
-        nearest=settings.nearest,
         label_weights=weights,
         device=device,
     )
@@ -111,7 +118,7 @@ def finetune(
     for step in run.steps(first, settings.steps):
         factor = warmup_then(step, settings.steps, settings.warmup, "linear")
         set_rates(optimisers, factor)
-        batch = source.batch(step)
+        batch = source.batch(step, nearest_shown(settings, step))
         dropped = _draw_dropped(model, settings, step, len(batch.labels))
         with inference_precision(device):
             logits = model(batch.pixel_values, bool_masked_pos=dropped).logits
@@ -128,6 +135,12 @@ def finetune(
             model.save_pretrained(folder)
             draw_curves(run, "loss", "accuracy")
     return model.eval()
+
+
+def nearest_shown(settings: FinetuneSettings, step: int) -> float:
+    """Return how near the clips of a step are shown, the `nearest` of `ClipSource.batch`."""
+    done = min(1.0, step / (settings.steps * (1 - settings.whole)))
+    return settings.nearest + (1 - settings.nearest) * done
 
 
 def label_weights() -> Tensor:
