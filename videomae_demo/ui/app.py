@@ -150,7 +150,6 @@ class PageBuilder:
         that is followed by "unchanged" could not be sent back.
         """
         examples, copy = self.handlers.examples, self.served.copy
-
         paths = {json.dumps(index): example.path for index, example in enumerate(examples)}
 
         def show(said: str) -> Any:

@@ -66,25 +66,24 @@ def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
             changed = True
         if not changed:  # gradio empties all outputs of a generator that yields nothing
             yield Page(), to_outputs(Page())
-    except ExplorerError as error:
-        yield None, _with(held, Page(status=[]))
-        # The message is rendered as HTML, and may hold a file's name.
-        raise gr.Error(
-            html.escape(str(error)), title="Not possible", print_exception=False
-        ) from None
-    except OSError as error:  # a full disk, or one that can't be written; all else has a sentence
-        logger.exception("A file can't be read or written")
-        yield None, _with(held, Page(status=[]))
-        raise gr.Error(
-            text.DISK.format(cause=error.strerror), title="Not possible", print_exception=False
-        ) from error
-    except gr.Error:  # a sentence already: ZeroGPU says so when a visitor's quota is used up
-        yield None, _with(held, Page(status=[]))
-        raise
     except Exception as error:  # the one catch-all, at the edge to the visitor
-        logger.exception("A handler failed")
         yield None, _with(held, Page(status=[]))
-        raise gr.Error(text.DEFECT, title="Our fault", print_exception=False) from error
+        if isinstance(error, gr.Error):  # ZeroGPU says in a sentence that a quota is used up
+            raise
+        raise _toast(error) from error
+
+
+def _toast(error: Exception) -> gr.Error:
+    """Say in one sentence what went wrong; what is no visitor's doing is logged as well."""
+    if isinstance(error, ExplorerError):
+        # The message is rendered as HTML, and may hold a file's name.
+        return gr.Error(html.escape(str(error)), title="Not possible", print_exception=False)
+    if isinstance(error, OSError):  # a full disk, or one that can't be written
+        logger.error("A file can't be read or written", exc_info=error)
+        said = text.DISK.format(cause=error.strerror)
+        return gr.Error(said, title="Not possible", print_exception=False)
+    logger.error("A handler failed", exc_info=error)
+    return gr.Error(text.DEFECT, title="Our fault", print_exception=False)
 
 
 def _is_update(value: Any) -> bool:
