@@ -28,7 +28,8 @@ def draw_curves(run: Run, *names: str) -> Path:
     log = run.read_log()
     steps = [int(line["step"]) for line in log]
     curves = [Curve(name, steps, [line[name] for line in log]) for name in names]
-    return save_figure(loss_curves(curves, log=names == ("loss",)), run.folder / "curves.png")
+    figure = loss_curves(curves, value_name=" and ".join(names), log=names == ("loss",))
+    return save_figure(figure, run.folder / "curves.png")
 
 
 @torch.no_grad()
