@@ -98,6 +98,7 @@ def test_clips_move_away_while_a_run_goes_on():
     settings = FinetuneSettings(steps=100, whole=0.1, nearest=0.4)
     nearest = [nearest_shown(settings, step) for step in (0, 45, 90, 99)]
     assert nearest == pytest.approx([0.4, 0.7, 1.0, 1.0])
+    assert nearest_shown(FinetuneSettings(whole=1.0), 0) == 1.0
 
 
 def _turn(label: int, mirrored: bool, backwards: bool) -> int:

@@ -139,8 +139,15 @@ def finetune(
 
 def nearest_shown(settings: FinetuneSettings, step: int) -> float:
     """Return how near the clips of a step are shown, the `nearest` of `ClipSource.batch`."""
-    done = min(1.0, step / (settings.steps * (1 - settings.whole)))
+    if keeps_all_tokens(settings, step):
+        return 1.0
+    done = step / (settings.steps * (1 - settings.whole))
     return settings.nearest + (1 - settings.nearest) * done
+
+
+def keeps_all_tokens(settings: FinetuneSettings, step: int) -> bool:
+    """Return whether a step is of the last ones, which show whole clips as they are."""
+    return step >= settings.steps * (1 - settings.whole)
 
 
 def label_weights() -> Tensor:
@@ -157,7 +164,7 @@ def _draw_dropped(
     model: VideoMAEForVideoClassification, settings: FinetuneSettings, step: int, batch: int
 ) -> Tensor | None:
     """Draw which tokens to drop, (B, N) bool: tubes of one ratio; None towards the end of a run."""
-    if step >= settings.steps * (1 - settings.whole):
+    if keeps_all_tokens(settings, step):
         return None
     generator, low = generator_for(settings.seed, step), settings.dropped_low
     ratio = low + (settings.dropped_high - low) * torch.rand((), generator=generator).item()
