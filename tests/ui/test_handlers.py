@@ -485,6 +485,17 @@ def test_a_defect_is_logged_and_not_shown(caplog):
     assert "inner name" in caplog.text
 
 
+def test_a_defect_is_logged_though_the_visitor_has_left(caplog):
+    def fail():
+        yield Page(status=[])
+        raise KeyError("inner name")
+
+    answers = outputs.deliver(fail())
+    next(answers), next(answers)
+    answers.close()
+    assert "inner name" in caplog.text
+
+
 def test_what_gradio_says_already_is_passed_on(caplog):
     """ZeroGPU tells in this way that a visitor's quota is used up."""
 

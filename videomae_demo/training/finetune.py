@@ -85,6 +85,11 @@ class FinetuneSettings:
     log_every: int = 25
     save_every: int = 100
 
+    @property
+    def whole_from(self) -> float:
+        """The step from which on whole clips are shown as they are, with all tokens."""
+        return self.steps * (1 - self.whole)
+
 
 def finetune(
     pretrained: str | Path, settings: FinetuneSettings, folder: Path, device: torch.device
@@ -139,15 +144,9 @@ def finetune(
 
 def nearest_shown(settings: FinetuneSettings, step: int) -> float:
     """Return how near the clips of a step are shown, the `nearest` of `ClipSource.batch`."""
-    if keeps_all_tokens(settings, step):
+    if step >= settings.whole_from:
         return 1.0
-    done = step / (settings.steps * (1 - settings.whole))
-    return settings.nearest + (1 - settings.nearest) * done
-
-
-def keeps_all_tokens(settings: FinetuneSettings, step: int) -> bool:
-    """Return whether a step is of the last ones, which show whole clips as they are."""
-    return step >= settings.steps * (1 - settings.whole)
+    return settings.nearest + (1 - settings.nearest) * (step / settings.whole_from)
 
 
 def label_weights() -> Tensor:
@@ -164,7 +163,7 @@ def _draw_dropped(
     model: VideoMAEForVideoClassification, settings: FinetuneSettings, step: int, batch: int
 ) -> Tensor | None:
     """Draw which tokens to drop, (B, N) bool: tubes of one ratio; None towards the end of a run."""
-    if keeps_all_tokens(settings, step):
+    if step >= settings.whole_from:
         return None
     generator, low = generator_for(settings.seed, step), settings.dropped_low
     ratio = low + (settings.dropped_high - low) * torch.rand((), generator=generator).item()

@@ -66,11 +66,13 @@ def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
             changed = True
         if not changed:  # gradio empties all outputs of a generator that yields nothing
             yield Page(), to_outputs(Page())
-    except Exception as error:  # the one catch-all, at the edge to the visitor
+    except gr.Error:  # a sentence already: ZeroGPU says so when a visitor's quota is used up
         yield None, _with(held, Page(status=[]))
-        if isinstance(error, gr.Error):  # ZeroGPU says in a sentence that a quota is used up
-            raise
-        raise _toast(error) from error
+        raise
+    except Exception as error:  # the one catch-all, at the edge to the visitor
+        toast = _toast(error)  # before the yield, so that it is logged for a visitor who left, too
+        yield None, _with(held, Page(status=[]))
+        raise toast from error
 
 
 def _toast(error: Exception) -> gr.Error:
