@@ -119,7 +119,7 @@ def test_uniform_with_too_few_frames_takes_each_and_repeats_the_last() -> None:
     assert choice.repeated == 3
 
 
-@pytest.mark.parametrize("rule", [K400, SSV2])
+@pytest.mark.parametrize("rule", [K400, SSV2, SamplingRule.every(4)])
 @pytest.mark.parametrize("frames", [1, 3, 16, 40, 400])
 @pytest.mark.parametrize("count", [1, 2, 16])
 def test_every_choice_is_in_order_and_in_range(rule: SamplingRule, frames: int, count: int) -> None:
@@ -136,6 +136,8 @@ def test_every_choice_is_in_order_and_in_range(rule: SamplingRule, frames: int, 
 def test_a_start_outside_the_clip_is_refused(start_s: float) -> None:
     with pytest.raises(RequestError, match=r"the clip is 10\.00 s long"):
         choose(300, 30, K400, start_s=start_s)
+    with pytest.raises(RequestError, match=r"the clip is 10\.00 s long"):
+        choose(300, 30, SamplingRule.every(4), start_s=start_s)
 
 
 def test_contradictions_are_refused() -> None:
@@ -153,13 +155,100 @@ def test_an_interval_must_be_a_length_of_time(interval_s: float) -> None:
         SamplingRule("stride", interval_s)
 
 
+@pytest.mark.parametrize("step", [0, -4, 1.5, True, None])
+def test_a_step_must_be_a_whole_number(step: int) -> None:
+    with pytest.raises(RequestError, match=f"step between frames is {step}:"):
+        SamplingRule("every", step=step)
+
+
 def test_other_rules_are_refused() -> None:
     with pytest.raises(RequestError, match="'random'"):
         SamplingRule("random")  # type: ignore[arg-type]
     with pytest.raises(RequestError, match="no interval"):
         SamplingRule("uniform", 0.1)
+    with pytest.raises(RequestError, match="Sampling by number has no interval"):
+        SamplingRule("every", 0.1, 4)
+    with pytest.raises(RequestError, match="Sampling by time has no step"):
+        SamplingRule("stride", 0.1, 4)
 
 
-def test_rules_say_what_they_do() -> None:
-    assert K400.describe(16) == "16 frames, one every 133 ms: a window of 2.0 s."
-    assert SSV2.describe(8) == "8 frames spread evenly over the whole clip."
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("0.1333", SamplingRule.stride(0.1333)),
+        (" 2 ", SamplingRule.stride(2.0)),
+        ("every:4", SamplingRule.every(4)),
+        ("uniform", SamplingRule.uniform()),
+    ],
+)
+def test_a_rule_is_read_from_text(text: str, rule: SamplingRule) -> None:
+    assert SamplingRule.parse(text) == rule
+    assert SamplingRule.parse(str(rule)) == rule
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"), [(K400, "0.13333333333333333"), (SamplingRule.every(12), "every:12")]
+)
+def test_a_rule_is_written_so_that_it_is_read_exactly(rule: SamplingRule, text: str) -> None:
+    assert str(rule) == text
+    assert SamplingRule.parse(text) == rule
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("often", "The sampling is 'often'"),
+        ("", "The sampling is ''"),
+        ("every", "The sampling is 'every'"),
+        ("every:4.5", "The sampling is 'every:4.5'"),
+        ("every:" + 5000 * "9", "The sampling is 'every:9999"),
+        ("every:0", "The step between frames is 0"),
+        ("-1", "The interval between frames is -1.0 s"),
+        ("nan", "The interval between frames is nan s"),
+    ],
+)
+def test_a_text_that_is_no_rule_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(RequestError, match=sentence) as refusal:
+        SamplingRule.parse(text)
+    assert len(str(refusal.value)) < 200
+
+
+@pytest.mark.parametrize(("frames", "first"), [(61, 0), (62, 0), (63, 1), (100, 19), (101, 20)])
+def test_every_fourth_frame_lies_in_the_middle(frames: int, first: int) -> None:
+    # 16 frames, 4 apart, reach over 61.
+    choice = choose(frames, 50, SamplingRule.every(4))
+    assert choice.indices.tolist() == list(range(first, first + 61, 4))
+    assert choice.repeated == 0
+
+
+def test_every_fourth_frame_is_counted_whatever_the_times() -> None:
+    fast, slow = np.arange(30) / 60, 1 + np.arange(30) / 7
+    timestamps_s = np.concatenate([fast, slow])
+    choice = choose_frames(timestamps_s, 1 / 7, 5, SamplingRule.every(4), start_s=0.35)
+    assert choice.indices.tolist() == [21, 25, 29, 33, 37]  # 21/60 s is 0.35 s
+    assert choice.timestamps_s.tolist() == timestamps_s[[21, 25, 29, 33, 37]].tolist()
+
+
+@pytest.mark.parametrize(
+    ("frames", "start_s", "indices", "repeated"),
+    [
+        (1, None, [0, 0, 0, 0], 3),
+        (5, None, [0, 3, 4, 4], 1),
+        (10, 0.5, [5, 8, 9, 9], 1),
+        (10, 0.6, [6, 9, 9, 9], 2),
+        (10, 1.0, [9, 9, 9, 9], 3),
+    ],
+)
+def test_counting_beyond_the_end_repeats_the_last_frame(
+    frames: int, start_s: float | None, indices: list[int], repeated: int
+) -> None:
+    choice = choose(frames, 10, SamplingRule.every(3), count=4, start_s=start_s)
+    assert choice.indices.tolist() == indices
+    assert choice.repeated == repeated
+
+
+def test_a_step_beyond_any_clip_repeats_the_last_frame() -> None:
+    for rule in (SamplingRule.every(10**30), SamplingRule.stride(1e308)):
+        choice = choose(10, 10, rule, count=3)
+        assert choice.indices.tolist() == [0, 9, 9]
+        assert choice.repeated == 1

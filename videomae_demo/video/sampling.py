@@ -18,29 +18,51 @@ from videomae_demo.errors import RequestError
 # Moments closer than this are the same moment with a rounding error.
 _NOISE_S = 1e-6
 
+_EVERY = "every:"
+_NAMES = {
+    "stride": "Sampling by time",
+    "every": "Sampling by number",
+    "uniform": "Uniform sampling",
+}
+
+# Of a text that is no rule, so many characters are quoted.
+_SHOWN = 40
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingRule:
-    """How frames are taken from a clip; make one with `stride` or `uniform`.
+    """How frames are taken from a clip; make one with `stride`, `every`, `uniform` or `parse`.
+
+    ``str(rule)`` is the text that `parse` reads.
 
     Attributes
     ----------
-    kind : {"stride", "uniform"}
-        "stride" takes a window of frames at a constant interval of time, "uniform" spreads them
-        over the whole clip.
+    kind : {"stride", "every", "uniform"}
+        "stride" takes a window of frames at a constant interval of time, "every" a window of frames
+        at a constant distance by number, "uniform" spreads them over the whole clip.
     interval_s : float or None
-        Seconds between neighbouring frames for "stride", None for "uniform".
+        Seconds between neighbouring frames for "stride", else None.
+    step : int or None
+        Distance between neighbouring frames by number for "every", else None.
     """
 
-    kind: Literal["stride", "uniform"]
+    kind: Literal["stride", "every", "uniform"]
     interval_s: float | None = None
+    step: int | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ("stride", "uniform"):
-            raise RequestError(f"The sampling rule is {self.kind!r}: give 'stride' or 'uniform'.")
-        if self.kind == "uniform" and self.interval_s is not None:
+        if self.kind not in ("stride", "every", "uniform"):
             raise RequestError(
-                f"Uniform sampling has no interval, yet {self.interval_s} s was given: "
+                f"The sampling rule is {self.kind!r}: give 'stride', 'every' or 'uniform'."
+            )
+        if self.kind != "stride" and self.interval_s is not None:
+            raise RequestError(
+                f"{_NAMES[self.kind]} has no interval of time, yet {self.interval_s} s was given: "
+                "leave it out."
+            )
+        if self.kind != "every" and self.step is not None:
+            raise RequestError(
+                f"{_NAMES[self.kind]} has no step by number, yet {self.step} was given: "
                 "leave it out."
             )
         if self.kind == "stride" and not (
@@ -49,6 +71,15 @@ class SamplingRule:
             raise RequestError(
                 f"The interval between frames is {self.interval_s} s: give a positive number."
             )
+        if self.kind == "every" and not (type(self.step) is int and self.step >= 1):
+            raise RequestError(
+                f"The step between frames is {self.step}: give a whole number from 1."
+            )
+
+    def __str__(self) -> str:
+        if self.kind == "every":
+            return f"{_EVERY}{self.step}"
+        return "uniform" if self.interval_s is None else repr(float(self.interval_s))
 
     @classmethod
     def stride(cls, interval_s: float) -> SamplingRule:
@@ -56,19 +87,42 @@ class SamplingRule:
         return cls("stride", interval_s)
 
     @classmethod
+    def every(cls, step: int) -> SamplingRule:
+        """Every `step`-th frame by number, whatever the frame rate, as VideoMAE's own loader does.
+
+        Its ``sampling_rate`` is this step: 4 for Kinetics-400, 2 for Something-Something V2.
+        """
+        return cls("every", step=step)
+
+    @classmethod
     def uniform(cls) -> SamplingRule:
         """Frames spread over the whole clip, as in fine-tuning on Something-Something V2."""
         return cls("uniform")
 
-    def describe(self, count: int) -> str:
-        """Say in one sentence what the rule does with `count` frames."""
-        if self.interval_s is None:
-            return f"{count} frames spread evenly over the whole clip."
-        window_s = (count - 1) * self.interval_s
-        return (
-            f"{count} frames, one every {1000 * self.interval_s:.0f} ms: "
-            f"a window of {window_s:.1f} s."
-        )
+    @classmethod
+    def parse(cls, text: str) -> SamplingRule:
+        """Read a rule: ``"0.1333"`` (seconds between frames), ``"every:4"``, or ``"uniform"``.
+
+        Raises
+        ------
+        RequestError
+            If it is none of these, or the number is out of range.
+        """
+        text = text.strip()
+        if text == "uniform":
+            return cls.uniform()
+        try:
+            if text.startswith(_EVERY):
+                return cls.every(int(text.removeprefix(_EVERY)))
+            return cls.stride(float(text))
+        except RequestError:
+            raise
+        except ValueError:
+            shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+            raise RequestError(
+                f"The sampling is {shown!r}: give the seconds between frames (0.1333), "
+                "every:N for every N-th frame by number (every:4), or uniform."
+            ) from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +158,9 @@ def choose_frames(
     moment. Moments after the last frame repeat it, which is how the test protocol of Kinetics-400
     pads short clips.
 
+    every: the window starts there too; from there, frames are counted, whatever their times.
+    Numbers after the last frame repeat it.
+
     uniform: the clip is cut into `count` spans of equal time, and the frame on screen at the centre
     of each span is taken. A clip with fewer frames than `count` gives each frame once, in order,
     then repeats the last.
@@ -118,7 +175,7 @@ def choose_frames(
         How many frames are wanted.
     rule : SamplingRule
     start_s : float, optional
-        Where the window starts; with stride only.
+        Where the window starts; not with uniform.
 
     Raises
     ------
@@ -131,6 +188,8 @@ def choose_frames(
         raise RequestError("There are no frames to choose from.")
     if rule.interval_s is not None:
         return _stride(timestamps_s, frame_interval_s, count, rule.interval_s, start_s)
+    if rule.step is not None:
+        return _every(timestamps_s, frame_interval_s, count, rule.step, start_s)
     if start_s is not None:
         raise RequestError(
             f"Uniform sampling takes the whole clip, yet a start of {start_s:g} s was given: "
@@ -149,20 +208,45 @@ def _stride(
     last = len(timestamps_s) - 1
     last_s = float(timestamps_s[last])
     duration_s = last_s + frame_interval_s
+    interval_s = min(interval_s, duration_s + 1.0)  # no more is needed to leave the clip
     if start_s is None:
         start_s = max(0.0, (last_s - (count - 1) * interval_s) / 2)
-    elif not 0 <= start_s <= duration_s:
-        raise RequestError(
-            f"The start is {start_s:g} s, the clip is {duration_s:.2f} s long: "
-            "give a start inside the clip."
-        )
     # Start on a frame: from half-way between two, every wanted moment could be a tie.
-    first = _nearest(timestamps_s, np.array([start_s]))[0]
+    first = _first(timestamps_s, duration_s, start_s)
     wanted_s = timestamps_s[first] + interval_s * np.arange(count, dtype=np.float64)
     indices = _nearest(timestamps_s, wanted_s)
     is_after_end = wanted_s > duration_s - _NOISE_S
     repeated = int(np.sum(is_after_end[1:] & (indices[:-1] == last)))
     return FrameChoice(indices, timestamps_s[indices], repeated)
+
+
+def _every(
+    timestamps_s: npt.NDArray[np.float64],
+    frame_interval_s: float,
+    count: int,
+    step: int,
+    start_s: float | None,
+) -> FrameChoice:
+    last = len(timestamps_s) - 1
+    step = min(step, last + 1)  # no more is needed to leave the clip
+    if start_s is None:
+        first = max(0, (last - (count - 1) * step) // 2)
+    else:
+        first = _first(timestamps_s, float(timestamps_s[last]) + frame_interval_s, start_s)
+    wanted = first + step * np.arange(count, dtype=np.int64)
+    indices = np.minimum(wanted, last)
+    repeated = int(np.sum((wanted[1:] > last) & (indices[:-1] == last)))
+    return FrameChoice(indices, timestamps_s[indices], repeated)
+
+
+def _first(timestamps_s: npt.NDArray[np.float64], duration_s: float, start_s: float) -> int:
+    """Return the number of the frame nearest to a window's start, which lies in the clip."""
+    if not 0 <= start_s <= duration_s:
+        raise RequestError(
+            f"The start is {start_s:g} s, the clip is {duration_s:.2f} s long: "
+            "give a start inside the clip."
+        )
+    return int(_nearest(timestamps_s, np.array([start_s]))[0])
 
 
 def _uniform(
