@@ -40,7 +40,7 @@ from videomae_demo.roles import (
     load_reconstructor,
 )
 from videomae_demo.video.clip import SampledClip, sample_clip
-from videomae_demo.video.decode import scan
+from videomae_demo.video.reader import scan
 from videomae_demo.video.timeline import Timeline
 from videomae_demo.views import (
     DEFAULT_MASK,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from made_clips import (
     MIRROR,
     TRANSPOSE,
     UPSIDE_DOWN,
+    count_up,
     numbered,
     numbers_of,
     quarters,
@@ -86,6 +88,79 @@ def test_a_stretched_clip_is_stretched_before_it_is_turned(tmp_path: Path) -> No
     aspect = {"sample_aspect_ratio": Fraction(3, 2)}
     path = turn(write_clip(tmp_path / "phone.mp4", [quarters()], context=aspect), CLOCKWISE)
     assert_close(first_frame(path), np.rot90(quarters(48, 96), -1))
+
+
+@pytest.mark.parametrize("aspect", ["640:639", "704:705", "100:101", "101:100", "1:1"])
+def test_an_aspect_that_rounding_left_is_none(tmp_path: Path, aspect: str) -> None:
+    ratio = Fraction(*map(int, aspect.split(":")))
+    path = write_clip(
+        tmp_path / "clip.mp4", count_up(2, 240, 320), context={"sample_aspect_ratio": ratio}
+    )
+    timeline = scan(path)
+    assert (timeline.height, timeline.width, timeline.warnings) == (240, 320, ())
+
+
+@pytest.mark.parametrize(
+    ("aspect", "shown"),
+    [(Fraction(64, 45), "91x48"), (Fraction(1, 2), "64x96"), (Fraction(51, 50), "65x48")],
+)
+def test_an_aspect_is_noted_and_can_be_left_out(
+    tmp_path: Path, aspect: Fraction, shown: str
+) -> None:
+    path = write_clip(tmp_path / "dv.mp4", [quarters()], context={"sample_aspect_ratio": aspect})
+    ratio = f"{aspect.numerator}:{aspect.denominator}"
+    timeline = scan(path)
+    assert timeline.warnings == (
+        f"The file states pixels of {ratio} (width to height): "
+        f"its frames of 64x48 are stretched to {shown}.",
+    )
+    assert f"{timeline.width}x{timeline.height}" == shown
+    assert not timeline.stored_pixels
+    as_stored = scan(path, stored_pixels=True)
+    assert as_stored.warnings == (
+        f"The file states pixels of {ratio} (width to height); as asked, the frames are shown as "
+        "they are stored, 64x48.",
+    )
+    assert (as_stored.height, as_stored.width, as_stored.stored_pixels) == (48, 64, True)
+    assert_close(read_frames(as_stored, [0])[0], quarters())
+
+
+def test_the_sizes_noted_are_those_before_turning(tmp_path: Path) -> None:
+    aspect = {"sample_aspect_ratio": Fraction(3, 2)}
+    path = turn(write_clip(tmp_path / "phone.mp4", [quarters()], context=aspect), CLOCKWISE)
+    timeline = scan(path)
+    assert "frames of 64x48 are stretched to 96x48" in timeline.warnings[0]
+    assert (timeline.height, timeline.width) == (96, 48)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "is_noted"),
+    [
+        ((1, 17), True),
+        ((40, 1), True),
+        ((1, 16), False),
+        ((1, 2**31), False),  # FFmpeg itself drops the rest
+        ((2**32 - 1, 1), False),
+        ((0, 0), False),
+        ((2**31, 2**31), False),
+    ],
+)
+def test_an_aspect_that_no_picture_has_is_left_out(
+    tmp_path: Path, aspect: tuple[int, int], is_noted: bool
+) -> None:
+    path = write_clip(
+        tmp_path / "clip.mov",
+        [quarters()],
+        codec="qtrle",  # which has no place for an aspect of its own
+        pixel_format="rgb24",
+        context={"sample_aspect_ratio": Fraction(3, 2)},
+    )
+    data = path.read_bytes()
+    start = data.index(b"pasp") + 4
+    path.write_bytes(data[:start] + struct.pack(">2I", *aspect) + data[start + 8 :])
+    timeline = scan(path)
+    assert (timeline.height, timeline.width) == ((768, 64) if aspect == (1, 16) else (48, 64))
+    assert is_noted == any("which no picture has" in warning for warning in timeline.warnings)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What one pass over a file may cost, and what it has cost so far.
+"""What reading a file may cost, and what it has cost so far.
 
 Owns the sentences that refuse a clip because of a limit: each names the limit and the value seen.
 Knows nothing of how files are read.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from videomae_demo.cancellation import check_cancelled
 from videomae_demo.errors import VideoError
 from videomae_demo.limits import Limits
 from videomae_demo.video.display import Size
@@ -24,14 +25,20 @@ class Budget:
 
     Notes
     -----
-    The clock starts at once. It is looked at whenever FFmpeg reads from the file and whenever a
-    packet or a frame comes out, so a single packet that keeps a decoder busy is not interrupted.
+    The clock starts at once, and goes on over all passes; frames are counted in each. The clock is
+    looked at whenever FFmpeg reads from the file and whenever a packet or a frame comes out, so a
+    single packet that keeps a decoder busy is not interrupted here. Nor is work for which nobody
+    waits any more.
     """
 
     def __init__(self, limits: Limits, name: str) -> None:
         self.limits = limits
         self.name = name
         self._deadline = time.monotonic() + limits.decoding_s
+        self._decoded = 0
+
+    def start_pass(self) -> None:
+        """Begin to count frames anew: the file is opened once more."""
         self._decoded = 0
 
     def check_size(self, size: Size) -> None:
@@ -56,7 +63,8 @@ class Budget:
             )
 
     def check_time(self) -> None:
-        """Refuse to go on when the time is over."""
+        """Refuse to go on when the time is over; raise Cancelled when nobody waits."""
+        check_cancelled()
         if time.monotonic() >= self._deadline:
             raise VideoError(
                 f"Decoding {self.name} takes longer than the limit decoding_s of "

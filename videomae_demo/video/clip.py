@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
-from videomae_demo.video.decode import SeekingError, read_frames, scan
+from videomae_demo.video.decode import SeekingError
+from videomae_demo.video.reader import read_frames, scan
 from videomae_demo.video.sampling import SamplingRule, choose_frames
 from videomae_demo.video.timeline import Timeline
 
@@ -92,7 +93,9 @@ def sample_clip(
     try:
         return _sample(timeline, count, rule, start_s, limits)
     except SeekingError:
-        decoded = scan(timeline.path, limits=limits, seek=False)
+        decoded = scan(
+            timeline.path, limits=limits, seek=False, stored_pixels=timeline.stored_pixels
+        )
         return _sample(decoded, count, rule, start_s, limits)
 
 

@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 
 from videomae_demo.errors import VideoError
 from videomae_demo.video.budget import Budget
-from videomae_demo.video.display import shown_size
+from videomae_demo.video.display import PixelAspect, shown_size
 from videomae_demo.video.header import Header
 from videomae_demo.video.index import Keyframe, PacketTime
 
@@ -74,6 +74,8 @@ class Container:
     head : bytes
         Its first bytes.
     budget : Budget
+    stored_pixels : bool
+        True to leave out the pixel aspect that the file states.
 
     Raises
     ------
@@ -81,7 +83,9 @@ class Container:
         If it is incomplete, a picture, text, sound alone, or unknown.
     """
 
-    def __init__(self, file: BinaryIO, head: bytes, budget: Budget) -> None:
+    def __init__(
+        self, file: BinaryIO, head: bytes, budget: Budget, stored_pixels: bool = False
+    ) -> None:
         self.budget = budget
         # Decoders reserve no memory for pictures much larger than this. FFmpeg decodes a few frames
         # while it probes, before we know their size: hence both here and below.
@@ -93,7 +97,7 @@ class Container:
             # Threads that each decode a frame drop different frames of a damaged file depending on
             # how many of them there are; threads within a frame don't.
             self._stream.thread_type = "SLICE"
-            self.header = _header(self._container, self._stream)
+            self.header = _header(self._container, self._stream, stored_pixels)
         except VideoError:
             self.close()
             raise
@@ -145,7 +149,7 @@ class Container:
     ) -> Iterator[av.VideoFrame | None]:
         for frame in _decoded(packets, self._stream):
             if frame is not None:
-                self.budget.spend_frame(shown_size(frame, self.header.pixel_aspect))
+                self.budget.spend_frame(shown_size(frame, self.header.aspect))
             yield frame
 
 
@@ -205,7 +209,7 @@ def _choose_stream(container: InputContainer, name: str) -> VideoStream:
     )
 
 
-def _header(container: InputContainer, stream: VideoStream) -> Header:
+def _header(container: InputContainer, stream: VideoStream, stored_pixels: bool) -> Header:
     kind = container.format.name
     time_base = stream.time_base or Fraction(1, 1000)
     rates = (stream.guessed_rate, stream.average_rate, stream.base_rate)
@@ -220,7 +224,7 @@ def _header(container: InputContainer, stream: VideoStream) -> Header:
         time_base=time_base,
         width=stream.codec_context.width,
         height=stream.codec_context.height,
-        pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
+        aspect=PixelAspect(stream.sample_aspect_ratio or Fraction(1), not stored_pixels),
         rate_fps=rate_fps,
         frames=frames,
         duration_s=duration_s,

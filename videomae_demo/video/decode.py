@@ -20,6 +20,7 @@ from av.video.reformatter import VideoReformatter
 
 from videomae_demo.errors import RequestError, VideoError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
+from videomae_demo.video.budget import Budget
 from videomae_demo.video.container import DAMAGE, still_picture
 from videomae_demo.video.display import Size, to_rgb
 from videomae_demo.video.index import FrameIndex
@@ -37,7 +38,13 @@ class SeekingError(VideoError):
     """The frames of a long file are not where its timestamps say."""
 
 
-def scan(path: str | Path, *, limits: Limits = DEFAULT_LIMITS, seek: bool = True) -> Timeline:
+def scan(
+    path: str | Path,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    seek: bool = True,
+    stored_pixels: bool = False,
+) -> Timeline:
     """Tell which frames a file has.
 
     The name means nothing, the content is probed. Up to `SHORT_FRAMES`, everything is decoded once,
@@ -54,6 +61,8 @@ def scan(path: str | Path, *, limits: Limits = DEFAULT_LIMITS, seek: bool = True
     limits : Limits
     seek : bool
         False to decode everything, however long.
+    stored_pixels : bool
+        True to leave out the pixel aspect that the file states.
 
     Returns
     -------
@@ -65,17 +74,20 @@ def scan(path: str | Path, *, limits: Limits = DEFAULT_LIMITS, seek: bool = True
         If the file can't be used, or goes beyond a limit.
     """
     path = Path(path)
-    with open_source(path, limits) as source:
+    budget = Budget(limits, path.name)
+    with open_source(path, budget) as source:
         source.budget.check_size(Size(source.header.height, source.header.width))
         packets = list(islice(source.packet_times(), limits.clip_frames + 1))
         source.budget.check_clip(len(packets), 0.0)
     times = [packet for packet in packets if packet is not None]
     if seek and len(times) > min(SHORT_FRAMES, limits.decoded_frames):
         index = FrameIndex.of(times)
-        timeline = index and _scan_index(path, index, len(packets) - len(times), limits)
+        lost = len(packets) - len(times)
+        timeline = index and _scan_index(path, index, lost, budget, stored_pixels)
         if timeline:
             return timeline
-    return _scan_frames(path, sum(not packet.is_hidden for packet in times), limits)
+    expected = sum(not packet.is_hidden for packet in times)
+    return _scan_frames(path, expected, budget, stored_pixels)
 
 
 def read_frames(
@@ -128,7 +140,8 @@ def read_frames(
     for place, index in enumerate(wanted):
         places.setdefault(index, []).append(place)
     reformatter = VideoReformatter()
-    with open_source(timeline.path, limits) as source:
+    budget = Budget(limits, timeline.path.name)
+    with open_source(timeline.path, budget, stored_pixels=timeline.stored_pixels) as source:
         for number, frame in _numbered(source, timeline, wanted):
             if number in places:
                 frames[places.pop(number)] = _pixels(frame, size, reformatter, timeline.path.name)
@@ -142,11 +155,13 @@ def read_frames(
     return frames
 
 
-def _scan_index(path: Path, index: FrameIndex, lost: int, limits: Limits) -> Timeline | None:
+def _scan_index(
+    path: Path, index: FrameIndex, lost: int, budget: Budget, stored_pixels: bool
+) -> Timeline | None:
     """Take the frames of the index, if the first of them decode as it says; else None."""
-    with open_source(path, limits) as source:
+    with open_source(path, budget, stored_pixels=stored_pixels) as source:
         pictures = [
-            Picture.of(frame, source.header.pixel_aspect)
+            Picture.of(frame, source.header.aspect)
             for frame in islice(_shown(source.frames()), _TRIAL_FRAMES)
         ]
         if not pictures or pictures[0].pts is None:
@@ -161,14 +176,13 @@ def _scan_index(path: Path, index: FrameIndex, lost: int, limits: Limits) -> Tim
     return timeline
 
 
-def _scan_frames(path: Path, expected: int, limits: Limits) -> Timeline:
+def _scan_frames(path: Path, expected: int, budget: Budget, stored_pixels: bool) -> Timeline:
     """Decode everything, which should give the expected number of frames."""
-    with open_source(path, limits) as source:
+    with open_source(path, budget, stored_pixels=stored_pixels) as source:
         source.budget.check_decoding(expected)
         header = source.header
         pictures = [
-            None if frame is None else Picture.of(frame, header.pixel_aspect)
-            for frame in source.frames()
+            None if frame is None else Picture.of(frame, header.aspect) for frame in source.frames()
         ]
         shown = [picture for picture in pictures if picture is not None]
         lost = len(pictures) - len(shown)
@@ -176,7 +190,7 @@ def _scan_frames(path: Path, expected: int, limits: Limits) -> Timeline:
             raise VideoError(
                 f"No frame of {path.name} can be decoded ({lost} damaged packets): the file is "
                 "incomplete or broken, or its frames have more than twice as many pixels as the "
-                f"limit frame_pixels, {limits.frame_pixels}. Copy or download it again."
+                f"limit frame_pixels, {budget.limits.frame_pixels}. Copy or download it again."
             )
         if header.picture and len(shown) == 1:
             raise VideoError(still_picture(path.name, header.picture))

@@ -20,6 +20,13 @@ from av.video.reformatter import VideoReformatter
 _KNOWN_MATRICES = {0, 1, 2, 4, 5, 6, 7, 9}
 _MATRIX_NOT_SAID = 2
 
+# A pixel aspect this near to 1 is none: a resize left it, which kept the shape of the picture and
+# rounded its width (640:639, 704:705).
+_NO_ASPECT = Fraction(1, 100)
+
+# No camera and no disc has pixels that are further from square.
+_MOST_ASPECT = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
@@ -98,18 +105,68 @@ class Size:
         return Size(max(1, round(self.height * scale)), max(1, round(self.width * scale)))
 
 
-def shown_size(frame: av.VideoFrame, pixel_aspect: Fraction) -> Size:
-    """Size at which a player shows the frame.
+@dataclass(frozen=True, slots=True)
+class PixelAspect:
+    """Width of a pixel over its height: what the file states, and what is made of it.
 
-    Pixels that are not square stretch the side that grows, so that none is lost; then the picture
-    is turned.
+    Attributes
+    ----------
+    stated : Fraction
+        1 if unknown.
+    is_wanted : bool
+        False if the pixels are to be shown as they are stored.
     """
-    height, width = frame.height, frame.width
-    if pixel_aspect >= 1:
-        width = round(width * pixel_aspect)
-    else:
-        height = round(height / pixel_aspect)
-    size = Size(height, width)
+
+    stated: Fraction = Fraction(1)
+    is_wanted: bool = True
+
+    @property
+    def is_square(self) -> bool:
+        """True if the file states none, or one within 1 % of 1."""
+        return abs(self.stated - 1) <= _NO_ASPECT
+
+    @property
+    def is_absurd(self) -> bool:
+        """True if no real picture has such pixels."""
+        return not Fraction(1, _MOST_ASPECT) <= self.stated <= _MOST_ASPECT
+
+    @property
+    def applied(self) -> Fraction:
+        """The aspect by which frames are stretched; 1 to leave them alone."""
+        if self.is_square or self.is_absurd or not self.is_wanted:
+            return Fraction(1)
+        return self.stated
+
+    def stretch(self, stored: Size) -> Size:
+        """Stretch the side that grows, so that no pixel is lost."""
+        if self.applied >= 1:
+            return Size(stored.height, round(stored.width * self.applied))
+        return Size(round(stored.height / self.applied), stored.width)
+
+    def note(self, stored: Size) -> str:
+        """Say what is done with a frame of this size; "" if the pixels are square."""
+        if self.is_square:
+            return ""
+        ratio = f"{self.stated.numerator}:{self.stated.denominator}"
+        if self.is_absurd:
+            return (
+                f"The file states pixels of {ratio} (width to height), which no picture has: "
+                f"the frames are shown as they are stored, {stored}."
+            )
+        if not self.is_wanted:
+            return (
+                f"The file states pixels of {ratio} (width to height); as asked, the frames are "
+                f"shown as they are stored, {stored}."
+            )
+        return (
+            f"The file states pixels of {ratio} (width to height): "
+            f"its frames of {stored} are stretched to {self.stretch(stored)}."
+        )
+
+
+def shown_size(frame: av.VideoFrame, aspect: PixelAspect) -> Size:
+    """Size at which a player shows the frame: stretched to square pixels, then turned."""
+    size = aspect.stretch(Size(frame.height, frame.width))
     return size.transposed if Orientation.of(frame).swap_axes else size
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from videomae_demo.video.display import PixelAspect
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -16,8 +18,7 @@ class Header:
         Seconds per unit of a frame's pts.
     width, height : int
         Stored size in pixels, before rotation and pixel aspect; 0 if unknown.
-    pixel_aspect : Fraction
-        Width of a pixel over its height; 1 if unknown.
+    aspect : PixelAspect
     rate_fps : float or None
         Frames per second.
     frames : int
@@ -34,7 +35,7 @@ class Header:
     time_base: Fraction
     width: int
     height: int
-    pixel_aspect: Fraction
+    aspect: PixelAspect
     rate_fps: float | None
     frames: int
     duration_s: float | None

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from videomae_demo.errors import VideoError
-from videomae_demo.limits import Limits
 from videomae_demo.video.budget import Budget
 from videomae_demo.video.container import Container
 from videomae_demo.video.webp import AnimatedWebp, is_animated_webp
@@ -22,14 +21,16 @@ Source = Container | AnimatedWebp
 
 
 @contextmanager
-def open_source(path: Path, limits: Limits) -> Iterator[Source]:
+def open_source(path: Path, budget: Budget, *, stored_pixels: bool = False) -> Iterator[Source]:
     """Open the file for one pass.
 
     Parameters
     ----------
     path : Path
-    limits : Limits
-        What the pass may cost.
+    budget : Budget
+        What this pass and those after it may cost.
+    stored_pixels : bool
+        True to leave out the pixel aspect that the file states.
 
     Raises
     ------
@@ -38,14 +39,19 @@ def open_source(path: Path, limits: Limits) -> Iterator[Source]:
         beyond a limit.
     """
     with _open_file(path) as file:
-        budget = Budget(limits, path.name)
+        budget.start_pass()
         head = file.read(512)
         file.seek(0)
         if not head:
             raise VideoError(f"{path.name} is empty (0 bytes): copy or download it again.")
-        kind = AnimatedWebp if is_animated_webp(head) else Container
-        with closing(kind(file, head, budget)) as source:
+        with closing(_choose_reader(file, head, budget, stored_pixels)) as source:
             yield source
+
+
+def _choose_reader(file: BinaryIO, head: bytes, budget: Budget, stored_pixels: bool) -> Source:
+    if is_animated_webp(head):
+        return AnimatedWebp(file, head, budget)
+    return Container(file, head, budget, stored_pixels)
 
 
 def _open_file(path: Path) -> BinaryIO:

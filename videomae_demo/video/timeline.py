@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import numpy.typing as npt
 
-from videomae_demo.video.display import Size, shown_size
+from videomae_demo.video.display import PixelAspect, Size, shown_size
 from videomae_demo.video.header import Header
 from videomae_demo.video.index import FrameIndex
 from videomae_demo.video.timing import time_frames
@@ -45,6 +44,8 @@ class Timeline:
     index : FrameIndex or None
         How to find a frame of a long file by its timestamp; None if all frames were decoded, and
         are counted in the order of decoding.
+    stored_pixels : bool
+        True if a pixel aspect that the file states is left out, as was asked.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class Timeline:
     width: int
     warnings: tuple[str, ...]
     index: FrameIndex | None
+    stored_pixels: bool = False
 
     @property
     def count(self) -> int:
@@ -81,18 +83,22 @@ class Picture:
         When it is shown, in units of the stream's time base.
     size : Size
         As shown.
+    stored : Size
+        As stored, before it is stretched and turned.
     transfer : int
         The transfer function of its colours, as in ITU-T H.273.
     """
 
     pts: int | None
     size: Size
+    stored: Size
     transfer: int
 
     @classmethod
-    def of(cls, frame: av.VideoFrame, pixel_aspect: Fraction) -> Picture:
+    def of(cls, frame: av.VideoFrame, aspect: PixelAspect) -> Picture:
         """Look at a frame."""
-        return cls(frame.pts, shown_size(frame, pixel_aspect), frame.color_trc)
+        stored = Size(frame.height, frame.width)
+        return cls(frame.pts, shown_size(frame, aspect), stored, frame.color_trc)
 
 
 def make_timeline(
@@ -121,6 +127,7 @@ def make_timeline(
         _damage(lost, len(pts)),
         _shortfall(header, len(pts), timing.end_s),
         timing.warning,
+        header.aspect.note(pictures[0].stored),
         _size_changes(pictures),
         _high_dynamic_range(pictures),
     )
@@ -132,6 +139,7 @@ def make_timeline(
         width=pictures[0].size.width,
         warnings=tuple(warning for warning in warnings if warning),
         index=index,
+        stored_pixels=not header.aspect.is_wanted,
     )
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from videomae_demo.errors import VideoError
 from videomae_demo.video.budget import Budget
-from videomae_demo.video.display import Size
+from videomae_demo.video.display import PixelAspect, Size
 from videomae_demo.video.header import Header
 from videomae_demo.video.index import Keyframe, PacketTime
 
@@ -60,7 +60,7 @@ class AnimatedWebp:
             time_base=Fraction(1, 1000),
             width=width,
             height=height,
-            pixel_aspect=Fraction(1),
+            aspect=PixelAspect(),
             rate_fps=None,
             frames=getattr(self._image, "n_frames", 1),
             duration_s=None,
