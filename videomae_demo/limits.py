@@ -36,7 +36,9 @@ class Limits:
         Frames really decoded in one pass over a clip (36 000 are 20 minutes at 30 frames per
         second).
     decoding_s : float
-        Time spent in one pass over a clip.
+        Time spent in finding out which frames a clip has; the same again in reading some of them.
+    decoding_mb : int
+        Memory for reading a clip, in units of 2**20 bytes, where a child process reads (on Linux).
     queue_length : int
         Visitors' requests that may wait for their turn on a page.
     cache_mb : int
@@ -53,6 +55,7 @@ class Limits:
     frame_pixels: int = 8192 * 4608
     decoded_frames: int = 36_000
     decoding_s: float = 120.0
+    decoding_mb: int = 2048
     queue_length: int = 32
     cache_mb: int = 1024
     weights_mb: int = 1500

@@ -18,7 +18,8 @@ def test_frames_are_in_the_order_of_showing() -> None:
     index = FrameIndex.of(OPEN)
     assert index is not None
     assert index.pts.tolist() == [0, 1, 2, 3, 4, 5]
-    assert [(key.pts, key.dts) for key in index.keyframes] == [(0, -1), (4, 2)]
+    assert index.keyframe_pts.tolist() == [0, 4]
+    assert index.keyframe_dts.tolist() == [-1, 2]
 
 
 def test_a_frame_belongs_to_the_keyframe_shown_before_it() -> None:
@@ -46,7 +47,7 @@ def test_what_comes_before_the_first_keyframe_is_left_out() -> None:
 def test_without_a_dts_the_pts_is_taken() -> None:
     index = FrameIndex.of(packets((0, None, "K"), (2, None, ""), (1, 1, "")))
     assert index is not None
-    assert index.keyframes[0].dts == 0
+    assert index.keyframe_dts.tolist() == [0]
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,7 @@ class Budget:
         """Refuse to go on when the time is over; raise Cancelled when nobody waits."""
         check_cancelled()
         if time.monotonic() >= self._deadline:
-            raise VideoError(
-                f"Decoding {self.name} takes longer than the limit decoding_s of "
-                f"{self.limits.decoding_s:g} s (frames decoded: {self._decoded}): "
-                "cut out the part of interest, or give a smaller version."
-            )
+            raise too_slow(self.name, self.limits, self._decoded)
 
     def check_decoding(self, frames: int) -> None:
         """Refuse to decode so many frames."""
@@ -86,3 +82,19 @@ class Budget:
         self.check_decoding(self._decoded)
         self.check_size(size)
         self.check_time()
+
+
+def too_slow(name: str, limits: Limits, decoded: int = 0) -> VideoError:
+    """Say that reading takes too long."""
+    return VideoError(
+        f"Decoding {name} takes longer than the limit decoding_s of {limits.decoding_s:g} s "
+        f"(frames decoded: {decoded}): cut out the part of interest, or give a smaller version."
+    )
+
+
+def too_large(name: str, limits: Limits) -> VideoError:
+    """Say that reading takes too much memory."""
+    return VideoError(
+        f"Decoding {name} takes more memory than the limit decoding_mb of {limits.decoding_mb} MB: "
+        "the file is broken, or its frames are too large; give a smaller version."
+    )

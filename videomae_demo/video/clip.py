@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
-from videomae_demo.video.decode import SeekingError
-from videomae_demo.video.reader import read_frames, scan
-from videomae_demo.video.sampling import SamplingRule, choose_frames
+from videomae_demo.video.reader import read_chosen
+from videomae_demo.video.sampling import FrameChoice, SamplingRule, choose_frames
 from videomae_demo.video.timeline import Timeline
 
 
@@ -90,23 +89,16 @@ def sample_clip(
     VideoError
         If the frames can't be read; see `read_frames`.
     """
-    try:
-        return _sample(timeline, count, rule, start_s, limits)
-    except SeekingError:
-        decoded = scan(
-            timeline.path, limits=limits, seek=False, stored_pixels=timeline.stored_pixels
-        )
-        return _sample(decoded, count, rule, start_s, limits)
 
+    def choose(of: Timeline) -> FrameChoice:
+        return choose_frames(of.timestamps_s, of.frame_interval_s, count, rule, start_s)
 
-def _sample(
-    timeline: Timeline, count: int, rule: SamplingRule, start_s: float | None, limits: Limits
-) -> SampledClip:
-    choice = choose_frames(timeline.timestamps_s, timeline.frame_interval_s, count, rule, start_s)
+    found, frames = read_chosen(timeline, lambda of: choose(of).indices, limits=limits)
+    choice = choose(found)
     return SampledClip(
-        frames=read_frames(timeline, choice.indices, limits=limits),
+        frames=frames,
         indices=choice.indices,
         timestamps_s=choice.timestamps_s,
         repeated=choice.repeated,
-        timeline=timeline,
+        timeline=found,
     )

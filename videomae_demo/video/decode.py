@@ -126,6 +126,15 @@ def read_frames(
     VideoError
         If the file is no longer what was scanned, a frame can't be converted, or a limit is passed.
     """
+    frames = np.empty(frames_shape(timeline, indices, longest_side_px), dtype=np.uint8)
+    read_into(frames, timeline, indices, limits)
+    return frames
+
+
+def frames_shape(
+    timeline: Timeline, indices: Sequence[int] | npt.NDArray[np.int64], longest_side_px: int
+) -> tuple[int, int, int, int]:
+    """Return the shape of what `read_frames` gives; same arguments, same RequestError."""
     wanted = [int(index) for index in indices]
     if not wanted or min(wanted) < 0 or max(wanted) >= timeline.count:
         raise RequestError(
@@ -135,7 +144,18 @@ def read_frames(
     if longest_side_px < 1:
         raise RequestError(f"longest_side_px is {longest_side_px}: give 1 or more.")
     size = Size(timeline.height, timeline.width).within(longest_side_px)
-    frames = np.empty((len(wanted), size.height, size.width, 3), dtype=np.uint8)
+    return len(wanted), size.height, size.width, 3
+
+
+def read_into(
+    frames: npt.NDArray[np.uint8],
+    timeline: Timeline,
+    indices: Sequence[int] | npt.NDArray[np.int64],
+    limits: Limits,
+) -> None:
+    """Do as `read_frames` does, into an array of the shape that `frames_shape` tells."""
+    wanted = [int(index) for index in indices]
+    size = Size(*frames.shape[1:3])
     places: dict[int, list[int]] = {}
     for place, index in enumerate(wanted):
         places.setdefault(index, []).append(place)
@@ -152,7 +172,6 @@ def read_frames(
             f"{timeline.path.name} changed after it was scanned: frame {max(places)} of "
             f"{timeline.count} is gone. Open it again."
         )
-    return frames
 
 
 def _scan_index(

@@ -7,7 +7,7 @@ from. Knows nothing of files or pixels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -83,13 +83,16 @@ class FrameIndex:
         Strictly increasing.
     keyframe_pts : (keyframes,) int64
         Strictly increasing.
-    keyframes : tuple of Keyframe
-        In the same order.
+    keyframe_dts : (keyframes,) int64
+        In the same order; where the file gives no dts, it is the pts.
+    keyframe_hidden : (keyframes,) bool
+        In the same order; True as in `PacketTime`.
     """
 
     pts: npt.NDArray[np.int64]
     keyframe_pts: npt.NDArray[np.int64]
-    keyframes: tuple[Keyframe, ...]
+    keyframe_dts: npt.NDArray[np.int64]
+    keyframe_hidden: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, packets: Sequence[PacketTime]) -> FrameIndex | None:
@@ -108,12 +111,14 @@ class FrameIndex:
         order = np.array(shown, dtype=np.int64)
         places = np.argsort(order, kind="stable")
         pts = order[places]
-        starts = [
-            Keyframe(key.pts, key.pts if key.dts is None else key.dts, key.is_hidden)
-            for key in keyframes
-            if key.pts is not None
-        ]
-        index = cls(pts, np.array([key.pts for key in starts], dtype=np.int64), tuple(starts))
+        index = cls(
+            pts=pts,
+            keyframe_pts=np.array([key.pts for key in keyframes], dtype=np.int64),
+            keyframe_dts=np.array(
+                [key.pts if key.dts is None else key.dts for key in keyframes], dtype=np.int64
+            ),
+            keyframe_hidden=np.array([key.is_hidden for key in keyframes], dtype=np.bool_),
+        )
         decoded = np.array([p.dts for p in packets if p.dts is not None], dtype=np.int64)
         is_sound = (
             _increases(pts)
@@ -125,12 +130,15 @@ class FrameIndex:
 
     @property
     def nbytes(self) -> int:
-        """Size in memory, roughly."""
-        return self.pts.nbytes + 100 * len(self.keyframes)
+        """Size in memory."""
+        return sum(
+            array.nbytes
+            for array in (self.pts, self.keyframe_pts, self.keyframe_dts, self.keyframe_hidden)
+        )
 
     def from_frame(self, pts: int) -> FrameIndex:
         """Leave out the frames before this one, which turned out not to be decodable."""
-        return FrameIndex(self.pts[self.pts >= pts], self.keyframe_pts, self.keyframes)
+        return replace(self, pts=self.pts[self.pts >= pts])
 
     def runs(self, wanted: Sequence[int]) -> Iterator[Run]:
         """Plan how to decode the wanted frames: each from the last keyframe shown before it.
@@ -141,7 +149,11 @@ class FrameIndex:
         numbers = np.unique(np.asarray(wanted, dtype=np.int64))
         owners = np.searchsorted(self.keyframe_pts, self.pts[numbers], side="right") - 1
         for owner in np.unique(owners):
-            keyframe = self.keyframes[owner]
+            keyframe = Keyframe(
+                pts=int(self.keyframe_pts[owner]),
+                dts=int(self.keyframe_dts[owner]),
+                is_hidden=bool(self.keyframe_hidden[owner]),
+            )
             first = int(np.searchsorted(self.pts, keyframe.pts))
             yield Run(keyframe, first, tuple(numbers[owners == owner].tolist()))
 

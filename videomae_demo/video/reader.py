@@ -1,16 +1,48 @@
-"""Reads clips for the rest of the project: `scan` and `read_frames`."""
+"""Reads clips for the rest of the project: `scan`, `read_frames`, and both of them tied.
+
+On Linux a child process decodes, which is bounded in memory by the limit `decoding_mb` and in time
+by `decoding_s`, whatever the bytes of a file make a decoder do; if it dies, one reader of one clip
+is told so. Reading ends soon after nobody waits for it any more (`videomae_demo.cancellation`).
+Elsewhere, and where a child can't be started, this process decodes: between two packets it looks at
+the clock and for cancellation, but a packet that keeps the decoder busy is not interrupted, and
+memory is bounded by `frame_pixels` alone. Knows nothing of decoding.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from videomae_demo.errors import RequestError, VideoError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.video import decode
+from videomae_demo.video.budget import too_slow
+from videomae_demo.video.children import (
+    ChildDiedError,
+    Children,
+    NoChildError,
+    TooSlowError,
+)
+from videomae_demo.video.decode import SeekingError
 from videomae_demo.video.timeline import Timeline
+from videomae_demo.video.wire import HungUpError, Message, pack_timeline, unpack_timeline
+
+_Taken = TypeVar("_Taken")
+
+_TOLD = {"VideoError": VideoError, "RequestError": RequestError, "SeekingError": SeekingError}
+
+# A child that keeps to the time says so itself, with more to say, and needs a moment for that.
+_GRACE_S = 1.0
 
 
 def scan(
@@ -20,8 +52,24 @@ def scan(
     seek: bool = True,
     stored_pixels: bool = False,
 ) -> Timeline:
-    """Tell which frames a file has; see `videomae_demo.video.decode.scan`."""
-    return decode.scan(path, limits=limits, seek=seek, stored_pixels=stored_pixels)
+    """Tell which frames a file has, as `videomae_demo.video.decode.scan` does.
+
+    Raises
+    ------
+    VideoError
+        If the file can't be used, goes beyond a limit, or makes the decoder crash.
+    Cancelled
+        When nobody waits any more.
+    """
+    path = Path(path)
+    if not _children_read():
+        return decode.scan(path, limits=limits, seek=seek, stored_pixels=stored_pixels)
+    fields = {"do": "scan", "seek": seek, "stored_pixels": stored_pixels}
+    try:
+        timeline = _ask(path, fields, limits, unpack_timeline)
+    except NoChildError:
+        return decode.scan(path, limits=limits, seek=seek, stored_pixels=stored_pixels)
+    return dataclasses.replace(timeline, path=path)
 
 
 def read_frames(
@@ -31,5 +79,156 @@ def read_frames(
     longest_side_px: int = 1920,
     limits: Limits = DEFAULT_LIMITS,
 ) -> npt.NDArray[np.uint8]:
-    """Decode the wanted frames; see `videomae_demo.video.decode.read_frames`."""
-    return decode.read_frames(timeline, indices, longest_side_px=longest_side_px, limits=limits)
+    """Read the pixels of the wanted frames, as `videomae_demo.video.decode.read_frames` does.
+
+    Raises
+    ------
+    RequestError, SeekingError, VideoError
+        As there; VideoError also if the file makes the decoder crash.
+    Cancelled
+        When nobody waits any more.
+    """
+    frames = np.empty(decode.frames_shape(timeline, indices, longest_side_px), dtype=np.uint8)
+    if not _children_read():
+        decode.read_into(frames, timeline, indices, limits)
+        return frames
+    packed = pack_timeline(timeline)
+    fields = {**packed.fields, "do": "read", "longest_side_px": longest_side_px}
+    arrays = [*packed.arrays, np.asarray(indices, dtype=np.int64)]
+    shared = os.memfd_create("frames")
+    try:
+        os.ftruncate(shared, frames.nbytes)
+        _ask(timeline.path, fields, limits, lambda _: _copy(shared, frames), arrays, [shared])
+    except NoChildError:
+        decode.read_into(frames, timeline, indices, limits)
+    finally:
+        os.close(shared)
+    return frames
+
+
+def read_chosen(
+    timeline: Timeline,
+    choose: Callable[[Timeline], npt.NDArray[np.int64]],
+    *,
+    longest_side_px: int = 1920,
+    limits: Limits = DEFAULT_LIMITS,
+) -> tuple[Timeline, npt.NDArray[np.uint8]]:
+    """Choose frames and read them; where seeking leads astray, decode everything and choose anew.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        What `scan` found.
+    choose : callable
+        Returns the numbers of the wanted frames of a time line.
+    longest_side_px, limits
+        See `read_frames`.
+
+    Returns
+    -------
+    Timeline
+        The given one, or the true one if that was wrong.
+    (n, H, W, 3) uint8, RGB
+        Its chosen frames.
+    """
+    try:
+        return timeline, read_frames(
+            timeline, choose(timeline), longest_side_px=longest_side_px, limits=limits
+        )
+    except SeekingError:
+        stored = timeline.stored_pixels
+        timeline = scan(timeline.path, limits=limits, seek=False, stored_pixels=stored)
+    return timeline, read_frames(
+        timeline, choose(timeline), longest_side_px=longest_side_px, limits=limits
+    )
+
+
+def _children_read() -> bool:
+    """Tell whether clips are read in child processes."""
+    return (
+        sys.platform == "linux"
+        and bool(sys.executable)
+        and not getattr(sys, "frozen", False)  # then the executable is this program, not Python
+        and _children().are_possible
+    )
+
+
+def _children() -> Children:
+    with _making:
+        return _children_of(os.getpid())
+
+
+_making = threading.Lock()
+
+
+@cache
+def _children_of(process: int) -> Children:
+    """Make the children of a process once; after a fork there is another process."""
+    return Children()
+
+
+def _ask(
+    path: Path,
+    fields: Mapping[str, Any],
+    limits: Limits,
+    take: Callable[[Message], _Taken],
+    arrays: Sequence[npt.NDArray[Any]] = (),
+    files: Sequence[int] = (),
+) -> _Taken:
+    """Ask a child about a file, and take what is wanted from its answer.
+
+    Raises
+    ------
+    NoChildError
+        If there never was a child.
+    """
+    request = Message(
+        {
+            **fields,
+            "path": os.path.abspath(path),  # noqa: PTH100 - the child may be in another folder
+            "limits": dataclasses.asdict(limits),
+        },
+        arrays,
+        files,
+    )
+    children = _children()
+    try:
+        with children.lend() as child:
+            answer = child.ask(request, limits.decoding_s + _GRACE_S)
+            failure = answer.fields.get("failure")
+            if failure is None:
+                return take(answer)
+    except NoChildError as error:
+        if children.are_possible:
+            raise VideoError(
+                f"{path.name} can't be read now, because this machine can't start another process "
+                f"({error}): try again later."
+            ) from error
+        raise
+    except TooSlowError:
+        raise too_slow(path.name, limits) from None
+    except (ChildDiedError, HungUpError) as error:
+        raise _why_dead(error, path.name, limits) from error
+    if failure not in _TOLD:
+        raise RuntimeError(f"Reading {path.name} failed in a child process:\n{answer.fields}")
+    raise _TOLD[failure](answer.fields.get("text"))
+
+
+def _why_dead(error: ChildDiedError | HungUpError, name: str, limits: Limits) -> VideoError:
+    if isinstance(error, ChildDiedError) and error.code == -signal.SIGXCPU:
+        return too_slow(name, limits)
+    return VideoError(
+        f"{name} made the process that decodes it end ({error}): it is broken, or needs more "
+        f"memory than the limit decoding_mb of {limits.decoding_mb} MB or than this machine has; "
+        "convert it to h264 mp4, or give a smaller version."
+    )
+
+
+def _copy(file: int, frames: npt.NDArray[np.uint8]) -> None:
+    """Fill the array from the start of a file."""
+    rest = frames.data.cast("B")
+    while rest:
+        got = os.preadv(file, [rest], frames.nbytes - len(rest))
+        if not got:
+            raise HungUpError("the frames are gone")
+        rest = rest[got:]
