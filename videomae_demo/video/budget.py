@@ -12,6 +12,13 @@ from videomae_demo.cancellation import check_cancelled
 from videomae_demo.errors import VideoError
 from videomae_demo.limits import Limits
 from videomae_demo.video.display import Size
+from videomae_demo.video.memory import bytes_left
+
+# Of the deepest pixels: four channels of 16 bits.
+_PIXEL_BYTES = 8
+
+# What a decoder reserves besides its frames.
+_FRAME_ROOM = 2**26
 
 
 class Budget:
@@ -75,6 +82,15 @@ class Budget:
                 f"{frames} frames or more of {self.name} would have to be decoded, the limit "
                 f"decoded_frames is {self.limits.decoded_frames}: cut out the part of interest."
             )
+
+    def check_memory(self, size: Size) -> None:
+        """Refuse to go on after a failure that the lack of memory explains.
+
+        Few decoders say so when they get no memory: the packet counts as damaged. So whatever they
+        say, there must have been room for one frame of the given size.
+        """
+        if bytes_left() < _FRAME_ROOM + _PIXEL_BYTES * size.pixels:
+            raise too_large(self.name, self.limits)
 
     def spend_frame(self, size: Size) -> None:
         """Count a frame that was decoded."""

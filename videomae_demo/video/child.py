@@ -21,6 +21,7 @@ from videomae_demo.errors import RequestError, VideoError
 from videomae_demo.limits import Limits
 from videomae_demo.video import decode
 from videomae_demo.video.budget import too_large
+from videomae_demo.video.memory import ProcessSize
 from videomae_demo.video.wire import HungUpError, Line, Message, pack_timeline, unpack_timeline
 
 # Failures that are told by their name and their sentence.
@@ -48,7 +49,7 @@ def main(descriptor: int, parent: int) -> None:
         return  # it had ended before
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(kind, (0, 0))
-    idle = _Size.now()
+    idle = ProcessSize.of()
     line = Line(socket.socket(fileno=descriptor))
     line.send(Message({"ready": True}))
     while True:
@@ -66,21 +67,7 @@ def main(descriptor: int, parent: int) -> None:
         libc.malloc_trim(0)
 
 
-class _Size:
-    """How large this process is, in bytes: its data, and its address space."""
-
-    def __init__(self, data: int, space: int) -> None:
-        self.data = data
-        self.space = space
-
-    @classmethod
-    def now(cls) -> _Size:
-        space, _, _, _, _, data, _ = Path("/proc/self/statm").read_text(encoding="ascii").split()
-        page = resource.getpagesize()
-        return cls(int(data) * page, int(space) * page)
-
-
-def _bound(idle: _Size, limits: Limits) -> None:
+def _bound(idle: ProcessSize, limits: Limits) -> None:
     """Set what the next answer may cost: memory beyond that of an idle process, processor time."""
     memory = limits.decoding_mb * 2**20
     spent = resource.getrusage(resource.RUSAGE_SELF)

@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from pathlib import Path
 
 from videomae_demo.cancellation import check_cancelled
+from videomae_demo.video.memory import ProcessSize
 from videomae_demo.video.wire import HungUpError, Line, Message
 
 logger = logging.getLogger(__name__)
@@ -141,10 +141,9 @@ class Child:
     def resident_mb(self) -> float:
         """Memory that it has now, in units of 2**20 bytes."""
         try:
-            sizes = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()
+            return ProcessSize.of(self._process.pid).resident / 2**20
         except OSError:
             return 0.0
-        return int(sizes[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def end(self) -> int:
         """End it if it hasn't ended by itself; return its exit code."""

@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 
 from videomae_demo.errors import VideoError
 from videomae_demo.video.budget import Budget
-from videomae_demo.video.display import PixelAspect, shown_size
+from videomae_demo.video.display import PixelAspect, Size, shown_size
 from videomae_demo.video.header import Header
 from videomae_demo.video.index import Keyframe, PacketTime
 
@@ -37,8 +37,8 @@ _RUN_UP_S = 10
 # The smallest time that FFmpeg can be told to seek to.
 _EARLIEST = 1 - 2**63
 
-# Each holds a few frames in memory, whatever the number of processors.
-_FRAME_THREADS = 4
+# Each takes memory, some hold a frame or two: so there are so many, whatever the processors.
+_THREADS = 4
 
 # Containers of still pictures as well as moving ones: one frame makes a picture, more make a clip.
 _PICTURE_FORMATS = {"gif": "GIF", "apng": "PNG", "mjpeg": "JPEG", "image2": "picture"}
@@ -90,14 +90,16 @@ class Container:
         # Decoders reserve no memory for pictures much larger than this. FFmpeg decodes a few frames
         # while it probes, before we know their size: hence both here and below.
         memory = {"max_pixels": str(2 * budget.limits.frame_pixels)}
-        self._container = _open(_TimedFile(file, budget), budget.name, head, memory)
+        self._container = _open(_TimedFile(file, budget), budget, head, memory)
         try:
             self._stream = _choose_stream(self._container, budget.name)
             self._stream.codec_context.options = memory
             # Threads that each decode a frame drop different frames of a damaged file depending on
             # how many of them there are; threads within a frame don't.
             self._stream.thread_type = "SLICE"
+            self._stream.thread_count = _THREADS
             self.header = _header(self._container, self._stream, stored_pixels)
+            self._size = Size(self.header.height, self.header.width)
         except VideoError:
             self.close()
             raise
@@ -111,7 +113,7 @@ class Container:
 
         None stands for a failure to read.
         """
-        for packet in _packets(self._container, self._stream):
+        for packet in self._packets():
             self.budget.check_time()
             if packet is None:
                 yield None
@@ -120,7 +122,7 @@ class Container:
 
     def frames(self) -> Iterator[av.VideoFrame | None]:
         """Yield the frames in the order of decoding; None for a packet that can't be decoded."""
-        return self._decode(_packets(self._container, self._stream))
+        return self._decode(self._packets())
 
     def frames_from(self, keyframe: Keyframe) -> Iterator[av.VideoFrame | None]:
         """Yield the frames that decoding gives from a keyframe on; nothing if it can't be found.
@@ -130,14 +132,13 @@ class Container:
         """
         if not self._stream.codec_context.is_open:
             self._stream.thread_type = "AUTO"
-            self._stream.thread_count = _FRAME_THREADS
         run_up = round(_RUN_UP_S / self.header.time_base)
         for target in (keyframe.dts, max(keyframe.dts - run_up, _EARLIEST)):
             try:
                 self._container.seek(target, stream=self._stream)
             except DAMAGE:
                 continue
-            packets = _packets(self._container, self._stream)
+            packets = self._packets()
             with closing(packets):
                 first = _find(packets, keyframe)
                 if first is not None:
@@ -147,22 +148,50 @@ class Container:
     def _decode(
         self, packets: Iterator[av.Packet[VideoStream] | None]
     ) -> Iterator[av.VideoFrame | None]:
-        for frame in _decoded(packets, self._stream):
-            if frame is not None:
+        for packet in packets:
+            if packet is None:
+                yield None
+            else:
+                yield from self._decoded(packet)
+        yield from self._decoded(None)  # frames that the decoder still holds back
+
+    def _decoded(self, packet: av.Packet[VideoStream] | None) -> Iterator[av.VideoFrame | None]:
+        try:
+            for frame in self._stream.codec_context.decode(packet):
                 self.budget.spend_frame(shown_size(frame, self.header.aspect))
-            yield frame
+                yield frame
+        except DAMAGE:
+            self.budget.check_memory(self._size)
+            yield None
+
+    def _packets(self) -> Generator[av.Packet[VideoStream] | None]:
+        """Yield the packets with data; None where reading failed and was taken up again."""
+        failures = 0
+        while failures < _READ_ATTEMPTS:
+            try:
+                for packet in self._container.demux(self._stream):
+                    if packet.size:  # an empty one would tell the decoder that the file is over
+                        failures = 0
+                        yield packet
+                return
+            except DAMAGE:
+                self.budget.check_memory(self._size)
+                failures += 1
+                if failures == 1:
+                    yield None
 
 
-def _open(file: _TimedFile, name: str, head: bytes, memory: dict[str, str]) -> InputContainer:
+def _open(file: _TimedFile, budget: Budget, head: bytes, memory: dict[str, str]) -> InputContainer:
     options = {"protocol_whitelist": "", **memory}
     try:
         container = av.open(file, mode="r", options=options, metadata_errors="replace")
     except DAMAGE as error:
-        raise VideoError(_why_unreadable(name, head, error)) from error
+        budget.check_memory(Size(0, 0))
+        raise VideoError(_why_unreadable(budget.name, head, error)) from error
     picture, suffix, _ = container.format.name.partition("_pipe")
     if suffix:
         container.close()
-        raise VideoError(still_picture(name, picture.upper()))
+        raise VideoError(still_picture(budget.name, picture.upper()))
     return container
 
 
@@ -251,23 +280,6 @@ def _duration(
     return None, False
 
 
-def _decoded(
-    packets: Iterator[av.Packet[VideoStream] | None], stream: VideoStream
-) -> Iterator[av.VideoFrame | None]:
-    for packet in packets:
-        if packet is None:
-            yield None
-            continue
-        try:
-            yield from stream.codec_context.decode(packet)
-        except DAMAGE:
-            yield None
-    try:
-        yield from stream.codec_context.decode(None)  # frames that the decoder still holds back
-    except DAMAGE:
-        yield None
-
-
 def _find(
     packets: Iterator[av.Packet[VideoStream] | None], keyframe: Keyframe
 ) -> av.Packet[VideoStream] | None:
@@ -279,21 +291,3 @@ def _find(
             if packet.pts > keyframe.pts:
                 return None
     return None
-
-
-def _packets(
-    container: InputContainer, stream: VideoStream
-) -> Generator[av.Packet[VideoStream] | None]:
-    """Yield the packets with data; None where reading failed and was taken up again."""
-    failures = 0
-    while failures < _READ_ATTEMPTS:
-        try:
-            for packet in container.demux(stream):
-                if packet.size:  # an empty one would tell the decoder that the file is over
-                    failures = 0
-                    yield packet
-            return
-        except DAMAGE:
-            failures += 1
-            if failures == 1:
-                yield None

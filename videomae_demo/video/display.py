@@ -27,6 +27,10 @@ _NO_ASPECT = Fraction(1, 100)
 # No camera and no disc has pixels that are further from square.
 _MOST_ASPECT = 16
 
+# Frames are composited so many rows at a time: the intermediate numbers take several times as much
+# memory as the pixels.
+_ROWS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
@@ -214,6 +218,9 @@ def to_rgb(
 
 
 def _over_black(frame: av.VideoFrame) -> av.VideoFrame:
-    rgba = frame.to_ndarray(format="rgba").astype(np.uint16)
-    rgb = (rgba[..., :3] * rgba[..., 3:] + 127) // 255
-    return av.VideoFrame.from_ndarray(rgb.astype(np.uint8), format="rgb24")
+    rgba = frame.to_ndarray(format="rgba")
+    rgb = np.empty((*rgba.shape[:2], 3), dtype=np.uint8)
+    for start in range(0, len(rgba), _ROWS):
+        rows = rgba[start : start + _ROWS].astype(np.uint16)
+        rgb[start : start + _ROWS] = (rows[..., :3] * rows[..., 3:] + 127) // 255
+    return av.VideoFrame.from_ndarray(rgb, format="rgb24")
