@@ -38,7 +38,7 @@ class Stub:
 
 
 def sizes_read(*script: int | Exception) -> list[int | None]:
-    packets = _packets(Stub(*script), None)  # type: ignore[arg-type]
+    packets = _packets(Stub(*script), None, lambda: None)  # type: ignore[arg-type]
     return [packet and packet.size for packet in packets]
 
 

@@ -8,7 +8,7 @@ network.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from fractions import Fraction
 from itertools import chain
@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
 from videomae_demo.errors import VideoError
@@ -98,8 +98,10 @@ class Container:
             # how many of them there are; threads within a frame don't.
             self._stream.thread_type = "SLICE"
             self._stream.thread_count = _THREADS
+            for other in self._container.streams:
+                if other is not self._stream:
+                    other.discard = Discard.all
             self.header = _header(self._container, self._stream, stored_pixels)
-            self._size = Size(self.header.height, self.header.width)
         except VideoError:
             self.close()
             raise
@@ -161,24 +163,15 @@ class Container:
                 self.budget.spend_frame(shown_size(frame, self.header.aspect))
                 yield frame
         except DAMAGE:
-            self.budget.check_memory(self._size)
+            self._check_memory()
             yield None
 
     def _packets(self) -> Generator[av.Packet[VideoStream] | None]:
-        """Yield the packets with data; None where reading failed and was taken up again."""
-        failures = 0
-        while failures < _READ_ATTEMPTS:
-            try:
-                for packet in self._container.demux(self._stream):
-                    if packet.size:  # an empty one would tell the decoder that the file is over
-                        failures = 0
-                        yield packet
-                return
-            except DAMAGE:
-                self.budget.check_memory(self._size)
-                failures += 1
-                if failures == 1:
-                    yield None
+        return _packets(self._container, self._stream, self._check_memory)
+
+    def _check_memory(self) -> None:
+        """Raise VideoError if the failure at hand is one to get memory."""
+        self.budget.check_memory(Size(self.header.height, self.header.width))
 
 
 def _open(file: _TimedFile, budget: Budget, head: bytes, memory: dict[str, str]) -> InputContainer:
@@ -291,3 +284,25 @@ def _find(
             if packet.pts > keyframe.pts:
                 return None
     return None
+
+
+def _packets(
+    container: InputContainer, stream: VideoStream, explain: Callable[[], None]
+) -> Generator[av.Packet[VideoStream] | None]:
+    """Yield the packets with data; None where reading failed and was taken up again.
+
+    `explain` is called first; it may raise, if that was no damage.
+    """
+    failures = 0
+    while failures < _READ_ATTEMPTS:
+        try:
+            for packet in container.demux(stream):
+                if packet.size:  # an empty one would tell the decoder that the file is over
+                    failures = 0
+                    yield packet
+            return
+        except DAMAGE:
+            explain()
+            failures += 1
+            if failures == 1:
+                yield None

@@ -1,0 +1,142 @@
+"""Small files that claim or unfold to a lot: what they do to a careless reader is told at each.
+
+Every function writes a file and returns its path.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+LARGEST = (4608, 8192)
+"""Height and width of the largest frame that is read by default."""
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    """A box of ISO/IEC 14496-12."""
+    body = b"".join(content)
+    return struct.pack(">I", 8 + len(body)) + kind + body
+
+
+def full_box(kind: bytes, *content: bytes, version: int = 0, flags: int = 0) -> bytes:
+    return box(kind, struct.pack(">I", version << 24 | flags), *content)
+
+
+def numbers(*values: int) -> bytes:
+    return struct.pack(f">{len(values)}I", *(value & 0xFFFFFFFF for value in values))
+
+
+def png(height: int, width: int, *, depth: int = 8, alpha: bool = False) -> bytes:
+    """A black PNG; a thousandth of its pixels' size."""
+    samples = (4 if alpha else 3) * depth // 8
+    packer = zlib.compressobj(9)
+    rows = bytes(1 + width * samples)
+    data = b"".join(packer.compress(rows) for _ in range(height)) + packer.flush()
+    header = struct.pack(">2I5B", width, height, depth, 6 if alpha else 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+def track(
+    number: int,
+    *,
+    codec: bytes,
+    size: tuple[int, int],
+    samples: int,
+    sample_bytes: int,
+    chunks: tuple[int, ...],
+    handler: bytes = b"vide",
+    times: bytes | None = None,
+    extra: tuple[bytes, ...] = (),
+) -> bytes:
+    """A track whose samples all have one size; each chunk holds all of them, or the first one."""
+    height, width = size
+    matrix = numbers(65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+    entry = box(
+        codec,
+        bytes(6) + struct.pack(">H", 1) + bytes(16),
+        struct.pack(">HH", width & 0xFFFF, height & 0xFFFF),
+        numbers(72 << 16, 72 << 16, 0),
+        struct.pack(">H", 1) + bytes(32) + struct.pack(">Hh", 24, -1),
+    )
+    table = box(
+        b"stbl",
+        full_box(b"stsd", numbers(1), entry),
+        full_box(b"stts", times if times is not None else numbers(1, samples, 1)),
+        full_box(b"stsc", numbers(1, 1, samples, 1)),
+        full_box(b"stsz", numbers(sample_bytes, samples)),
+        full_box(b"stco", numbers(len(chunks), *chunks)),
+        *extra,
+    )
+    media = box(
+        b"mdia",
+        full_box(b"mdhd", numbers(0, 0, 30, samples), bytes(4)),
+        full_box(b"hdlr", bytes(4) + handler + bytes(13)),
+        box(
+            b"minf",
+            full_box(b"vmhd", bytes(8), flags=1),
+            box(b"dinf", full_box(b"dref", numbers(1), full_box(b"url ", flags=1))),
+            table,
+        ),
+    )
+    header = numbers(0, 0, number, 0, samples) + bytes(16) + matrix + numbers(width << 16, height << 16)
+    return box(b"trak", full_box(b"tkhd", header, flags=3), media)
+
+
+def movie(path: Path, tracks: list[bytes], data: bytes) -> Path:
+    """A file of `data`, which starts at byte `DATA_AT`, and these tracks."""
+    header = numbers(0, 0, 30, 1, 0x00010000) + struct.pack(">H", 0x0100) + bytes(10)
+    header += numbers(65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30) + bytes(24) + numbers(2**31)
+    path.write_bytes(
+        box(b"ftyp", b"qt  ", numbers(0), b"qt  ")
+        + box(b"mdat", data)
+        + box(b"moov", full_box(b"mvhd", header), *tracks)
+    )
+    return path
+
+
+DATA_AT = 28
+
+
+def sample_table_bomb(path: Path, tracks: int = 1, samples: int = 20_000_000) -> Path:
+    """Tables of sizes that claim 20 million samples in a dozen bytes.
+
+    FFmpeg makes an entry of 40 bytes of each while it opens the file.
+    """
+    picture = png(64, 64)
+    claims = [
+        track(
+            number,
+            codec=b"png ",
+            size=(64, 64),
+            samples=samples,
+            sample_bytes=len(picture),
+            chunks=(DATA_AT,),
+        )
+        for number in range(1, tracks + 1)
+    ]
+    return movie(path, claims, picture)
+
+
+def picture_stream_bomb(path: Path, streams: int = 40, *, deep: bool = False) -> Path:
+    """Streams of one picture each, all of the largest size; `deep` with alpha and 16 bits.
+
+    FFmpeg decodes one of each while it opens the file, and keeps it.
+    """
+    picture = png(*LARGEST, depth=16 if deep else 8, alpha=deep)
+    tracks = [
+        track(
+            number,
+            codec=b"png ",
+            size=LARGEST,
+            samples=1,
+            sample_bytes=len(picture),
+            chunks=(DATA_AT,),
+        )
+        for number in range(1, streams + 1)
+    ]
+    return movie(path, tracks, picture)
