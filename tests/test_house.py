@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "videomae_demo"
 # From the ground up: a module imports only what stands above it in this list, or in its own room.
 ROOMS = (
     "errors",
+    "given",
     "limits",
     "cancellation",
     "model.config",
@@ -48,6 +49,7 @@ WITHOUT_TORCH = (
     "video",
     "rendering",
     "errors",
+    "given",
     "limits",
     "model.config",
     "analysis.settings",

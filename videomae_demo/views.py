@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from videomae_demo.errors import RequestError
+from videomae_demo.given import briefly, number, whole
 from videomae_demo.video.sampling import SamplingRule
 
 if TYPE_CHECKING:
@@ -33,12 +35,34 @@ class ClipRequest:
     start_s : float, optional
         Where the sampled window starts; default: it lies in the middle of the clip.
     sampling : SamplingRule, optional
-        Default: the one the checkpoint was trained with.
+        Default: the recogniser's; see `roles.usual_sampling`.
+    stored_pixels : bool
+        Take the frames' pixels as they are stored, though the file says that they are not square.
+
+    Raises
+    ------
+    RequestError
+        When a value is of another type, or the start is no finite number.
     """
 
     path: Path | str
     start_s: float | None = None
     sampling: SamplingRule | None = None
+    stored_pixels: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, Path | str):
+            raise RequestError(f"The clip is {briefly(self.path)}; give the path of a file.")
+        if self.start_s is not None:
+            object.__setattr__(self, "start_s", number(self.start_s, "start in seconds"))
+        if not isinstance(self.sampling, SamplingRule | None):
+            raise RequestError(
+                f"The sampling is {briefly(self.sampling)}; give a SamplingRule, or None."
+            )
+        if not isinstance(self.stored_pixels, bool):
+            raise RequestError(
+                f"stored_pixels is {briefly(self.stored_pixels)}; give True or False."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +80,35 @@ class MaskRequest:
     painted : bytes, optional
         For the kind "painted": one bit per token, in order, 1 = hidden, as `numpy.packbits` of the
         mask gives it.
+
+    Raises
+    ------
+    RequestError
+        When a value is of another type, the ratio is no finite number, the seed no whole number
+        from 0, or a mask is painted for another kind, or missing for this one.
     """
 
     kind: str = "tube"
     ratio: float | None = None
     seed: int = 0
     painted: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.kind, str):
+            raise RequestError(f"The mask kind is {briefly(self.kind)}; give its name.")
+        if self.ratio is not None:
+            object.__setattr__(self, "ratio", number(self.ratio, "mask ratio"))
+        object.__setattr__(self, "seed", whole(self.seed, "mask seed"))
+        if not isinstance(self.painted, bytes | None):
+            raise RequestError(
+                f"The painted mask is {briefly(self.painted)}; give bytes, one bit per token."
+            )
+        if (self.painted is None) == (self.kind == "painted"):
+            raise RequestError(
+                "The mask kind is 'painted', and no mask was painted; give one."
+                if self.painted is None
+                else f"A mask was painted, and its kind is {self.kind!r}; give 'painted'."
+            )
 
 
 DEFAULT_MASK = MaskRequest()

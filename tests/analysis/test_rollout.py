@@ -172,7 +172,7 @@ def test_fused_attention_is_kept_in_half_precision():
         ({"first_layer": 3, "last_layer": 2}, "Layers 3 to 2"),
         ({"last_layer": 4}, "layers 1 to 3"),
         ({"query": (2, 0, 0)}, r"\(2, 0, 0\) is outside the grid: time 0 to 1"),
-        ({"query": (0, -1, 0)}, "outside the grid"),
+        ({"query": (0, -1, 0)}, "row is -1; it must be a whole number from 0"),
     ],
 )
 def test_what_can_not_be_is_refused(options, sentence):

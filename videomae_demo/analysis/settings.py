@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
 
 from videomae_demo.errors import RequestError
+from videomae_demo.given import briefly, number, whole
 
 HeadFusion: TypeAlias = Literal["mean", "max", "min"]
 HEAD_FUSIONS: tuple[HeadFusion, ...] = get_args(HeadFusion)
@@ -25,7 +29,13 @@ class RolloutSettings:
     first_layer, last_layer : int
         Which layers are chained, counted from 1; `last_layer` None: up to the model's last.
     query : (int, int, int), optional
-        Token (time, row, column) from which the rollout starts; None: what the head reads.
+        Token (time, row, column) from which the rollout starts; None: what the head reads. Any
+        sequence of three whole numbers is taken, and becomes a tuple.
+
+    Raises
+    ------
+    RequestError
+        When a value is of another type, or out of range.
     """
 
     fusion: HeadFusion = "mean"
@@ -35,14 +45,22 @@ class RolloutSettings:
     query: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.fusion not in HEAD_FUSIONS:
+        if not isinstance(self.fusion, str) or self.fusion not in HEAD_FUSIONS:
             raise RequestError(
-                f"The head fusion {self.fusion!r} is unknown; choose {', '.join(HEAD_FUSIONS)}."
+                f"The head fusion {briefly(self.fusion)} is unknown; choose "
+                f"{', '.join(HEAD_FUSIONS)}."
             )
-        if not 0 <= self.discard < 1:
+        discard = number(self.discard, "discarded fraction")
+        if not 0 <= discard < 1:
             raise RequestError(
-                f"The discarded fraction is {self.discard}; choose from 0 up to, not including, 1."
+                f"The discarded fraction is {discard}; choose from 0 up to, not including, 1."
             )
+        object.__setattr__(self, "discard", discard)
+        object.__setattr__(self, "first_layer", whole(self.first_layer, "first layer"))
+        if self.last_layer is not None:
+            object.__setattr__(self, "last_layer", whole(self.last_layer, "last layer"))
+        if self.query is not None:
+            object.__setattr__(self, "query", _token(self.query))
 
     def layers(self, count: int) -> range:
         """Return the layers to chain, counted from 0, of a model with `count` layers.
@@ -59,6 +77,14 @@ class RolloutSettings:
                 f"{count}, and the first must not come after the last."
             )
         return range(self.first_layer - 1, last)
+
+
+def _token(given: Any) -> tuple[int, int, int]:
+    """Return a token's place. A list would index an array in another way than a tuple does."""
+    if not isinstance(given, Sequence | np.ndarray) or len(given) != 3:
+        raise RequestError(f"The token is {briefly(given)}; give its time, row and column.")
+    time, row, column = given
+    return whole(time, "token's time"), whole(row, "token's row"), whole(column, "token's column")
 
 
 DEFAULT_ROLLOUT = RolloutSettings()

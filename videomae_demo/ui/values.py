@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
+from videomae_demo import given as checked
 from videomae_demo.errors import RequestError
 
 LARGEST_WHOLE = 2**53 - 1
 """JSON and JavaScript keep whole numbers exactly up to here."""
-LONGEST_SHOWN = 80
 
 
 def number(given: Any, name: str) -> float:
@@ -21,22 +20,16 @@ def number(given: Any, name: str) -> float:
     RequestError
         When it is anything else; so for the other functions here.
     """
-    is_number = isinstance(given, int | float) and not isinstance(given, bool)
-    if not is_number or not abs(given) <= sys.float_info.max:
-        raise RequestError(f"The {name} is {_briefly(given)}; it must be a number.")
-    return float(given)
+    return checked.number(given, name)
 
 
 def whole(given: Any, name: str) -> int:
     """Return a whole number from 0."""
     if not 0 <= number(given, name) <= LARGEST_WHOLE or given != int(given):
-        raise RequestError(f"The {name} is {_briefly(given)}; it must be a whole number from 0.")
+        raise RequestError(
+            f"The {name} is {checked.briefly(given)}; it must be a whole number from 0."
+        )
     return int(given)
-
-
-def _briefly(given: Any) -> str:
-    text = repr(given)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def said(given: Any) -> Any:
@@ -52,6 +45,6 @@ def token(given: Any) -> tuple[int, int, int] | None:
     if given is None:
         return None
     if not isinstance(given, list | tuple) or len(given) != 3:
-        raise RequestError(f"The token is {_briefly(given)}; give [time, row, column].")
+        raise RequestError(f"The token is {checked.briefly(given)}; give [time, row, column].")
     time, row, column = (whole(at, "token's place") for at in given)
     return time, row, column

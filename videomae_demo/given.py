@@ -1,0 +1,56 @@
+"""Numbers as people give them, from a program, a command or a page: checked, and made plain ones.
+
+A whole number of numpy is as good as one of Python; True, NaN and "3" are none.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+from videomae_demo.errors import RequestError
+
+LONGEST_SHOWN = 80
+
+
+def number(given: Any, name: str) -> float:
+    """Return a finite number as a float; `name` says in a message what it is.
+
+    Raises
+    ------
+    RequestError
+        When it is anything else.
+    """
+    try:
+        value = float(given) if _is(given, numbers.Real) else math.nan
+    except OverflowError:  # a whole number with hundreds of digits
+        value = math.inf
+    if not math.isfinite(value):
+        raise RequestError(f"The {name} is {briefly(given)}; it must be a number.")
+    return value
+
+
+def whole(given: Any, name: str, least: int = 0) -> int:
+    """Return a whole number, `least` or above, as an int.
+
+    Raises
+    ------
+    RequestError
+        When it is anything else.
+    """
+    if not _is(given, numbers.Integral) or given < least:
+        raise RequestError(
+            f"The {name} is {briefly(given)}; it must be a whole number from {least}."
+        )
+    return int(given)
+
+
+def briefly(given: Any) -> str:
+    """Return how a value is written in Python, cut where it grows long."""
+    text = repr(given)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def _is(given: Any, kind: type) -> bool:
+    return isinstance(given, kind) and not isinstance(given, bool)
