@@ -18,6 +18,7 @@ PICTURE_TITLES = {
     "visible-mean": "visible mean",
     "distance-weighted": "distance-weighted",
     "nearest-visible": "nearest visible",
+    "copied-in-time": "copied in time",
     "true-patch-mean": "true patch mean",
 }
 

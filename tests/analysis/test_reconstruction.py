@@ -85,7 +85,9 @@ def test_baselines_worked_by_hand(mask):
     clip[:, 0, :4, :4] = 1.0  # cell (0, 0) is red in every frame, all else is black
     result = reconstruct(torch.zeros(int(mask.sum()), 96), clip, mask, config())
     by_name = {picture.name: picture for picture in result.pictures}
+    # No place is hidden at one time only, so nothing can be copied in time.
     assert set(by_name) == {"prediction", "visible-mean", "distance-weighted", "nearest-visible"}
+    assert result.never_visible == 4
     here = (0, slice(0, 4), slice(4, 8))  # cell (0, 1) of the first frame
     # 7 of 9 cells are visible in both slices, one of them red.
     np.testing.assert_allclose(by_name["visible-mean"].frames[here][..., 0], 1 / 7, rtol=1e-6)
@@ -99,16 +101,114 @@ def test_baselines_worked_by_hand(mask):
     assert not any(picture.leaks for picture in result.pictures)
 
 
-def test_a_wholly_hidden_slice_borrows_from_the_nearest_one():
-    hidden = np.zeros((2, 3, 3), dtype=bool)
-    hidden[1] = True
-    clip = torch.rand(2, 3, 12, 12).repeat(2, 1, 1, 1)
-    clip[1::2] = clip[0]
-    clip[2:] = 0
-    result = reconstruct(torch.zeros(9, 96), clip, hidden, config())
-    by_name = {picture.name: picture for picture in result.pictures}
-    np.testing.assert_array_equal(by_name["nearest-visible"].frames[2:], result.target[:2])
-    assert np.isfinite(by_name["distance-weighted"].frames).all()
+def fillings_of(clip: torch.Tensor, mask: np.ndarray, config: VideoMAEConfig) -> dict:
+    nothing = torch.zeros(int(mask.sum()), config.token_values)
+    result = reconstruct(nothing, clip, mask, config)
+    return {picture.name: picture for picture in result.baselines}
+
+
+def fill_by_brute_force(clip: torch.Tensor, mask: np.ndarray, config: VideoMAEConfig) -> dict:
+    """The same fillings, token by token, with Python's own numbers."""
+    tokens = patchify(clip[None], 2, config.patch_size)[0].double().numpy()
+    tokens = tokens.reshape(*mask.shape, -1, 3)
+    visible = list(zip(*np.nonzero(~mask), strict=True))  # in the tokens' order
+    found = {"nearest-visible": [], "distance-weighted": [], "copied-in-time": []}
+    for time, row, column in zip(*np.nonzero(mask), strict=True):
+
+        def apart(at, row=row, column=column):
+            return (at[1] - row) ** 2 + (at[2] - column) ** 2
+
+        wait = min(abs(at[0] - time) for at in visible)
+        near = [at for at in visible if abs(at[0] - time) == wait]
+        found["nearest-visible"].append(tokens[min(near, key=apart)])
+        here = [at for at in near if apart(at) == 0]
+        shares = {at: 1 for at in here} or {at: 1 / apart(at) for at in near}
+        colour = sum(tokens[at].mean(0) * share for at, share in shares.items())
+        flat = np.tile(colour / sum(shares.values()), (tokens.shape[-2], 1))
+        found["distance-weighted"].append(flat)
+        same = [at for at in visible if apart(at) == 0]
+        copy = min(same, key=lambda at: abs(at[0] - time)) if same else None
+        found["copied-in-time"].append(flat if copy is None else tokens[copy])
+    return {name: np.stack(values).reshape(len(values), -1) for name, values in found.items()}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_fillings_are_those_of_brute_force(seed):
+    """On a grid so wide that floats would confuse its places, with slices that are all hidden."""
+    shape = VideoMAEConfig(
+        image_size=(24, 80), patch_size=4, num_frames=14, hidden_size=24, num_attention_heads=2
+    )
+    generator = np.random.default_rng(seed)
+    mask = generator.random(shape.grid.shape) < 0.8
+    mask[generator.permutation(7)[:4]] = True
+    clip = torch.from_numpy(generator.random((14, 3, 24, 80), dtype=np.float32))
+    found = fillings_of(clip, mask, shape)
+    hidden = torch.from_numpy(mask.reshape(-1))
+    for name, expected in fill_by_brute_force(clip, mask, shape).items():
+        frames = torch.from_numpy(found[name].frames).permute(0, 3, 1, 2)
+        filled = patchify(frames[None], 2, 4)[0][hidden]
+        np.testing.assert_allclose(filled, expected, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("hidden_slice", [0, 3, 6])
+def test_a_still_clip_is_filled_exactly_where_the_same_place_is_visible(hidden_slice):
+    shape = VideoMAEConfig(
+        image_size=56, patch_size=4, num_frames=14, hidden_size=24, num_attention_heads=2
+    )
+    still = torch.rand(1, 3, 56, 56, generator=torch.Generator().manual_seed(0))
+    mask = np.zeros(shape.grid.shape, dtype=bool)
+    mask[hidden_slice] = True
+    found = fillings_of(still.repeat(14, 1, 1, 1), mask, shape)
+    assert found["nearest-visible"].psnr_db == math.inf
+    assert found["copied-in-time"].psnr_db == math.inf
+    flat = still.reshape(3, 14, 4, 14, 4).mean((2, 4), keepdim=True).expand(3, 14, 4, 14, 4)
+    weighted = found["distance-weighted"].frames[2 * hidden_slice]
+    np.testing.assert_allclose(weighted, flat.reshape(3, 56, 56).permute(1, 2, 0), atol=1e-6)
+
+
+def test_of_two_slices_equally_near_the_earlier_is_copied_and_both_are_weighed():
+    mask = np.zeros((3, 3, 3), dtype=bool)
+    mask[1] = True
+    clip = torch.zeros(6, 3, 12, 12)
+    clip[:2], clip[4:] = 0.2, 0.6
+    shape = VideoMAEConfig(
+        image_size=12, patch_size=4, num_frames=6, hidden_size=24, num_attention_heads=2
+    )
+    found = fillings_of(clip, mask, shape)
+    for name in ("nearest-visible", "copied-in-time"):
+        np.testing.assert_allclose(found[name].frames[2:4], 0.2)
+    np.testing.assert_allclose(found["distance-weighted"].frames[2:4], 0.4, rtol=1e-6)
+
+
+def test_what_is_never_visible_can_not_be_copied_in_time(clip):
+    mask = np.zeros((2, 3, 3), dtype=bool)
+    mask[:, 0, 0] = True  # never visible
+    mask[1, 2, 2] = True  # visible before
+    result = reconstruct(torch.zeros(3, 96), clip, mask, config())
+    assert result.never_visible == 2
+    by_name = {picture.name: picture.frames for picture in result.pictures}
+    copied = by_name["copied-in-time"]
+    np.testing.assert_array_equal(copied[2:, 8:, 8:], result.target[:2, 8:, 8:])
+    np.testing.assert_array_equal(copied[:, :4, :4], by_name["distance-weighted"][:, :4, :4])
+
+
+def test_the_rival_is_the_best_filling_that_does_not_leak(clip, mask):
+    result = reconstruct(torch.zeros(int(mask.sum()), 96), clip, mask, config())
+    assert result.rival is result.best_filling
+    assert result.rival.psnr_db == max(picture.psnr_db for picture in result.baselines)
+
+
+def test_the_rival_of_a_leaking_prediction_is_the_leak_alone():
+    flat = torch.rand(4, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    clip = flat.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    clip[1::2] = clip[::2]
+    mask = np.zeros((2, 3, 3), dtype=bool)
+    mask[:, 1] = True
+    result = reconstruct(torch.zeros(6, 96), clip, mask, config(norm_pix_loss=True))
+    assert result.rival.name == "true-patch-mean"
+    assert result.rival.psnr_db > 100  # its patches are flat: the leak says all
+    assert result.best_filling.name != "true-patch-mean"
+    assert not result.best_filling.leaks
 
 
 def test_normalised_predictions_use_the_true_statistics_and_say_so(clip, mask):

@@ -37,7 +37,8 @@ class Picture:
     Attributes
     ----------
     name : str
-        "prediction", "visible-mean", "nearest-visible", "distance-weighted" or "true-patch-mean".
+        "prediction", or how the hidden tokens were filled without a model: "visible-mean",
+        "distance-weighted", "nearest-visible", "copied-in-time" or "true-patch-mean".
     frames : ndarray
         (T, H, W, C) float32 in 0..1.
     psnr_db : float
@@ -88,6 +89,26 @@ class Reconstruction:
     def pictures(self) -> tuple[Picture, ...]:
         """The prediction and the baselines."""
         return self.prediction, *self.baselines
+
+    @property
+    def best_filling(self) -> Picture:
+        """The filling nearest to the original of those that leak nothing; the first of equals."""
+        return max((p for p in self.baselines if not p.leaks), key=lambda p: p.psnr_db)
+
+    @property
+    def rival(self) -> Picture:
+        """What the prediction is to be compared with.
+
+        That is the best filling; for a prediction that leaks, the leak alone.
+        """
+        if not self.prediction.leaks:
+            return self.best_filling
+        return next(picture for picture in self.baselines if picture.leaks)
+
+    @property
+    def never_visible(self) -> int:
+        """How many hidden tokens have no visible one at the same place at any other time."""
+        return int((self.mask & self.mask.all(axis=0)).sum())
 
 
 def reconstruct(
@@ -143,16 +164,18 @@ def _baselines(tokens: Tensor, hidden: Tensor, config: VideoMAEConfig) -> tuple[
     """Fill the hidden tokens without a model; true-patch-mean only where the decoder leaks too."""
     colours = tokens.unflatten(-1, (-1, config.num_channels)).mean(dim=1)  # (N, C)
     pixels_per_token = config.token_values // config.num_channels
-    distance = _distances(config.grid, hidden)
-    # Slices of time without any visible token borrow from the nearest slice that has some.
-    weights = torch.where(distance < distance.amin(1, keepdim=True) + _FAR, 1 / distance, 0)
-    weighted = weights / weights.sum(1, keepdim=True) @ colours[~hidden]
+    near = _Neighbours.of(config.grid, hidden)
     fills = {
         "visible-mean": colours[~hidden].mean(0).expand(int(hidden.sum()), -1),
-        "distance-weighted": weighted,
+        "distance-weighted": near.weights @ colours[~hidden],
     }
     painted = {name: fill.repeat(1, pixels_per_token) for name, fill in fills.items()}
-    painted["nearest-visible"] = tokens[~hidden][distance.argmin(dim=1)]
+    painted["nearest-visible"] = tokens[~hidden][near.nearest]
+    if near.is_copied.any():
+        copied = near.is_copied[:, None]
+        painted["copied-in-time"] = torch.where(
+            copied, tokens[~hidden][near.same_place], painted["distance-weighted"]
+        )
     if config.norm_pix_loss:
         painted["true-patch-mean"] = colours[hidden].repeat(1, pixels_per_token)
     return tuple(
@@ -163,16 +186,59 @@ def _baselines(tokens: Tensor, hidden: Tensor, config: VideoMAEConfig) -> tuple[
     )
 
 
-_FAR = 1e6
-"""Squared distance of neighbouring slices of time: farther than any two patches of one slice."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Neighbours:
+    """Which visible tokens each hidden one is filled from.
+
+    In space a hidden token borrows from its own slice of time, or, where all of that is hidden,
+    from the nearest slice that has something visible; of two that are equally near, from both.
+
+    Attributes
+    ----------
+    nearest : Tensor
+        (N_hidden,) the visible token at the nearest place; at equal distances, the earliest slice,
+        then the first in order.
+    weights : Tensor
+        (N_hidden, N_visible) shares that sum to 1 and fall with the square of the distance in
+        patches. Where the same place is visible it has them all.
+    same_place : Tensor
+        (N_hidden,) the visible token at the same place at the nearest time, the earlier of two.
+    is_copied : Tensor
+        (N_hidden,) bool: False where the same place is never visible, and `same_place` means
+        nothing.
+    """
+
+    nearest: Tensor
+    weights: Tensor
+    same_place: Tensor
+    is_copied: Tensor
+
+    @classmethod
+    def of(cls, grid: TokenGrid, hidden: Tensor) -> _Neighbours:
+        """Find them; whole numbers throughout, since floats would round small distances away."""
+        axes = torch.meshgrid(*(torch.arange(size) for size in grid.shape), indexing="ij")
+        places = torch.stack(axes, dim=-1).reshape(-1, 3)  # (N, 3)
+        between = (places[hidden][:, None] - places[~hidden][None]).abs()
+        after, apart = between[..., 0], between[..., 1:].square().sum(dim=-1)
+        is_near = after == after.amin(dim=1, keepdim=True)
+        apart_when_near = torch.where(is_near, apart, grid.patches**2)
+        is_same = apart == 0
+        never = grid.time
+        waits = torch.where(is_same, after, never)
+        return cls(
+            nearest=apart_when_near.argmin(dim=1),
+            weights=_shares(apart, is_near),
+            same_place=waits.argmin(dim=1),
+            is_copied=is_same.any(dim=1),
+        )
 
 
-def _distances(grid: TokenGrid, hidden: Tensor) -> Tensor:
-    """Return squared distances in patches, (N_hidden, N_visible); slices of time are far apart."""
-    axes = torch.meshgrid(*(torch.arange(size) for size in grid.shape), indexing="ij")
-    places = torch.stack(axes, dim=-1).reshape(-1, 3).float()
-    between = (places[hidden][:, None] - places[~hidden][None]).square()
-    return between[..., 0] * _FAR + between[..., 1] + between[..., 2]
+def _shares(apart: Tensor, is_near: Tensor) -> Tensor:
+    """Weigh by ``1 / distance**2``; a place at distance 0 leaves nothing to the others."""
+    is_here = is_near & (apart == 0)
+    by_distance = torch.where(is_near, 1 / apart.clamp(min=1).double(), 0.0)
+    weights = torch.where(is_here.any(dim=1, keepdim=True), is_here.double(), by_distance)
+    return (weights / weights.sum(dim=1, keepdim=True)).float()
 
 
 def _filled(tokens: Tensor, hidden: Tensor, values: Tensor) -> Tensor:
