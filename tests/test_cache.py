@@ -1,6 +1,10 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from videomae_demo.cache import ByteCache
+from videomae_demo.cancellation import Cancelled, cancellable
 
 
 def sized(limit: int) -> ByteCache[bytes]:
@@ -75,3 +79,75 @@ def test_many_threads_keep_the_count_right():
     for thread in threads:
         thread.join()
     assert cache.nbytes == sum(size for _, size in cache._values.values()) <= 50
+
+
+PATIENCE_S = 30
+
+
+@pytest.fixture
+def pool():
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+class Kitchen:
+    """Makes a value, once it may."""
+
+    def __init__(self) -> None:
+        self.begun, self.may, self.made = threading.Event(), threading.Event(), 0
+
+    def make(self) -> bytes:
+        self.made += 1
+        self.begun.set()
+        assert self.may.wait(PATIENCE_S)
+        return b"x"
+
+
+@pytest.mark.parametrize("limit", [100, 0])
+def test_what_is_being_made_is_waited_for_whether_or_not_it_is_kept(pool, limit, monkeypatch):
+    cache, kitchen = sized(limit), Kitchen()
+    waiting = threading.Event()
+    monkeypatch.setattr(
+        "videomae_demo.cache.wait_for", lambda done: waiting.set() or done.wait(PATIENCE_S)
+    )
+    first = pool.submit(cache.get_or_make, "a", kitchen.make)
+    assert kitchen.begun.wait(PATIENCE_S)
+    second = pool.submit(cache.get_or_make, "a", kitchen.make)
+    assert waiting.wait(PATIENCE_S)
+    assert cache.get_or_make("b", lambda: b"y") == b"y"  # others do not wait
+    kitchen.may.set()
+    assert first.result(PATIENCE_S) == second.result(PATIENCE_S) == b"x"
+    assert kitchen.made == 1
+    assert cache.nbytes == min(limit, 2)
+
+
+def test_if_the_first_fails_one_who_waits_makes_it(pool):
+    cache, kitchen = sized(100), Kitchen()
+
+    def fail() -> bytes:
+        kitchen.make()
+        raise ZeroDivisionError
+
+    first = pool.submit(cache.get_or_make, "a", fail)
+    assert kitchen.begun.wait(PATIENCE_S)
+    second = pool.submit(cache.get_or_make, "a", lambda: b"made")
+    kitchen.may.set()
+    assert isinstance(first.exception(PATIENCE_S), ZeroDivisionError)
+    assert second.result(PATIENCE_S) == b"made"
+
+
+def test_a_cancel_ends_the_wait_for_what_another_makes(pool):
+    cache, kitchen, wish = sized(100), Kitchen(), threading.Event()
+    first = pool.submit(cache.get_or_make, "a", kitchen.make)
+    assert kitchen.begun.wait(PATIENCE_S)
+
+    def work() -> None:
+        with cancellable(wish):
+            cache.get_or_make("a", kitchen.make)
+
+    second = pool.submit(work)
+    wish.set()
+    assert isinstance(second.exception(PATIENCE_S), Cancelled)
+    kitchen.may.set()
+    assert first.result(PATIENCE_S) == b"x"
+    assert kitchen.made == 1

@@ -5,7 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from videomae_demo.cancellation import Cancelled, cancellable, check_cancelled
+from videomae_demo.cancellation import (
+    Cancelled,
+    cancellable,
+    check_cancelled,
+    holding,
+    wait_for,
+)
 from videomae_demo.errors import ExplorerError
 
 
@@ -32,3 +38,39 @@ def test_the_wish_of_one_thread_does_not_reach_another():
 
 def test_a_cancellation_is_nothing_to_tell_a_person():
     assert not issubclass(Cancelled, ExplorerError)
+
+
+def test_a_lock_that_is_free_is_held_and_given_back():
+    lock = threading.Lock()
+    with holding(lock):
+        assert lock.locked()
+    with pytest.raises(ZeroDivisionError), holding(lock):
+        _ = 1 / 0
+    assert not lock.locked()
+
+
+@pytest.mark.parametrize("wait", ["lock", "event"])
+def test_waiting_ends_when_the_work_is_not_wanted(wait):
+    wish, lock = threading.Event(), threading.Lock()
+
+    def work() -> None:
+        with cancellable(wish):
+            if wait == "event":
+                wait_for(threading.Event())
+            else:
+                with holding(lock):
+                    raise AssertionError("It got the lock.")
+
+    with lock, ThreadPoolExecutor(1) as other:
+        waiting = other.submit(work)
+        wish.set()
+        assert isinstance(waiting.exception(timeout=30), Cancelled)
+    assert not lock.locked()
+
+
+def test_an_event_is_waited_for():
+    event = threading.Event()
+    with ThreadPoolExecutor(1) as other:
+        waiting = other.submit(wait_for, event)
+        event.set()
+        waiting.result(timeout=30)

@@ -165,7 +165,7 @@ def test_what_seeking_got_wrong_is_found_out_once(explorer, clip_path, monkeypat
         given.append(timeline)
         return sample_clip(truth, *arguments, **options)
 
-    monkeypatch.setattr("videomae_demo.explorer.sample_clip", sample_after_decoding_everything)
+    monkeypatch.setattr("videomae_demo.clips.sample_clip", sample_after_decoding_everything)
     for start_s in (0.0, 0.1):
         explorer.see(ClipRequest(clip_path, start_s=start_s))
     assert [timeline is truth for timeline in given] == [False, True]

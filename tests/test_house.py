@@ -36,6 +36,7 @@ ROOMS = (
     "passes",
     "views",
     "describe",
+    "clips",
     "explorer",
     "export",
     "verify",

@@ -17,6 +17,7 @@ from videomae_demo.model.videomae import (
     VideoMAEForVideoClassification,
     VideoMAEModel,
 )
+from videomae_demo.video.sampling import SamplingRule
 
 CPU = torch.device("cpu")
 
@@ -27,10 +28,63 @@ def test_a_recogniser_introduces_itself(recogniser_folder):
     assert card.grid == TokenGrid(2, 4, 4)
     assert (card.frame_size, card.tubelet_size) == ((32, 32), 2)
     assert card.label_count == len(TINY_LABELS)
+    assert card.frame_count == 4
     assert card.sampling == roles.KINETICS_SAMPLING
-    assert card.notes == ()
+    assert not card.sampling_is_known
+    assert card.notes == (
+        "It is not known on which frames of a clip this checkpoint was trained: unless told, it "
+        "gets one every 133 ms, as most published ones.",
+    )
+    assert card.title == card.public_name == recogniser_folder.name
     assert not recogniser.model.training
     assert not any(parameter.requires_grad for parameter in recogniser.model.parameters())
+
+
+def test_a_reconstructor_of_unknown_training_gets_the_recognisers_frames(reconstructor_folder):
+    card = roles.load_reconstructor(str(reconstructor_folder), CPU).card
+    assert not card.sampling_is_known
+    assert card.notes == (
+        "It is not known on which frames of a clip this checkpoint was trained: unless told, it "
+        "gets those of the recogniser.",
+    )
+
+
+def test_the_catalog_tells_on_which_frames_a_checkpoint_was_trained():
+    bundled = roles.load_recogniser("bundled", CPU).card
+    assert bundled.sampling_is_known
+    assert bundled.sampling == roles.usual_sampling("bundled") == SamplingRule.stride(1 / 8)
+    assert not any("not known" in note for note in bundled.notes)
+    assert bundled.public_name == "bundled"
+    assert roles.usual_sampling("base-finetuned-ssv2") == SamplingRule.uniform()
+    assert roles.usual_sampling("MCG-NJU/videomae-base-ssv2") == SamplingRule.stride(2 / 30)
+    for unknown in ("someone/else", "x" * 5000, "a/b/c.pth"):
+        assert roles.usual_sampling(unknown) == SamplingRule.stride(4 / 30)
+
+
+def test_a_folder_is_not_taken_for_the_checkpoint_whose_name_it_has(
+    tmp_path, monkeypatch, recogniser_folder, reconstructor_folder
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(recogniser_folder, "base-finetuned-ssv2")
+    assert roles.usual_sampling("base-finetuned-ssv2") == roles.KINETICS_SAMPLING
+    card = roles.load_recogniser("base-finetuned-ssv2", CPU).card
+    assert not card.sampling_is_known
+    monkeypatch.setattr(roles, "BUNDLED_RECONSTRUCTOR", str(reconstructor_folder))
+    found = roles.find_reconstructor("base-finetuned-ssv2", CPU)
+    assert found.card.stands_in_for == "base-finetuned-ssv2"
+
+
+def test_the_number_of_frames_is_told_without_loading(
+    tmp_path, monkeypatch, recogniser_folder, hub
+):
+    monkeypatch.setattr(VideoMAEForVideoClassification, "from_files", None)
+    assert roles.frame_count(str(recogniser_folder)) == 4
+    path = save_original(OriginalEncoder(patch=56, tubelet=8, labels=174), tmp_path)
+    assert roles.frame_count(path) == 16
+    (tmp_path / "empty").mkdir()
+    assert roles.frame_count(str(tmp_path / "empty")) is None
+    assert roles.frame_count("base-finetuned-ssv2") is None  # nor is it downloaded
+    assert not hub.requests
 
 
 def test_a_head_that_was_never_trained_has_no_labels(reconstructor_folder, caplog):
@@ -62,7 +116,11 @@ def test_a_classifier_without_a_decoder_falls_back_to_the_bundled_one(
     monkeypatch.setattr(roles, "BUNDLED_RECONSTRUCTOR", str(reconstructor_folder))
     found = roles.find_reconstructor(str(recogniser_folder), CPU)
     assert found.card.name == str(reconstructor_folder)
-    assert "has no decoder" in found.card.notes[-1]
+    name = recogniser_folder.name  # and not where it lies
+    assert found.card.stands_in_for == name
+    assert found.card.notes[-1] == (
+        f"{name} has no decoder, so the bundled reconstructor takes its place."
+    )
 
 
 def test_a_known_recogniser_takes_its_partner(monkeypatch, reconstructor_folder):
@@ -79,7 +137,8 @@ def test_a_known_recogniser_takes_its_partner(monkeypatch, reconstructor_folder)
     roles.find_reconstructor("base-ssv2", CPU)
     other = roles.find_reconstructor("small-finetuned-kinetics", CPU)
     assert asked == ["base", "large", "base-ssv2", "base"]
-    assert same.card.notes == ()
+    assert not any("different model" in note for note in same.card.notes)
+    assert same.card.stands_in_for is None
     assert "different model" in other.card.notes[-1]
 
 
@@ -171,4 +230,5 @@ def test_a_head_count_in_the_place_of_the_checkpoints_own_is_told(recogniser_fol
     assert found.card.notes[0] == (
         "The checkpoint says that num_attention_heads is 2; it is taken to be 3, as asked for."
     )
-    assert not roles.load_recogniser(str(recogniser_folder), CPU, heads=2).card.notes
+    as_it_says = roles.load_recogniser(str(recogniser_folder), CPU, heads=2).card.notes
+    assert not any("num_attention_heads" in note for note in as_it_says)

@@ -1,13 +1,27 @@
-"""A store of results that is bounded in bytes: what was not used for longest goes first."""
+"""A store of results that is bounded in bytes: what was not used for longest goes first.
+
+Whoever asks for something that is being made already waits for it: nothing is made twice at once.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from videomae_demo.cancellation import wait_for
+
 Value = TypeVar("Value")
+
+
+@dataclass(eq=False, slots=True)
+class _Making(Generic[Value]):
+    """Something that one thread makes, and others wait for; `made` stays empty if it fails."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+    made: list[Value] = field(default_factory=list)
 
 
 class ByteCache(Generic[Value]):
@@ -25,6 +39,7 @@ class ByteCache(Generic[Value]):
         self.limit_bytes = limit_bytes
         self._size_of = size_of
         self._values: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
+        self._makings: dict[Hashable, _Making[Value]] = {}
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -41,16 +56,37 @@ class ByteCache(Generic[Value]):
             self._keep(key, value, size)
 
     def get_or_make(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the value of `key`, made now if it is not kept."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key][0]
-        value = make()
-        size = self._size_of(value)
-        with self._lock:
-            self._keep(key, value, size)
-        return value
+        """Return the value of `key`; if it is not kept, have it made by the first who asks.
+
+        Raises
+        ------
+        Cancelled
+            When the work is not wanted any more while another thread makes the value. If that
+            thread fails, one of those who wait makes it.
+        """
+        while True:
+            with self._lock:
+                if key in self._values:
+                    self._values.move_to_end(key)
+                    return self._values[key][0]
+                others = self._makings.get(key)
+                if others is None:
+                    own = self._makings[key] = _Making()
+                    break
+            wait_for(others.done)
+            if others.made:
+                return others.made[0]
+        try:
+            value = make()
+            own.made.append(value)
+            size = self._size_of(value)
+            with self._lock:
+                self._keep(key, value, size)
+            return value
+        finally:
+            with self._lock:
+                del self._makings[key]
+            own.done.set()
 
     def _keep(self, key: Hashable, value: Value, size: int) -> None:
         if size <= self.limit_bytes and key not in self._values:

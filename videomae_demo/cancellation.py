@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+POLL_S = 0.05
+"""How soon whoever waits for somebody else notices that the work is not wanted any more."""
+
 
 class Cancelled(Exception):  # noqa: N818  # like KeyboardInterrupt, it is no error
     """Nobody waits for the result. No ExplorerError: there is nobody to tell."""
@@ -35,3 +38,20 @@ def check_cancelled() -> None:
     wish = _wish.get()
     if wish is not None and wish.is_set():
         raise Cancelled
+
+
+@contextmanager
+def holding(lock: threading.Lock) -> Iterator[None]:
+    """Hold a lock; waiting for it ends with `Cancelled` when the work is not wanted any more."""
+    while not lock.acquire(timeout=POLL_S):
+        check_cancelled()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def wait_for(event: threading.Event) -> None:
+    """Wait until `event` is set; ends with `Cancelled` when the work is not wanted any more."""
+    while not event.wait(POLL_S):
+        check_cancelled()

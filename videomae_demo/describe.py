@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.views import LabelsView, ReconstructionView, RolloutView, SeenClip
 
 LEAK = "uses the hidden patches' true mean and contrast"
@@ -21,6 +22,15 @@ PICTURE_TITLES = {
     "copied-in-time": "copied in time",
     "true-patch-mean": "true patch mean",
 }
+
+
+def choice_of_frames(rule: SamplingRule, count: int) -> str:
+    """Say how `count` frames are chosen; no whole sentence."""
+    if rule.interval_s is not None:
+        return f"{count} frames, one every {1000 * rule.interval_s:.0f} ms"
+    if rule.step is not None:
+        return f"{count} frames, one of every {rule.step} by number"
+    return f"{count} frames spread over the whole clip"
 
 
 def describe_clip(clip: SeenClip) -> dict[str, Any]:
@@ -147,5 +157,5 @@ def explain_reconstruction(view: ReconstructionView) -> str:
 
 
 def notes(view: LabelsView | RolloutView | ReconstructionView) -> list[str]:
-    """Return the sentences that a person must see: of the checkpoint, then of the clip."""
-    return [*view.checkpoint.notes, *view.clip.notes]
+    """Return the sentences that a person must see: of the checkpoint, its frames, and the clip."""
+    return [*view.checkpoint.notes, *view.clip.remarks, *view.clip.notes]

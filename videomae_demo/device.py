@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import torch
 
+from videomae_demo.cancellation import holding
 from videomae_demo.errors import RequestError
 
 
@@ -53,9 +54,15 @@ def inference_precision(device: torch.device) -> contextlib.AbstractContextManag
 
 @contextlib.contextmanager
 def one_at_a_time(device: torch.device) -> Iterator[None]:
-    """Wait until no other thread of this process runs a model on `device`, then hold it."""
+    """Wait until no other thread of this process runs a model on `device`, then hold it.
+
+    Raises
+    ------
+    Cancelled
+        When the work is not wanted any more before its turn has come.
+    """
     key = device.type, device.index or 0
-    with _HELD.setdefault(key, threading.Lock()):
+    with holding(_HELD.setdefault(key, threading.Lock())):
         yield
 
 

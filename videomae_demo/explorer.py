@@ -9,39 +9,39 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Hashable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from videomae_demo.analysis.classification import classify
 from videomae_demo.analysis.reconstruction import reconstruct
 from videomae_demo.analysis.rollout import FusedAttention, rollout, start_from_head
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, HeadFusion, RolloutSettings
 from videomae_demo.cache import ByteCache
+from videomae_demo.cancellation import holding
 from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
+from videomae_demo.clips import Clips, PreparedClip
+from videomae_demo.describe import choice_of_frames
 from videomae_demo.device import choose_device, one_at_a_time
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.masking import make_mask, painted
 from videomae_demo.model.config import TokenGrid
-from videomae_demo.model.processor import CropBox, VideoMAEImageProcessor
 from videomae_demo.passes import Recognition, fuse, predict, recognise
 from videomae_demo.roles import (
     Recogniser,
     Reconstructor,
     find_reconstructor,
+    frame_count,
     load_recogniser,
     load_reconstructor,
+    usual_sampling,
 )
-from videomae_demo.video.clip import SampledClip, sample_clip
-from videomae_demo.video.reader import scan
-from videomae_demo.video.timeline import Timeline
+from videomae_demo.video.clip import SampledClip
+from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.views import (
     DEFAULT_MASK,
     ClipRequest,
@@ -52,25 +52,8 @@ from videomae_demo.views import (
     SeenClip,
 )
 
-TIMELINES_BYTES = 2**26
-"""Memory for the times of files: those of an hour at 30 frames per second take a few megabytes."""
-DISPLAY_PX = (256, 448)
-"""The shorter side of frames for display: the crop's own, but within these bounds."""
 COARSE_GRID_PATCHES = 144
 """With fewer patches a slice, a mask of 90 % leaves too few to say anything; 75 % is then used."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Input:
-    """A clip made ready for one checkpoint: (1, T, C, H, W), and what there is to show of it."""
-
-    identity: Hashable  # of the file that was read
-    pixel_values: Tensor
-    clip: SeenClip
-
-    @property
-    def nbytes(self) -> int:
-        return self.pixel_values.nbytes + self.clip.frames.nbytes
 
 
 class Explorer:
@@ -123,35 +106,37 @@ class Explorer:
         self._reconstructor_heads = reconstructor_heads
         self._recogniser: Recogniser | None = None
         self._reconstructor: Reconstructor | None = None
-        self._lock = threading.RLock()
-        self._timelines: ByteCache[Timeline] = ByteCache(TIMELINES_BYTES, lambda t: t.nbytes)
-        self._cache: ByteCache[_Input | Recognition | NDArray[np.float16]] = ByteCache(
-            limits.cache_mb * 2**20 if cache_bytes is None else cache_bytes,
-            lambda value: value.nbytes,
+        self._loading_recogniser, self._loading_reconstructor = threading.Lock(), threading.Lock()
+        self._cache: ByteCache[Any] = ByteCache(
+            limits.cache_mb * 2**20 if cache_bytes is None else cache_bytes, _size_of
         )
+        self._clips = Clips(self._cache, limits)
 
     @property
     def recogniser(self) -> Recogniser:
         """The checkpoint for labels and attention, loaded on first use."""
-        with self._lock:
-            if self._recogniser is None:
-                self._recogniser = load_recogniser(self.weights, self.device, self._heads)
-            return self._recogniser
+        if self._recogniser is None:
+            with holding(self._loading_recogniser):
+                if self._recogniser is None:
+                    self._recogniser = load_recogniser(self.weights, self.device, self._heads)
+        return self._recogniser
 
     @property
     def reconstructor(self) -> Reconstructor:
         """The checkpoint for what is behind a mask, loaded on first use."""
-        with self._lock:
-            if self._reconstructor is None:
-                name, heads = self._reconstructor_name, self._reconstructor_heads
-                if heads is None and name in (None, self.weights):
-                    heads = self._heads
-                self._reconstructor = (
-                    find_reconstructor(self.weights, self.device, heads)
-                    if name is None
-                    else load_reconstructor(name, self.device, heads)
-                )
-            return self._reconstructor
+        if self._reconstructor is None:
+            with holding(self._loading_reconstructor):
+                if self._reconstructor is None:
+                    self._reconstructor = self._load_reconstructor()
+        return self._reconstructor
+
+    def _load_reconstructor(self) -> Reconstructor:
+        name, heads = self._reconstructor_name, self._reconstructor_heads
+        if heads is None and name in (None, self.weights):
+            heads = self._heads
+        if name is None:
+            return find_reconstructor(self.weights, self.device, heads)
+        return load_reconstructor(name, self.device, heads)
 
     def see(self, request: ClipRequest) -> SeenClip:
         """Read the frames that the recogniser gets, without running it. Errors as in `classify`."""
@@ -175,7 +160,7 @@ class Explorer:
                 f"what it sees; choose a fine-tuned one, for instance {BUNDLED_RECOGNISER!r}."
             )
         prepared = self._prepare(request, recogniser)
-        logits = self._recognise(request, prepared).logits
+        logits = self._recognise(prepared).logits
         result = classify(torch.from_numpy(logits), recogniser.model.config.id2label)
         return LabelsView(recogniser.card, prepared.clip, result)
 
@@ -185,7 +170,7 @@ class Explorer:
         """Show where and when the recogniser looked. Errors as in `classify`, labels aside."""
         recogniser = self.recogniser
         prepared = self._prepare(request, recogniser)
-        attention = FusedAttention.from_numpy(self._fused(request, prepared, settings.fusion))
+        attention = FusedAttention.from_numpy(self._fused(prepared, settings.fusion))
         pooled = recogniser.model.config.use_mean_pooling or not recogniser.card.label_count
         head = start_from_head(recogniser.card.grid, pooled)
         result = rollout(attention, head, recogniser.card.grid, settings)
@@ -209,65 +194,94 @@ class Explorer:
         model, grid = reconstructor.model, reconstructor.card.grid
         hidden, used = _make_mask(mask, grid)
         prepared = self._prepare(request, reconstructor)
-        with one_at_a_time(self.device):
-            predicted = predict(reconstructor, prepared.pixel_values.numpy(), hidden.reshape(-1))
+        predicted = self._predict(reconstructor, prepared, hidden)
         original = model.to_pixels(prepared.pixel_values)[0]
         result = reconstruct(torch.from_numpy(predicted), original, hidden, model.config)
         return ReconstructionView(reconstructor.card, prepared.clip, used, result)
 
-    def _prepare(self, request: ClipRequest, role: Recogniser | Reconstructor) -> _Input:
-        identity = _identity(request.path)
-        rule = request.sampling or role.card.sampling
-        count = role.card.grid.time * role.card.tubelet_size
+    def _prepare(self, request: ClipRequest, role: Recogniser | Reconstructor) -> PreparedClip:
+        """Read the frames for a checkpoint: those of the recogniser's rule, unless told."""
+        usual = usual_sampling(self.weights)
+        rule = request.sampling or usual
+        remarks = _choice_remark(rule, rule == usual, role)
+        if isinstance(role, Reconstructor):
+            remarks += self._count_remark(role)
+        return self._clips.prepare(request, rule, role, remarks)
 
-        def make() -> _Input:
-            timeline = self._timelines.get_or_make(
-                identity, lambda: scan(request.path, limits=self._limits)
-            )
-            sampled = sample_clip(timeline, count, rule, request.start_s, limits=self._limits)
-            self._timelines.put(identity, sampled.timeline)  # seeking may have proved it wrong
-            return _Input(
-                identity,
-                role.processor(sampled.frames, return_tensors="pt").pixel_values,
-                _seen(request.path, sampled, role.processor),
-            )
+    def _count_remark(self, reconstructor: Reconstructor) -> tuple[str, ...]:
+        """Say it where the two checkpoints can't see the same frames."""
+        own = reconstructor.card.frame_count
+        recogniser = self._recogniser
+        others = recogniser.card.frame_count if recogniser else frame_count(self.weights)
+        if others in (None, own):
+            return ()
+        return (
+            f"The recogniser sees {others} frames of the clip, and the reconstructor {own}: they "
+            "are not the same ones.",
+        )
 
-        key = (identity, rule, request.start_s, role.card)
-        prepared = self._cache.get_or_make(key, make)
-        assert isinstance(prepared, _Input)
-        return prepared
-
-    def _recognise(self, request: ClipRequest, prepared: _Input) -> Recognition:
+    def _recognise(self, prepared: PreparedClip) -> Recognition:
         """Run the recogniser once, for all later questions."""
 
         def make() -> Recognition:
-            return recognise(self.recogniser, prepared.pixel_values.numpy())
+            with one_at_a_time(self.device):
+                return recognise(self.recogniser, prepared.pixel_values.numpy())
 
-        with one_at_a_time(self.device):
-            done = self._cache.get_or_make(("pass", _key(request, prepared)), make)
-        assert isinstance(done, Recognition)
+        done: Recognition = self._cache.get_or_make(("pass", prepared.key), make)
         return done
 
-    def _fused(
-        self, request: ClipRequest, prepared: _Input, fusion: HeadFusion
-    ) -> NDArray[np.float16]:
+    def _fused(self, prepared: PreparedClip, fusion: HeadFusion) -> NDArray[np.float16]:
         """Return the fused attention; fusions other than the mean come from the layers' inputs."""
-        done = self._recognise(request, prepared)
-        if fusion == "mean":
-            return done.attention
 
         def make() -> NDArray[np.float16]:
-            return fuse(self.recogniser, done.layer_inputs, fusion)
+            layer_inputs = self._recognise(prepared).layer_inputs
+            with one_at_a_time(self.device):
+                return fuse(self.recogniser, layer_inputs, fusion)
 
-        with one_at_a_time(self.device):
-            fused = self._cache.get_or_make((fusion, _key(request, prepared)), make)
-        assert isinstance(fused, np.ndarray)
+        if fusion == "mean":
+            return self._recognise(prepared).attention
+        fused: NDArray[np.float16] = self._cache.get_or_make((fusion, prepared.key), make)
         return fused
 
+    def _predict(
+        self, reconstructor: Reconstructor, prepared: PreparedClip, hidden: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Run the reconstructor behind a mask."""
 
-def _key(request: ClipRequest, prepared: _Input) -> Hashable:
-    """Name what was asked of the very file that was read, whatever has taken its place by now."""
-    return prepared.identity, request.start_s, request.sampling
+        def make() -> NDArray[np.float32]:
+            with one_at_a_time(self.device):
+                return predict(reconstructor, prepared.pixel_values.numpy(), hidden.reshape(-1))
+
+        key = ("prediction", prepared.key, np.packbits(hidden).tobytes())
+        predicted: NDArray[np.float32] = self._cache.get_or_make(key, make)
+        return predicted
+
+
+def _choice_remark(
+    rule: SamplingRule, is_usual: bool, role: Recogniser | Reconstructor
+) -> tuple[str, ...]:
+    """Say it where a checkpoint gets other frames than it was trained on."""
+    card = role.card
+    if not card.sampling_is_known or rule == card.sampling:
+        return ()
+    given = choice_of_frames(rule, card.frame_count)
+    trained = choice_of_frames(card.sampling, card.frame_count)
+    if is_usual:
+        return (
+            f"The reconstructor gets the recogniser's frames ({given}); it was trained on others "
+            f"({trained}).",
+        )
+    return (
+        f"The frames were chosen as asked for ({given}); this checkpoint was trained on others "
+        f"({trained}).",
+    )
+
+
+def _size_of(value: Any) -> int:
+    """Return the memory that something kept takes, in bytes."""
+    held = value.frames if isinstance(value, SampledClip) else value
+    nbytes: int = held.nbytes
+    return nbytes
 
 
 def default_ratio(grid: TokenGrid) -> float:
@@ -291,15 +305,6 @@ def _make_mask(mask: MaskRequest, grid: TokenGrid) -> tuple[NDArray[np.bool_], M
     return hidden, replace(mask, ratio=float(hidden.mean()))
 
 
-def _identity(path: Path | str) -> Hashable:
-    """Tell one version of a file from another; a file that is not there has none."""
-    try:
-        state = Path(path).stat()
-    except OSError:
-        return str(path), None, None
-    return str(Path(path).resolve()), state.st_mtime_ns, state.st_size
-
-
 def _describe_start(recogniser: Recogniser, settings: RolloutSettings) -> str:
     if settings.query is not None:
         time, row, column = settings.query
@@ -309,34 +314,3 @@ def _describe_start(recogniser: Recogniser, settings: RolloutSettings) -> str:
     if recogniser.model.config.use_mean_pooling:
         return "the average of all tokens, which is what the classifier reads"
     return "token 0 (first patch of the first frames), which is what the classifier reads"
-
-
-def _seen(path: Path | str, sampled: SampledClip, processor: VideoMAEImageProcessor) -> SeenClip:
-    _, height, width, _ = sampled.frames.shape
-    crop = processor.crop_box(height, width)
-    return SeenClip(
-        path=Path(path),
-        frames=_cropped(sampled.frames, crop),
-        indices=sampled.indices,
-        timestamps_s=sampled.timestamps_s,
-        repeated=sampled.repeated,
-        crop=crop,
-        source_size=(height, width),
-        duration_s=sampled.timeline.duration_s,
-        notes=sampled.notes,
-    )
-
-
-def _cropped(frames: NDArray[np.uint8], crop: CropBox) -> NDArray[np.uint8]:
-    """Cut the crop out of (T, H, W, 3) frames, at a size for display; black beyond the edge."""
-    smallest, largest = DISPLAY_PX
-    side = min(crop.height, crop.width)
-    scale = min(max(side, smallest), largest) / side
-    size = (round(crop.width * scale), round(crop.height * scale))
-    left, top = round(crop.left), round(crop.top)
-    right, bottom = round(crop.left + crop.width), round(crop.top + crop.height)
-    around = max(0, -left, -top, right - frames.shape[2], bottom - frames.shape[1])
-    padded = np.pad(frames, ((0, 0), (around, around), (around, around), (0, 0)))
-    cut = padded[:, top + around : bottom + around, left + around : right + around]
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.stack([cv2.resize(frame, size, interpolation=method) for frame in cut])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
@@ -16,10 +17,12 @@ import torch
 
 from videomae_demo.checkpoints.catalog import (
     BUNDLED_RECONSTRUCTOR,
+    CatalogEntry,
     find_entry,
 )
+from videomae_demo.checkpoints.layouts import read_checkpoint
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
-from videomae_demo.errors import CheckpointError
+from videomae_demo.errors import CheckpointError, ExplorerError
 from videomae_demo.model.config import TokenGrid, VideoMAEConfig
 from videomae_demo.model.pretrained import PretrainedModel
 from videomae_demo.model.processor import VideoMAEImageProcessor
@@ -32,7 +35,7 @@ from videomae_demo.model.videomae import (
 from videomae_demo.video.sampling import SamplingRule
 
 KINETICS_SAMPLING = SamplingRule.stride(4 / 30)
-"""For checkpoints that the catalog does not know: as most published ones were trained."""
+"""For checkpoints that the catalog does not know: as most published ones were trained. A guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,15 @@ class CheckpointCard:
     frame_size : (int, int)
         Height and width of the model's frames in pixels.
     sampling : SamplingRule
-        Which frames it was trained on.
+        Which frames it was trained on; a guess, if that is not known.
     label_count : int
         0 if it knows no labels.
     notes : tuple of str
         Corrections, fallbacks, missing parts: sentences to be shown.
+    sampling_is_known : bool
+        Whether `sampling` is the catalog's, and no guess.
+    stands_in_for : str or None
+        The checkpoint whose place it takes, because that has no decoder.
     """
 
     name: str
@@ -66,6 +73,18 @@ class CheckpointCard:
     sampling: SamplingRule
     label_count: int
     notes: tuple[str, ...]
+    sampling_is_known: bool = True
+    stands_in_for: str | None = None
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames of a clip it takes."""
+        return self.grid.time * self.tubelet_size
+
+    @property
+    def public_name(self) -> str:
+        """Its name for files and for other machines: not where it lies on this one."""
+        return self.title if find_entry(self.name) is None else self.name
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -114,6 +133,45 @@ def _recall(kind: type[_Role], name: str, device: torch.device, heads: int) -> _
     return _LOADED.get((kind, name, device, heads)) or load(name, device, heads)
 
 
+def usual_sampling(name: str) -> SamplingRule:
+    """Return which frames a recogniser gets if nobody chooses; its files are not looked at.
+
+    They are those that it was trained on, and its reconstructor gets the same. For a checkpoint
+    that is not in the catalog it is a guess; see `KINETICS_SAMPLING`.
+    """
+    entry = _entry(name)
+    return KINETICS_SAMPLING if entry is None else entry.sampling
+
+
+def frame_count(name: str) -> int | None:
+    """Return how many frames a checkpoint takes, without loading it.
+
+    None if that can't be told: it is not on this machine, or can't be read.
+    """
+    try:
+        checkpoint = read_checkpoint(locate(name, local_files_only=True))
+        return VideoMAEConfig.from_dict(checkpoint.architecture.fields).num_frames
+    except ExplorerError:
+        return None
+
+
+def _entry(name: str) -> CatalogEntry | None:
+    """Look a name up in the catalog; a folder or a file of that name is something else."""
+    return None if _is_here(name) else find_entry(name)
+
+
+def _shown(name: str) -> str:
+    """Return what to call a checkpoint: without the folders in which it lies."""
+    return Path(name).resolve().name if _is_here(name) else name
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return Path(name).is_dir() or Path(name).is_file()
+    except OSError:  # too long for a path
+        return False
+
+
 def load_recogniser(name: str, device: torch.device, heads: int | None = None) -> Recogniser:
     """Load a checkpoint for labels and attention.
 
@@ -142,7 +200,7 @@ def load_recogniser(name: str, device: torch.device, heads: int | None = None) -
             "This checkpoint was pretrained without labels: it shows attention, but names nothing.",
         )
     labels = model.config.num_labels if has_labels else 0
-    card, processor = _introduce(files, model.config, labels, notes)
+    card, processor = _introduce(files, model.config, labels, notes, _GUESSED_FRAMES)
     return Recogniser(_settle(model, device), processor, card)
 
 
@@ -171,22 +229,24 @@ def find_reconstructor(
     That is its partner in the catalog; else the checkpoint itself, if it holds a decoder (then with
     `heads`); else the bundled one, whose card then says so.
     """
-    entry = find_entry(weights)
+    entry = _entry(weights)
     if entry is not None and entry.task == "pretraining":
         return load_reconstructor(weights, device)
     if entry is not None:
-        return _annotated(load_reconstructor(entry.partner, device), entry.partner_note)
+        partner = load_reconstructor(entry.partner, device)
+        return partner if entry.partner_note is None else _noted(partner, entry.partner_note)
     own = _try_reconstructor(locate(weights), device, heads)
     if own is not None:
         return own
-    note = f"{weights} has no decoder, so the bundled reconstructor takes its place."
-    return _annotated(load_reconstructor(BUNDLED_RECONSTRUCTOR, device), note)
+    name = _shown(weights)
+    note = f"{name} has no decoder, so the bundled reconstructor takes its place."
+    bundled = load_reconstructor(BUNDLED_RECONSTRUCTOR, device)
+    return _noted(bundled, note, stands_in_for=name)
 
 
-def _annotated(reconstructor: Reconstructor, note: str | None) -> Reconstructor:
-    if note is None:
-        return reconstructor
-    card = dataclasses.replace(reconstructor.card, notes=(*reconstructor.card.notes, note))
+def _noted(reconstructor: Reconstructor, note: str, **changes: Any) -> Reconstructor:
+    notes = (*reconstructor.card.notes, note)
+    card = dataclasses.replace(reconstructor.card, notes=notes, **changes)
     return dataclasses.replace(reconstructor, card=card)
 
 
@@ -197,7 +257,8 @@ def _try_reconstructor(
     assert model.load_report is not None
     if model.load_report.fresh:
         return None
-    card, processor = _introduce(files, model.config, 0, model.load_report.notes)
+    notes = model.load_report.notes
+    card, processor = _introduce(files, model.config, 0, notes, _RECOGNISERS_FRAMES)
     return Reconstructor(_settle(model, device), processor, card)
 
 
@@ -212,8 +273,20 @@ def _settle(model: Model, device: torch.device) -> Model:
     return model.to(device).eval().requires_grad_(False)
 
 
+_UNKNOWN = "It is not known on which frames of a clip this checkpoint was trained: unless told, "
+_GUESSED_FRAMES = (
+    f"{_UNKNOWN}it gets one every {1000 * (KINETICS_SAMPLING.interval_s or 0):.0f} ms, as most "
+    "published ones."
+)
+_RECOGNISERS_FRAMES = f"{_UNKNOWN}it gets those of the recogniser."
+
+
 def _introduce(
-    files: CheckpointFiles, config: VideoMAEConfig, label_count: int, notes: tuple[str, ...]
+    files: CheckpointFiles,
+    config: VideoMAEConfig,
+    label_count: int,
+    notes: tuple[str, ...],
+    unknown_frames: str,
 ) -> tuple[CheckpointCard, VideoMAEImageProcessor]:
     entry = files.entry
     if config.num_channels != 3:
@@ -225,9 +298,11 @@ def _introduce(
     if entry is not None and entry.correction_note:
         corrected = all(getattr(config, name) == value for name, value in entry.corrections.items())
         notes += (entry.correction_note,) if corrected else ()
+    if entry is None:
+        notes += (unknown_frames,)
     card = CheckpointCard(
         name=files.name,
-        title=entry.title if entry else files.name,
+        title=entry.title if entry else _shown(files.name),
         licence=entry.licence if entry else "unknown",
         grid=config.grid,
         tubelet_size=config.tubelet_size,
@@ -235,6 +310,7 @@ def _introduce(
         sampling=entry.sampling if entry else KINETICS_SAMPLING,
         label_count=label_count,
         notes=notes + fallback,
+        sampling_is_known=entry is not None,
     )
     return card, processor
 

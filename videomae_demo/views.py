@@ -136,7 +136,9 @@ class SeenClip:
     duration_s : float
         Of the whole clip.
     notes : tuple of str
-        Sentences that a person must see.
+        Sentences that a person must see: of the file, and of frames that repeat.
+    remarks : tuple of str
+        Sentences on why the checkpoint got these frames, where that needs one.
     """
 
     path: Path
@@ -148,6 +150,7 @@ class SeenClip:
     source_size: tuple[int, int]
     duration_s: float
     notes: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
