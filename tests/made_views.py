@@ -1,0 +1,106 @@
+"""Views worked out by hand, for whoever tests what a person reads of them.
+
+Six frames, of which the last repeats the one before, make three slices of time of 2 x 4 tokens.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from videomae_demo.analysis.classification import Classification
+from videomae_demo.analysis.reconstruction import Picture, Reconstruction
+from videomae_demo.analysis.rollout import Rollout
+from videomae_demo.analysis.settings import RolloutSettings
+from videomae_demo.model.config import TokenGrid
+from videomae_demo.model.processor import CropBox
+from videomae_demo.roles import CheckpointCard
+from videomae_demo.video.sampling import SamplingRule
+from videomae_demo.views import LabelsView, MaskRequest, ReconstructionView, RolloutView, SeenClip
+
+GRID = TokenGrid(3, 2, 4)
+TIMES_S = (1.0, 1.1, 1.4, 1.5, 1.923456789, 1.923456789)
+INDICES = (24, 26, 34, 36, 46, 46)
+LABELS = ("hop", "skip", "jump", "walk", "run", "sit", "lie")
+PROBABILITIES = (0.03, 0.08, 0.4, 0.06, 0.12, 0.01, 0.3)  # jump, lie, run, skip, walk, hop, sit
+
+
+def made_card(**changes) -> CheckpointCard:
+    fields = {
+        "name": "made",
+        "title": "Made by hand",
+        "licence": "MIT",
+        "grid": GRID,
+        "tubelet_size": 2,
+        "frame_size": (32, 64),
+        "sampling": SamplingRule.stride(0.1),
+        "label_count": len(LABELS),
+        "notes": ("A note of the checkpoint.",),
+    }
+    return CheckpointCard(**fields | changes)
+
+
+def made_clip(**changes) -> SeenClip:
+    """A clip of 320 x 240 px, from which 200 x 100 px were seen; frame n is grey 10 * n."""
+    fields = {
+        "path": Path("/somewhere/else/made.mp4"),
+        "frames": np.full((6, 32, 64, 3), 10, np.uint8) * np.arange(6, dtype=np.uint8)[:, None, None, None],
+        "indices": np.array(INDICES),
+        "timestamps_s": np.array(TIMES_S),
+        "repeated": 1,
+        "crop": CropBox(60, 70, 200, 100),
+        "source_size": (240, 320),
+        "duration_s": 3.2512345678,
+        "notes": ("A note of the clip.",),
+    }
+    return SeenClip(**fields | changes)
+
+
+def made_labels(**changes) -> LabelsView:
+    probabilities = np.array(PROBABILITIES)
+    found = Classification(LABELS, np.log(probabilities), probabilities)
+    return LabelsView(made_card(**changes), made_clip(), found)
+
+
+def made_times_uniform() -> np.ndarray:
+    """The peak lies in the slice in the middle, and most of the attention in the last."""
+    scores = np.full(GRID.shape, 0.25)  # the first slice sums up to 2
+    scores[1, 1, 3] = 6  # the second to 7.75
+    scores[2] = 14.25 / 8  # and the last to what is left of 24
+    return scores
+
+
+def made_rollout(settings: RolloutSettings | None = None, *, even: bool = False) -> RolloutView:
+    scores = np.ones(GRID.shape) if even else made_times_uniform()
+    result = Rollout(scores / 24, settings or RolloutSettings())
+    return RolloutView(made_card(), made_clip(), result, "where it starts")
+
+
+def made_reconstruction(*, leaks: bool = False, exact: bool = True) -> ReconstructionView:
+    """Six of 24 tokens are hidden, with a squared error of 0.01, 0.04, 0.09 ... 0.36."""
+    hidden = np.zeros(GRID.shape, dtype=np.bool_)
+    hidden[:, 1, 2:] = True
+    error = np.full(GRID.shape, np.nan, dtype=np.float32)
+    error[hidden] = np.array([0.01, 0.04, 0.09, 0.16, 0.25, 0.36])
+
+    def picture(name: str, grey: float, psnr_db: float, leak: bool = False) -> Picture:
+        return Picture(name, np.full((6, 32, 64, 3), grey, np.float32), psnr_db, leak)
+
+    baselines = [
+        picture("visible-mean", 0.2, 12.34),
+        picture("distance-weighted", 0.3, 14.56),
+        picture("nearest-visible", 0.4, math.inf if exact else 25.49),
+    ]
+    if leaks:
+        baselines.append(picture("true-patch-mean", 0.6, 30.57, True))
+    result = Reconstruction(
+        mask=hidden,
+        target=np.full((6, 32, 64, 3), 0.5, np.float32),
+        prediction=picture("prediction", 0.1, 20.26, leaks),
+        baselines=tuple(baselines),
+        normalised=np.full((6, 32, 64, 3), 0.7, np.float32) if leaks else None,
+        token_error=error,
+        loss=0.123456,
+    )
+    mask = MaskRequest("random", 0.25, 7)
+    return ReconstructionView(made_card(), made_clip(), mask, result)
