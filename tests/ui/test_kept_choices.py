@@ -1,0 +1,140 @@
+"""What a visitor chose is kept, or forgotten, where it means something or nothing."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from made_views import made_card, made_clip, made_labels, made_reconstruction, made_rollout
+
+from videomae_demo.analysis.settings import RolloutSettings
+from videomae_demo.ui.examples import Example
+from videomae_demo.ui.handlers import Handlers
+from videomae_demo.ui.page import Unchanged
+from videomae_demo.ui.session import Session
+from videomae_demo.ui.weights import ExplorerPool, Offer
+from videomae_demo.views import MaskRequest
+
+
+class MadeExplorer:
+    """Gives the views that were made by hand, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list = []
+        config = SimpleNamespace(num_hidden_layers=6)
+        self.recogniser = SimpleNamespace(card=made_card(), model=SimpleNamespace(config=config))
+        self.reconstructor = SimpleNamespace(card=made_card())
+        self.device = "cpu"
+
+    def see(self, request):
+        return made_clip(path=request.path)
+
+    def classify(self, request):
+        return replace(made_labels(), clip=self.see(request))
+
+    def attend(self, request, settings):
+        self.asked.append(settings)
+        return made_rollout(settings)
+
+    def reconstruct(self, request, mask):
+        self.asked.append(mask)
+        return replace(made_reconstruction(), mask=replace(mask, ratio=mask.ratio or 0.75))
+
+
+class Pool(ExplorerPool):
+    """Has two names for one Explorer, and all that is needed on this machine."""
+
+    def absent(self, name):
+        return ()
+
+    def offers(self):
+        return [Offer(name, name, True, 0, "MIT", "") for name in ("tested", "large")]
+
+
+@pytest.fixture
+def explorer() -> MadeExplorer:
+    return MadeExplorer()
+
+
+@pytest.fixture
+def made(tmp_path, explorer) -> Handlers:
+    def save(content: bytes, name: str) -> str:
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}-{name}"
+        path.write_bytes(content)
+        return str(path)
+
+    examples = (Example(tmp_path / "first.mp4", "first"), Example(tmp_path / "b.mp4", "second"))
+    pool = Pool("tested", make=lambda weights, reconstructor: explorer)
+    return Handlers(pool, examples, save, 24)
+
+
+def last(pages, name: str):
+    given = [value for page in pages if not isinstance(value := getattr(page, name), Unchanged)]
+    return given[-1]
+
+
+@pytest.fixture
+def chosen(made) -> Session:
+    """A session in which all was chosen that can be."""
+    session = last(list(made.open()), "session")
+    session = last(list(made.look_up(session, "skip")), "session")
+    session = last(list(made.set_rollout(session, "max", 0.5, 2, 5)), "session")
+    session = last(list(made.choose(session, [1, 0, 2])), "session")
+    session = last(list(made.set_mask(session, "random", 0.6, 7)), "session")
+    assert session.label == "skip"
+    return session
+
+
+def said(pages) -> str:
+    return json.dumps(last(pages, "labels"))
+
+
+def test_another_clip_forgets_the_label_and_the_token(made, chosen):
+    pages = list(made.pick(chosen, 1))
+    session = last(pages, "session")
+    assert session.clip.path.name == "b.mp4"
+    assert session.label is None and last(pages, "label") is None
+    assert "rank" not in said(pages)
+    assert session.settings == RolloutSettings("max", 0.5, 2, 5)
+    assert (session.mask.kind, session.mask.ratio, session.mask.seed) == ("random", 0.6, 7)
+
+
+def test_other_weights_forget_the_label_the_token_and_the_layers(made, explorer, chosen):
+    explorer.asked.clear()
+    pages = list(made.load(chosen, "large"))
+    session = last(pages, "session")
+    assert session.weights == "large"
+    assert session.label is None and last(pages, "label") is None
+    assert "rank" not in said(pages)
+    assert explorer.asked == [RolloutSettings("max", 0.5), MaskRequest("random", seed=7)]
+
+
+def test_the_label_stays_while_the_clip_does(made, chosen):
+    pages = list(made.look_up(chosen, "walk"))
+    assert last(pages, "session").label == "walk"
+    assert "walk: 6.00%, rank 5 of 7" in said(pages)
+    assert last(list(made.look_up(chosen, "")), "session").label is None
+
+
+def test_the_last_layer_is_all_layers(made, chosen):
+    assert chosen.settings.last_layer == 5
+    session = last(list(made.set_rollout(chosen, "max", 0.5, 2, 6)), "session")
+    assert session.settings.last_layer is None
+
+
+def test_labels_are_looked_up_in_the_order_of_the_alphabet(made):
+    names = last(list(made.open()), "label_names")
+    assert list(names) == ["hop", "jump", "lie", "run", "sit", "skip", "walk"]
+
+
+def test_files_are_those_of_what_was_chosen(made, explorer, chosen, tmp_path):
+    explorer.asked.clear()
+    list(made.files(chosen, "recognise", tmp_path / "labels"))
+    asked = json.loads((tmp_path / "labels" / "labels.json").read_text())["asked"]
+    assert (asked["label"], asked["rank"]) == ("skip", 4)
+    list(made.files(chosen, "attend", tmp_path / "attention"))
+    list(made.files(chosen, "reconstruct", tmp_path / "pictures"))
+    assert explorer.asked == [
+        RolloutSettings("max", 0.5, 2, 5, (1, 0, 2)),
+        MaskRequest("random", 0.6, 7),
+    ]
