@@ -59,6 +59,21 @@ def test_damaged_weights_are_told_from_what_they_give(recogniser_folder, pixels)
         damaged.model.classifier.weight[1].fill_(torch.nan)
     with pytest.raises(CheckpointError, match="The recogniser gives 1 of 3 values that are not"):
         passes.recognise(damaged, pixels)
+    with torch.no_grad():
+        damaged.model.classifier.weight[1].zero_()
+        damaged.model.classifier.bias[:2] = torch.inf
+    with pytest.raises(CheckpointError, match="The recogniser gives 2 of 3 values that are not"):
+        passes.recognise(damaged, pixels)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_a_damaged_reconstructor_is_told_from_what_it_gives(reconstructor_folder, pixels, value):
+    damaged = load_reconstructor(str(reconstructor_folder), CPU)
+    with torch.no_grad():
+        damaged.model.decoder.head.bias[5] = value
+    # One of 2 * 8 * 8 * 3 values of each of 24 hidden tokens.
+    with pytest.raises(CheckpointError, match="The reconstructor gives 24 of 9216 values that are"):
+        passes.predict(damaged, pixels, HIDDEN)
 
 
 @pytest.mark.parametrize("layer", [1, 2])

@@ -56,5 +56,14 @@ def test_entropy_spans_zero_to_one(logits, entropy):
     assert classify(torch.tensor(logits), LABELS).entropy == pytest.approx(entropy)
 
 
+def test_entropy_is_told_in_shares_of_the_largest_there_is():
+    """1/2, 1/4 and 1/4 have 1.5 bits, of log2(3) among three labels, and of 2 among four."""
+    logits = [math.log(2), 0.0, 0.0]
+    assert classify(torch.tensor(logits), LABELS).entropy == pytest.approx(1.5 / math.log2(3))
+    four = classify(torch.tensor([*logits, -1e4]), LABELS | {3: "never"})
+    assert four.probabilities[3] == 0
+    assert four.entropy == pytest.approx(1.5 / 2)
+
+
 def test_entropy_of_one_label_is_zero():
     assert classify(torch.tensor([3.0]), {0: "only"}).entropy == 0

@@ -72,6 +72,25 @@ def test_psnr_and_error_are_over_hidden_pixels_only(clip, mask):
     np.testing.assert_allclose(result.token_error[mask].mean(), square.mean(), rtol=1e-5)
 
 
+def test_each_token_has_its_own_error(mask):
+    clip = torch.full((4, 3, 12, 12), 0.5)
+    off = torch.arange(1, 5)[:, None] / 10  # the hidden tokens, in order, are off by 0.1 to 0.4
+    result = reconstruct((0.5 - off).expand(-1, 96), clip, mask, config())
+    expected = np.full((2, 3, 3), np.nan)
+    expected[0, 0, 1], expected[0, 2, 2], expected[1, 0, 1], expected[1, 2, 2] = 0.01, 0.04, 0.09, 0.16
+    np.testing.assert_allclose(result.token_error, expected, rtol=1e-5)
+    assert result.prediction.psnr_db == pytest.approx(-10 * math.log10(0.30 / 4), rel=1e-5)
+
+
+def test_raw_predictions_go_from_black_at_3_deviations_below_to_white_at_3_above(clip, mask):
+    deviations = torch.tensor([-4.0, -3.0, 1.5, 3.0])[:, None].expand(-1, 96)
+    result = reconstruct(deviations, clip, mask, config(norm_pix_loss=True))
+    for (row, column, time), shade in zip(
+        ((0, 4, 0), (8, 8, 0), (0, 4, 2), (8, 8, 2)), (0, 0, 0.75, 1), strict=True
+    ):
+        np.testing.assert_allclose(result.normalised[time, row, column], shade, atol=1e-6)
+
+
 def test_predictions_beyond_the_range_are_clipped(clip, mask):
     wild = torch.full((int(mask.sum()), 96), 7.0)
     result = reconstruct(wild, clip, mask, config())

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -74,6 +76,29 @@ def test_what_is_shown_more_often_is_not_expected_more_often():
     torch.testing.assert_close(logits.grad.sum(0), torch.zeros(3), atol=1e-6, rtol=0)
 
 
+def test_the_loss_of_a_batch_is_worked_out_by_hand():
+    """Logits of 0 and shown 2 : 1 : 1 make probabilities of 1/2, 1/4 and 1/4."""
+    weights, logits = torch.tensor([2.0, 1.0, 1.0]), torch.zeros(1, 3)
+    for label, loss in ((0, math.log(2)), (1, math.log(4)), (2, math.log(4))):
+        found = adjusted_loss(logits, torch.tensor([label]), weights, 0.0)
+        assert found.item() == pytest.approx(loss)
+    smoothed = adjusted_loss(logits, torch.tensor([0]), weights, 0.3).item()
+    assert smoothed == pytest.approx(0.7 * math.log(2) + 0.3 * (math.log(2) + 2 * math.log(4)) / 3)
+
+
+def test_labels_that_are_learnt_last_are_shown_two_or_three_times():
+    often = {
+        name: int(weight) for name, weight in zip(LABELS, label_weights(), strict=True) if weight > 1
+    }
+    assert often == {
+        "spinning clockwise": 3,
+        "spinning counterclockwise": 3,
+        "bouncing": 3,
+        "orbiting": 2,
+        "shaking": 3,
+    }
+
+
 def test_coming_nearer_enlarges_what_is_around_the_thing():
     clip = torch.zeros(2, 1, 3, 16, 16)
     clip[..., 4:8, 8:12] = 1  # rows 4 to 7, columns 8 to 11
@@ -114,6 +139,47 @@ def test_swapping_twice_changes_nothing():
         for one, other in pairs.items():
             assert table[LABELS.index(one)] == LABELS.index(other)
             assert table[LABELS.index(other)] == LABELS.index(one)
+
+
+MIRROR_WORDS = {"left": "right", "clockwise": "counterclockwise"}
+BACKWARD_WORDS = MIRROR_WORDS | {"up": "down", "growing": "shrinking", "in": "out"}
+
+
+def in_other_words(name: str, opposites: dict[str, str]) -> str:
+    both = opposites | {second: first for first, second in opposites.items()}
+    return " ".join(both.get(word, word) for word in name.split())
+
+
+@pytest.mark.parametrize(("pairs", "words"), [(MIRRORED, MIRROR_WORDS), (REVERSED, BACKWARD_WORDS)])
+def test_every_label_becomes_its_opposite_in_words(pairs, words):
+    """Whatever its name says of left and right, pans of the camera too, a mirror turns round."""
+    table = swap(pairs)
+    for label, name in enumerate(LABELS):
+        assert LABELS[int(table[label])] == in_other_words(name, words)
+
+
+@pytest.mark.parametrize("name", ["camera panning left", "camera panning right", "moving left"])
+def test_a_clip_in_the_mirror_moves_as_its_new_label_says(monkeypatch, name):
+    """Where the brightest column goes, in batches that are mirrored or reversed by chance."""
+    source = ClipSource(16, 16, pool_clips=16, uses=50)
+    source.batch(0)
+    to_the_right = ("right" in name) != name.startswith("camera")  # the world goes the other way
+    frames = torch.zeros(16, 16, 3, 16, 16, dtype=torch.uint8)
+    for time in range(16):
+        frames[:, time, :, :, time if to_the_right else 15 - time] = 255
+    source._frames = frames
+    source._labels = torch.full((16,), LABELS.index(name))
+    seen = set()
+    for step in range(4):
+        batch = source.batch(step)
+        columns = batch.pixel_values[:, :, 0, 0].argmax(-1)  # (B, T)
+        for way, label in zip(columns, batch.labels, strict=True):
+            goes_right = bool(way[-1] > way[0])
+            told = LABELS[int(label)]
+            says_right = ("right" in told) != told.startswith("camera")
+            assert goes_right == says_right
+            seen.add(told)
+    assert seen == {name, in_other_words(name, MIRROR_WORDS)}
 
 
 def test_generators_are_decided_by_their_numbers():
