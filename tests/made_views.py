@@ -42,9 +42,10 @@ def made_card(**changes) -> CheckpointCard:
 
 def made_clip(**changes) -> SeenClip:
     """A clip of 320 x 240 px, from which 200 x 100 px were seen; frame n is grey 10 * n."""
+    greys = 10 * np.arange(6, dtype=np.uint8)[:, None, None, None]
     fields = {
         "path": Path("/somewhere/else/made.mp4"),
-        "frames": np.full((6, 32, 64, 3), 10, np.uint8) * np.arange(6, dtype=np.uint8)[:, None, None, None],
+        "frames": np.broadcast_to(greys, (6, 32, 64, 3)).copy(),
         "indices": np.array(INDICES),
         "timestamps_s": np.array(TIMES_S),
         "repeated": 1,

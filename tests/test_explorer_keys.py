@@ -1,4 +1,4 @@
-"""What the Explorer remembers belongs to one question: whatever was asked before, nothing changes."""
+"""What the Explorer remembers belongs to one question, whatever was asked before."""
 
 import os
 
@@ -7,8 +7,8 @@ import pytest
 import torch
 from tiny import save_tiny
 
-from videomae_demo.explorer import Explorer, default_ratio
 from videomae_demo.analysis.settings import RolloutSettings
+from videomae_demo.explorer import Explorer, default_ratio
 from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
@@ -154,7 +154,9 @@ def test_what_was_seen_is_told_in_the_clips_own_numbers(fresh, clip_path):
     rows = seen.frames[0, -20:].astype(float).mean(axis=(0, 2))
     assert rows[2] == pytest.approx(20 + 100 * 16.5 / 95, abs=4)
     assert rows[-3] == pytest.approx(20 + 100 * 79 / 95, abs=4)
-    late = fresh().see(ClipRequest(clip_path, start_s=46 / 24, sampling=SamplingRule.stride(1 / 24)))
+    late = fresh().see(
+        ClipRequest(clip_path, start_s=46 / 24, sampling=SamplingRule.stride(1 / 24))
+    )
     assert late.indices.tolist() == [46, 47, 47, 47]
     assert late.repeated == 2
 
@@ -176,9 +178,7 @@ def test_the_default_share_turns_at_144_patches(rows, columns, ratio):
 def test_the_recognisers_heads_are_not_the_named_reconstructors(
     recogniser_folder, reconstructor_folder
 ):
-    explorer = Explorer(
-        str(recogniser_folder), str(reconstructor_folder), heads=3, device="cpu"
-    )
+    explorer = Explorer(str(recogniser_folder), str(reconstructor_folder), heads=3, device="cpu")
     assert explorer.recogniser.model.config.num_attention_heads == 3
     assert explorer.reconstructor.model.config.num_attention_heads == 2
 

@@ -115,7 +115,8 @@ def test_a_clip_without_time_plays_all_the_same(repeated):
 
 
 def test_what_is_hidden_is_flat_in_the_track_of_what_is_visible():
-    tracks = {track.title: track.frames for track in export.reconstruction_tracks(made_reconstruction())}
+    made = export.reconstruction_tracks(made_reconstruction())
+    tracks = {track.title: track.frames for track in made}
     visible = tracks["visible only"]
     assert (visible[:, 16:, 32:] == HIDDEN_COLOUR).all()
     assert (visible[:, :16] == 128).all() and (visible[:, :, :32] == 128).all()
@@ -123,7 +124,8 @@ def test_what_is_hidden_is_flat_in_the_track_of_what_is_visible():
 
 
 def test_titles_tell_how_near_each_picture_came():
-    titles = [track.title for track in export.reconstruction_tracks(made_reconstruction(exact=False))]
+    made = export.reconstruction_tracks(made_reconstruction(exact=False))
+    titles = [track.title for track in made]
     assert titles[2] == "reconstruction 20.3\u00a0dB"
     assert "visible mean 12.3\u00a0dB" in titles
     assert "distance-weighted 14.6\u00a0dB" in titles

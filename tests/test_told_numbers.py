@@ -1,4 +1,4 @@
-"""The numbers that a person reads, in JSON, in sentences and on the command line, worked by hand."""
+"""The numbers in JSON, in sentences and on the command line, worked by hand."""
 
 import json
 import math

@@ -47,7 +47,8 @@ def clips(monkeypatch) -> SyntheticClips:
     for clip, (_, forwards, backwards, frozen) in enumerate(ANSWERS):
         for at, name in ((0, forwards), (15, backwards), (8, frozen)):
             frames[clip, at] = LABELS.index(name) / 100
-    token_0, token_3 = (slice(0, 8), slice(0, 16), slice(0, 16)), (slice(0, 8), slice(16, 32), slice(16, 32))
+    token_0 = slice(0, 8), slice(0, 16), slice(0, 16)
+    token_3 = slice(0, 8), slice(16, 32), slice(16, 32)
     thing[0][token_3] = True  # all of it: 1/8 of the clip
     thing[1, :8] = True  # the first half of the clip: tokens 0 to 3
     thing[2, :8, 16:24, 16:32] = True  # half of token 3
@@ -100,16 +101,11 @@ class Guesses:
 
 def test_the_psnr_is_the_mean_over_clips_each_behind_its_own_mask(monkeypatch):
     shades = (0.6, 0.8, 0.51)  # off by 0.1, 0.3 and 0.01
-    clips = [
-        SyntheticClips(
-            torch.full((1, 16, 3, 32, 32), shade), torch.zeros(1).long(), torch.zeros(1, 16, 32, 32)
-        )
-        for shade in shades
-    ]
-    batches = [
-        SyntheticClips(*(torch.cat([getattr(clip, name) for clip in clips[:2]]) for name in ("frames", "labels", "thing"))),
-        clips[2],
-    ]
+    batches = []
+    for part in (shades[:2], shades[2:]):
+        frames = torch.tensor(part)[:, None, None, None, None].expand(-1, 16, 3, 32, 32)
+        nothing = torch.zeros(len(part), 16, 32, 32, dtype=torch.bool)
+        batches.append(SyntheticClips(frames, torch.zeros(len(part)).long(), nothing))
     monkeypatch.setattr(evaluate, "held_out", lambda count, size_px: iter(batches))
     model = Guesses()
     found = evaluate.measure_reconstruction(model, 3)
@@ -117,9 +113,9 @@ def test_the_psnr_is_the_mean_over_clips_each_behind_its_own_mask(monkeypatch):
     for score in found:
         # 20, 10.458 and 40 dB
         assert dict(score.psnr_db)["prediction"] == pytest.approx((20 + 10.4576 + 40) / 3, abs=1e-3)
-    grid, ratios = model.config.grid, len(found)
-    for number, given in ((0, model.masks[2][0]), (1, model.masks[2][1]), (2, model.masks[ratios + 2][0])):
-        expected = torch.from_numpy(tube(grid, 0.75, number)).flatten()
+    of_first, of_second = model.masks[2], model.masks[2 + len(found)]  # at 0.75
+    for number, given in enumerate((*of_first, *of_second)):
+        expected = torch.from_numpy(tube(model.config.grid, 0.75, number)).flatten()
         assert torch.equal(given, expected)
 
 

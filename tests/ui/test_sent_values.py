@@ -25,7 +25,9 @@ def test_a_tokens_place_keeps_its_order():
     assert values.token([3, 0, 2]) == (3, 0, 2)
 
 
-@pytest.mark.parametrize(("given", "start"), [(None, None), ("", None), (0, 0.0), ("0", 0.0), ("1.5", 1.5)])
+@pytest.mark.parametrize(
+    ("given", "start"), [(None, None), ("", None), (0, 0.0), ("0", 0.0), ("1.5", 1.5)]
+)
 def test_a_start_of_0_is_the_beginning_and_nothing_is_the_middle(given, start):
     found = controls.to_start(given)
     assert found == start and (found is None) == (start is None)

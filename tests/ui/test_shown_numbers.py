@@ -168,9 +168,7 @@ def test_a_label_that_was_asked_for_is_judged_by_its_rank(label, figures, right,
     assert not any(words in judged for words in wrong)
 
 
-@pytest.mark.parametrize(
-    ("labels", "tells"), [(4, False), (5, False), (6, True)]
-)
+@pytest.mark.parametrize(("labels", "tells"), [(4, False), (5, False), (6, True)])
 def test_top_5_of_five_labels_or_fewer_is_nothing_to_tell(labels, tells):
     assert ("top-5" in text.verdict(2, labels, 5)) == tells
     assert "wrong" in text.verdict(2, labels, 5)
@@ -242,9 +240,9 @@ def test_pictures_are_titled_by_how_near_they_came(player, save):
     assert titles["visible-mean"] == "visible mean (12.3 dB)"
     assert titles["distance-weighted"] == "distance-weighted (14.6 dB)"
     assert titles["nearest-visible"] == "nearest visible (exact)"
-    leaky = present.show_reconstruction(
-        player, made_reconstruction(leaks=True), made_card(), save
-    )["tracks"]
+    leaky = present.show_reconstruction(player, made_reconstruction(leaks=True), made_card(), save)[
+        "tracks"
+    ]
     assert [name for name, track in leaky.items() if "leak" in track["title"]] == [
         "prediction",
         "true-patch-mean",
@@ -260,9 +258,7 @@ def test_the_best_filling_stands_beside_the_reconstruction(player, save):
 
 
 @pytest.mark.parametrize(("grid", "chooses"), [(GRID, True), (TokenGrid(3, 4, 4), False)])
-def test_a_token_is_chosen_where_both_checkpoints_have_the_same_tokens(
-    player, save, grid, chooses
-):
+def test_a_token_is_chosen_where_both_checkpoints_have_the_same_tokens(player, save, grid, chooses):
     view = made_reconstruction()
     shown = present.show_reconstruction(player, view, made_card(grid=grid), save)
     assert shown["lenses"]["reconstruct"]["chooses"] is chooses
