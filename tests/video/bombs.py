@@ -30,7 +30,7 @@ def numbers(*values: int) -> bytes:
 def png(height: int, width: int, *, depth: int = 8, alpha: bool = False) -> bytes:
     """A black PNG; a thousandth of its pixels' size."""
     samples = (4 if alpha else 3) * depth // 8
-    packer = zlib.compressobj(9)
+    packer = zlib.compressobj(1)
     rows = bytes(1 + width * samples)
     data = b"".join(packer.compress(rows) for _ in range(height)) + packer.flush()
     header = struct.pack(">2I5B", width, height, depth, 6 if alpha else 2, 0, 0, 0)
@@ -50,10 +50,10 @@ def track(
     sample_bytes: int,
     chunks: tuple[int, ...],
     handler: bytes = b"vide",
-    times: bytes | None = None,
-    extra: tuple[bytes, ...] = (),
+    edits: int = 0,
+    samples_in_chunk: int | None = None,
 ) -> bytes:
-    """A track whose samples all have one size; each chunk holds all of them, or the first one."""
+    """A track whose samples all have one size; each edit shows all of them."""
     height, width = size
     matrix = numbers(65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
     entry = box(
@@ -66,11 +66,10 @@ def track(
     table = box(
         b"stbl",
         full_box(b"stsd", numbers(1), entry),
-        full_box(b"stts", times if times is not None else numbers(1, samples, 1)),
-        full_box(b"stsc", numbers(1, 1, samples, 1)),
+        full_box(b"stts", numbers(1, samples, 1)),
+        full_box(b"stsc", numbers(1, 1, samples_in_chunk or samples, 1)),
         full_box(b"stsz", numbers(sample_bytes, samples)),
         full_box(b"stco", numbers(len(chunks), *chunks)),
-        *extra,
     )
     media = box(
         b"mdia",
@@ -83,8 +82,12 @@ def track(
             table,
         ),
     )
-    header = numbers(0, 0, number, 0, samples) + bytes(16) + matrix + numbers(width << 16, height << 16)
-    return box(b"trak", full_box(b"tkhd", header, flags=3), media)
+    header = (
+        numbers(0, 0, number, 0, samples) + bytes(16) + matrix + numbers(width << 16, height << 16)
+    )
+    shown = [numbers(samples, 0, 0x00010000) for _ in range(edits)]
+    edit_list = [box(b"edts", full_box(b"elst", numbers(edits), *shown))] if edits else []
+    return box(b"trak", full_box(b"tkhd", header, flags=3), *edit_list, media)
 
 
 def movie(path: Path, tracks: list[bytes], data: bytes) -> Path:
@@ -140,3 +143,67 @@ def picture_stream_bomb(path: Path, streams: int = 40, *, deep: bool = False) ->
         for number in range(1, streams + 1)
     ]
     return movie(path, tracks, picture)
+
+
+def edit_list_bomb(path: Path, edits: int = 5000, samples: int = 100_000) -> Path:
+    """An edit list that shows the same frames thousands of times.
+
+    FFmpeg writes the list of frames down anew for each entry.
+    """
+    picture = png(64, 64)
+    claim = track(
+        1,
+        codec=b"png ",
+        size=(64, 64),
+        samples=samples,
+        sample_bytes=1,
+        chunks=(DATA_AT,),
+        edits=edits,
+    )
+    return movie(path, [claim], picture)
+
+
+def sound_chunk_bomb(path: Path, chunks: int = 1000, samples: int = 2**31 - 1) -> Path:
+    """Sound whose every chunk claims two thousand million samples, beside a picture."""
+    picture = png(64, 64)
+    seen = track(
+        1, codec=b"png ", size=(64, 64), samples=1, sample_bytes=len(picture), chunks=(DATA_AT,)
+    )
+    heard = track(
+        2,
+        codec=b"sowt",
+        size=(0, 0),
+        samples=samples,
+        sample_bytes=1,
+        chunks=(DATA_AT,) * chunks,
+        handler=b"soun",
+    )
+    return movie(path, [seen, heard], picture)
+
+
+def fragment_bomb(path: Path, samples: int = 20_000_000, runs: int = 1) -> Path:
+    """Fragments whose runs claim samples without a byte for each."""
+    picture = png(64, 64)
+    first = track(1, codec=b"png ", size=(64, 64), samples=0, sample_bytes=0, chunks=())
+    movie(path, [first, box(b"mvex", full_box(b"trex", numbers(1, 1, 1, len(picture), 0)))], b"")
+    run = full_box(b"trun", numbers(samples))
+    fragment = box(
+        b"moof",
+        full_box(b"mfhd", numbers(1)),
+        box(b"traf", full_box(b"tfhd", numbers(1), flags=0x20000), *[run] * runs),
+    )
+    with path.open("ab") as file:
+        file.write(fragment + box(b"mdat", picture))
+    return path
+
+
+def packed_index_bomb(path: Path, samples: int = 20_000_000) -> Path:
+    """The bomb of the sample table with its index packed, as old QuickTime did."""
+    sample_table_bomb(path, samples=samples)
+    data = path.read_bytes()
+    start = data.index(b"moov") - 4
+    index = data[start:]
+    packed = box(b"cmvd", numbers(len(index)), zlib.compress(index))
+    cmov = box(b"cmov", box(b"dcom", b"zlib"), packed)
+    path.write_bytes(data[:start] + box(b"moov", cmov))
+    return path

@@ -330,7 +330,7 @@ def test_the_canvas_of_a_webp_is_not_reserved_before_it_is_measured(tmp_path: Pa
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
-        (Limits(clip_frames=19), "has at least 20 frames, the limit clip_frames is 19"),
+        (Limits(clip_frames=19), "at least 20 frames[,;] the limit clip_frames is 19"),
         (Limits(clip_s=0.5), "is 0.7 s long, the limit clip_s is 0.5 s"),
         (Limits(decoded_frames=19), "20 frames or more of clip.* limit decoded_frames is 19"),
         (Limits(frame_pixels=3000), "64x48 = 3072 pixels, the limit frame_pixels is 3000"),
@@ -401,3 +401,32 @@ def test_hdr_is_said_and_left_as_it_is(tmp_path: Path, curve: int, name: str) ->
     timeline = scan(path)
     assert any(f"HDR ({name}) and shown without tone mapping" in text for text in timeline.warnings)
     np.testing.assert_allclose(read_frames(timeline, [1]), 90, atol=2)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "9" * 400 + ":00:00.0",
+        "00:00:" + "9" * 5000,
+        "00:00:nan",
+        "-1:00:00",
+        "1e9:00:00",
+        "",
+    ],
+)
+def test_a_duration_that_is_none_is_left_out(tmp_path: Path, tag: str) -> None:
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as output:
+        stream = add_video(output, (48, 64, 3), "mpeg4", "yuv420p", 30)
+        stream.metadata["DURATIOX"] = tag or " "
+        for number, picture in enumerate(count_up(5)):
+            frame = picture_frame(picture, stream)
+            frame.pts, frame.time_base = number, Fraction(1, 30)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    data = path.read_bytes().replace(b"DURATION", b"DURATIOY").replace(b"DURATIOX", b"DURATION")
+    path.write_bytes(data)
+    with av.open(str(path)) as opened:
+        assert opened.streams.video[0].metadata["DURATION"] == (tag or " ")
+    timeline = scan(path)
+    assert (timeline.count, timeline.warnings) == (5, ())

@@ -69,6 +69,24 @@ class Budget:
                 f"{self.limits.clip_s:g} s: cut out the part of interest."
             )
 
+    def check_claims(self, frames: float, times: int = 1) -> None:
+        """Refuse a file whose index claims more frames, or so many times more, than a clip has."""
+        if frames > times * self.limits.clip_frames:
+            most = f"{times} times the limit" if times > 1 else "the limit"
+            what = "frames and pieces of sound" if times > 1 else "frames"
+            raise VideoError(
+                f"The index of {self.name} claims at least {frames:.0f} {what}; {most} clip_frames "
+                f"is {times * self.limits.clip_frames}: cut out the part of interest."
+            )
+
+    def check_tracks(self, count: int, most: int, what: str) -> None:
+        """Refuse a file with so many tracks."""
+        if count > most:
+            raise VideoError(
+                f"{self.name} has {count} {what}, of which {most} are read at most: "
+                "keep the one of interest."
+            )
+
     def check_time(self) -> None:
         """Refuse to go on when the time is over; raise Cancelled when nobody waits."""
         check_cancelled()

@@ -8,6 +8,7 @@ network.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from fractions import Fraction
@@ -20,6 +21,7 @@ from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
 from videomae_demo.errors import VideoError
+from videomae_demo.video.boxes import MOST_TRACKS, check_boxes
 from videomae_demo.video.budget import Budget
 from videomae_demo.video.display import PixelAspect, Size, shown_size
 from videomae_demo.video.header import Header
@@ -39,6 +41,9 @@ _EARLIEST = 1 - 2**63
 
 # Each takes memory, some hold a frame or two: so there are so many, whatever the processors.
 _THREADS = 4
+
+# How a Matroska file states the duration of a stream: hours, minutes, seconds.
+_STATED_DURATION = re.compile(r"([0-9]{1,6}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]{1,12})?)")
 
 # Containers of still pictures as well as moving ones: one frame makes a picture, more make a clip.
 _PICTURE_FORMATS = {"gif": "GIF", "apng": "PNG", "mjpeg": "JPEG", "image2": "picture"}
@@ -89,6 +94,7 @@ class Container:
         self.budget = budget
         # Decoders reserve no memory for pictures much larger than this. FFmpeg decodes a few frames
         # while it probes, before we know their size: hence both here and below.
+        check_boxes(file, budget)
         memory = {"max_pixels": str(2 * budget.limits.frame_pixels)}
         self._container = _open(_TimedFile(file, budget), budget, head, memory)
         try:
@@ -175,7 +181,7 @@ class Container:
 
 
 def _open(file: _TimedFile, budget: Budget, head: bytes, memory: dict[str, str]) -> InputContainer:
-    options = {"protocol_whitelist": "", **memory}
+    options = {"protocol_whitelist": "", "max_streams": str(MOST_TRACKS), **memory}
     try:
         container = av.open(file, mode="r", options=options, metadata_errors="replace")
     except DAMAGE as error:
@@ -233,20 +239,21 @@ def _choose_stream(container: InputContainer, name: str) -> VideoStream:
 
 def _header(container: InputContainer, stream: VideoStream, stored_pixels: bool) -> Header:
     kind = container.format.name
-    time_base = stream.time_base or Fraction(1, 1000)
-    rates = (stream.guessed_rate, stream.average_rate, stream.base_rate)
+    time_base = _ratio(stream, "time_base") or Fraction(1, 1000)
+    average_rate = _ratio(stream, "average_rate")
+    rates = (_ratio(stream, "guessed_rate"), average_rate, _ratio(stream, "base_rate"))
     rate_fps = next((float(rate) for rate in rates if rate and 0 < rate <= 1000), None)
     duration_s, stated = _duration(container, stream, time_base)
     frames = stream.frames
-    if kind.startswith("mov") and duration_s and stream.average_rate:
+    if kind.startswith("mov") and duration_s and average_rate:
         # An edit list hides frames: they are counted, but not part of the duration.
-        frames = min(frames, round(duration_s * stream.average_rate))
+        frames = min(frames, round(duration_s * average_rate))
     brand = container.metadata.get("major_brand", "").strip()
     return Header(
         time_base=time_base,
         width=stream.codec_context.width,
         height=stream.codec_context.height,
-        aspect=PixelAspect(stream.sample_aspect_ratio or Fraction(1), not stored_pixels),
+        aspect=PixelAspect(_ratio(stream, "sample_aspect_ratio") or Fraction(1), not stored_pixels),
         rate_fps=rate_fps,
         frames=frames,
         duration_s=duration_s,
@@ -255,19 +262,28 @@ def _header(container: InputContainer, stream: VideoStream, stored_pixels: bool)
     )
 
 
+def _ratio(stream: VideoStream, name: str) -> Fraction | None:
+    """Return a positive ratio that a stream states; None for any other, and for 1:0."""
+    try:
+        ratio: Fraction | None = getattr(stream, name)
+    except ZeroDivisionError:
+        return None
+    return ratio if ratio is not None and ratio > 0 else None
+
+
 def _duration(
     container: InputContainer, stream: VideoStream, time_base: Fraction
 ) -> tuple[float | None, bool]:
     """Duration of the video in seconds, and whether the file itself states it."""
     if container.format.name.startswith("matroska"):
-        hours, _, rest = stream.metadata.get("DURATION", "").partition(":")
-        minutes, _, seconds = rest.partition(":")
-        try:
+        stated = _STATED_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+        if stated:
+            hours, minutes, seconds = stated.groups()
             return int(hours) * 3600 + int(minutes) * 60 + float(seconds), True
-        except ValueError:  # no such tag; the container's duration may be that of the sound
-            if len(container.streams) > 1 or container.duration is None:
-                return None, False
-            return container.duration / av.time_base, True
+        # No such tag, or nonsense; the container's duration may be that of the sound.
+        if len(container.streams) > 1 or container.duration is None:
+            return None, False
+        return container.duration / av.time_base, True
     if stream.duration is not None:
         return float(stream.duration * time_base), False
     return None, False
