@@ -77,13 +77,14 @@ class TestFineTuned:
             if "proj" in name or "fc2" in name:
                 weight.mul_(0.01)  # small tokens, beside which an epsilon is large
         model = class_of(CLASSIFIER).from_pretrained(save(network, tmp_path / "a.pth"), **SIZE)
-        pixels = clips().transpose(1, 2)
+        network, model, clip = network.double(), model.double(), clips().double()
+        pixels = clip.transpose(1, 2)
         features = network.tokens(pixels).mean(1)
         shrunk = 4.5e-6 / features.var(1, correction=0, keepdim=True)
-        difference = worst(logits_of(model, pixel_values=clips()), network(pixels))
+        difference = worst(logits_of(model, pixel_values=clip), network(pixels))
         model.fc_norm.eps = EPS  # type: ignore[union-attr]
-        rest = worst(logits_of(model, pixel_values=clips()), network(pixels))
-        assert rest < 1e-6 < difference < 2 * shrunk.max()
+        rest = worst(logits_of(model, pixel_values=clip), network(pixels))
+        assert rest < 1e-7 < difference < 2 * shrunk.max()
 
     def test_no_weight_is_copied(self, tmp_path: Path) -> None:
         path = save(original(OriginalEncoder(labels=5)), tmp_path / "a.pth")
@@ -132,7 +133,7 @@ class TestPretraining:
         assert worst(found, network.encoder.tokens(clips().transpose(1, 2))) < TOLERANCE
         encoder.save_pretrained(tmp_path)
         again = class_of(ENCODER).from_pretrained(tmp_path)
-        assert torch.equal(again(clips()).last_hidden_state, found)
+        assert worst(again(clips()).last_hidden_state, found) < TOLERANCE
 
     def test_a_classifier_from_it_is_fresh(self, tmp_path: Path) -> None:
         path = save(original(OriginalPretraining()), tmp_path / "a.pth")
@@ -217,7 +218,7 @@ class TestV2OnTheHub:
         alone = class_of(CLASSIFIER).from_pretrained(folder / "model.safetensors", **size)
         assert alone.config == whole.config
         inputs = {"pixel_values": clips(56)}
-        assert torch.equal(logits_of(alone, **inputs), logits_of(whole, **inputs))
+        assert worst(logits_of(alone, **inputs), logits_of(whole, **inputs)) < TOLERANCE
 
     @torch.no_grad()
     def test_features_of_a_file_that_was_pretrained_only(self, tmp_path: Path) -> None:
@@ -353,4 +354,4 @@ class TestSavedAgain:
         field = "last_hidden_state" if name == ENCODER else "logits"
         assert worst(ours(pixels, **mask)[field], theirs(pixels, **mask)[field]) < TOLERANCE
         again = class_of(name).from_pretrained(folder / "saved")
-        assert torch.equal(again(pixels, **mask)[field], ours(pixels, **mask)[field])
+        assert worst(again(pixels, **mask)[field], ours(pixels, **mask)[field]) < TOLERANCE

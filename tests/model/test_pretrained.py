@@ -109,7 +109,7 @@ class TestSaving:
         ours = make(model)
         assert ours.save_pretrained(tmp_path / "new" / "folder") == tmp_path / "new" / "folder"
         again = class_of(model).from_pretrained(tmp_path / "new" / "folder")
-        assert torch.equal(run(again), run(ours))
+        assert worst(run(again), run(ours)) < TOLERANCE
         assert not again.training
 
     def test_half_precision_on_disk(self, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ class TestLean:
             for weight in loaded.parameters():
                 assert weight.requires_grad
                 weight.add_(1.0)
-        assert torch.equal(run(class_of(CLASSIFIER).from_pretrained(tmp_path)), before)
+        assert worst(run(class_of(CLASSIFIER).from_pretrained(tmp_path)), before) < TOLERANCE
 
     def test_a_model_of_ones_own_is_initialised_as_in_transformers(self) -> None:
         torch.manual_seed(0)
@@ -287,10 +287,10 @@ class TestFreshHeads:
         encoder = class_of(ENCODER).from_pretrained(tmp_path / "whole")
         assert encoder.load_report is not None
         assert encoder.load_report.fresh == ()
-        assert torch.equal(run(encoder), run(whole.videomae))  # type: ignore[arg-type]
+        assert worst(run(encoder), run(whole.videomae)) < TOLERANCE  # type: ignore[arg-type]
         encoder.save_pretrained(tmp_path / "bare")
         again = class_of(model).from_pretrained(tmp_path / "bare")
-        assert torch.equal(run(again.videomae), run(encoder))  # type: ignore[arg-type]
+        assert worst(run(again.videomae), run(encoder)) < TOLERANCE  # type: ignore[arg-type]
 
     def test_a_complete_checkpoint_says_nothing(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -306,7 +306,7 @@ class TestFreshHeads:
         for seed in (1, 1, 2):
             torch.manual_seed(seed)
             found.append(run(class_of(CLASSIFIER).from_pretrained(tmp_path)))
-        assert torch.equal(found[0], found[1])
+        assert worst(found[0], found[1]) < TOLERANCE
         assert not torch.equal(found[0], found[2])
 
 
@@ -315,7 +315,7 @@ class TestChoices:
         make(DECODER).save_pretrained(tmp_path)
         loaded = class_of(DECODER).from_pretrained(tmp_path, norm_pix_loss=False)
         assert not loaded.config.norm_pix_loss
-        assert run(loaded).equal(run(make(DECODER)))
+        assert worst(run(loaded), run(make(DECODER))) < TOLERANCE
 
     def test_a_configuration_can_be_given(self, tmp_path: Path) -> None:
         make(CLASSIFIER).save_pretrained(tmp_path)
@@ -329,7 +329,7 @@ class TestChoices:
     def test_files_at_hand_are_loaded_alike(self, tmp_path: Path) -> None:
         make(CLASSIFIER).save_pretrained(tmp_path)
         loaded = class_of(CLASSIFIER).from_files(locate(tmp_path))
-        assert torch.equal(run(loaded), run(make(CLASSIFIER)))
+        assert worst(run(loaded), run(make(CLASSIFIER))) < TOLERANCE
 
     def test_the_device_is_that_of_the_weights(self) -> None:
         assert make(ENCODER).device == torch.device("cpu")

@@ -20,6 +20,7 @@ from model_cases import (
     ENCODER,
     SHAPE,
     TOLERANCE,
+    TOLERANCE_FLOAT64,
     count_tokens,
     fill,
     make_inputs,
@@ -66,17 +67,31 @@ class TestAgainst437:
         assert list(found) == list(wanted)
         for key, (shape, values) in wanted.items():
             assert list(found[key].shape) == shape, key
-            assert worst(sample(key, found[key]), values) < TOLERANCE, key
+            assert worst(sample(key, found[key]), values) < TOLERANCE_FLOAT64, key
 
     @torch.no_grad()
     @pytest.mark.parametrize("name", CASES)
-    def test_the_plain_path_too(self, name: str) -> None:
-        """Above, attentions were asked for; without, torch's fused kernel does the work."""
+    @pytest.mark.parametrize("attentions", [True, False])
+    def test_every_output_in_float32(self, name: str, attentions: bool) -> None:
+        """Without attentions, torch's fused kernel does the work."""
         case = CASES[name]
-        output = make(case.model, **case.config)(**make_inputs(case), return_dict=False)
-        for value, (shape, values) in zip(output, golden(name).values(), strict=False):
-            assert list(value.shape) == shape
-            assert worst(sample("", value), values) < TOLERANCE
+        output = make(case.model, **case.config)(
+            **make_inputs(case),
+            output_attentions=attentions,
+            output_hidden_states=attentions,
+            return_dict=False,
+        )
+        tensors = [
+            tensor
+            for value in output
+            for tensor in (value if isinstance(value, tuple) else (value,))
+        ]
+        wanted = [facts for key, facts in golden(name).items() if not key.startswith("gradient")]
+        assert not attentions or len(tensors) == len(wanted)
+        for tensor, (shape, values) in zip(tensors, wanted, strict=False):
+            assert list(tensor.shape) == shape
+            assert tensor.dtype == torch.float32
+            assert worst(sample("", tensor), values) < TOLERANCE
 
     def test_the_cases_cover_what_they_should(self) -> None:
         fields = [case.fields for case in CASES.values()]
@@ -127,28 +142,33 @@ class TestAgainstTheInstalledRelease:
             inputs["labels"] = torch.tensor([3, 1])
         elif model == DECODER or index % 3:
             inputs["bool_masked_pos"] = make_mask(count_tokens(fields), 1 + index % 3)
-        wanted = {"output_attentions": True, "output_hidden_states": True}
-        outputs, pixel_gradients = [], []
-        for net in (ours, theirs):
-            inputs["pixel_values"] = make_pixels(fields).requires_grad_()
-            output = net(**inputs, **wanted)
-            (output[0] if output[0].ndim == 0 else output[0].square().mean()).backward()
-            outputs.append(output)
-            pixel_gradients.append(inputs["pixel_values"].grad)
-        assert worst(*pixel_gradients) < TOLERANCE
-        mine, other = outputs
-        assert list(mine) == list(other)
-        for key in mine:
-            several = isinstance(mine[key], tuple)
-            pairs = (
-                zip(mine[key], other[key], strict=True) if several else [(mine[key], other[key])]
+        for dtype, tolerance in ((torch.float32, TOLERANCE), (torch.float64, TOLERANCE_FLOAT64)):
+            outputs, pixel_gradients = [], []
+            for net in (ours.to(dtype), theirs.to(dtype)):
+                net.zero_grad()
+                inputs["pixel_values"] = make_pixels(fields).to(dtype).requires_grad_()
+                output = net(**inputs, output_attentions=True, output_hidden_states=True)
+                (output[0] if output[0].ndim == 0 else output[0].square().mean()).backward()
+                outputs.append(output)
+                pixel_gradients.append(inputs["pixel_values"].grad)
+            self.compare(*outputs, tolerance)
+        assert worst(*pixel_gradients) < TOLERANCE_FLOAT64
+        for weight, gradient in zip(
+            ours.parameters(), self.in_our_order(ours, theirs), strict=True
+        ):
+            assert worst(weight.grad, gradient) < TOLERANCE_FLOAT64
+
+    @staticmethod
+    def compare(ours: Any, theirs: Any, tolerance: float) -> None:
+        assert list(ours) == list(theirs)
+        for key in ours:
+            mine, other = (
+                value if isinstance(value, tuple) else (value,)
+                for value in (ours[key], theirs[key])
             )
-            for first, second in pairs:
+            for first, second in zip(mine, other, strict=True):
                 assert first.shape == second.shape
-                assert worst(first, second) < TOLERANCE, key
-        gradients = zip(ours.parameters(), self.in_our_order(ours, theirs), strict=True)
-        for weight, gradient in gradients:
-            assert worst(weight.grad, gradient) < TOLERANCE
+                assert worst(first, second) < tolerance, key
 
     @staticmethod
     def in_our_order(ours: PretrainedModel, theirs: torch.nn.Module) -> list[Tensor]:
@@ -377,8 +397,8 @@ class TestObserver:
         self, model: str, hidden: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(layers, "BLOCK_BYTES", 4 * 2 * 3 * (TOKENS - hidden) * 4)
-        net, recorder = make(model), Recorder()
-        inputs: dict[str, Tensor] = {"pixel_values": make_pixels(SHAPE)}
+        net, recorder = make(model).double(), Recorder()
+        inputs: dict[str, Tensor] = {"pixel_values": make_pixels(SHAPE).double()}
         if hidden:
             inputs["bool_masked_pos"] = make_mask(TOKENS, hidden)
         eager = net(**inputs, output_attentions=True)
@@ -386,15 +406,15 @@ class TestObserver:
         assert len(recorder.attentions) == len(eager.attentions) == 2
         for mine, wanted in zip(recorder.attentions, eager.attentions, strict=True):
             assert mine.shape == wanted.shape
-            assert worst(mine, wanted) < 1e-6
+            assert worst(mine, wanted) < 1e-12
         assert {b.shape[2] for b in recorder.blocks[0]} <= {4, (TOKENS - hidden) % 4}
-        assert worst(observed[0], eager[0]) < 1e-6
+        assert worst(observed[0], eager[0]) < 1e-12
         again = Recorder()
         encoder = net if model == ENCODER else net.videomae
         for layer, state in enumerate(observed.hidden_states[:-1]):
             encoder.observe_layer(layer, state, again)
         for mine, wanted in zip(again.attentions, eager.attentions, strict=True):
-            assert worst(mine, wanted) < 1e-6
+            assert worst(mine, wanted) < 1e-12
 
     @pytest.mark.parametrize(
         "arguments", [{"output_attentions": True}, {"head_mask": torch.ones(3)}]

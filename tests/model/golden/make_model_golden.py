@@ -8,9 +8,9 @@ its own::
     PYTHONPATH=tests/model venv437/bin/python tests/model/golden/make_model_golden.py
 
 It writes, beside this file, ``models.npz`` (for each case of ``model_cases.py`` the shapes of all
-outputs and gradients, and their values or a sample of them), ``state_dicts.json`` (names and shapes
-of the weights of all three models) and the folder ``written_by_4_37``. The tests make the same
-models and inputs by the same formulas.
+outputs and gradients, and their values or a sample of them, computed in float64),
+``state_dicts.json`` (names and shapes of the weights of all three models) and the folder
+``written_by_4_37``. The tests make the same models and inputs by the same formulas.
 """
 
 from __future__ import annotations
