@@ -7,6 +7,7 @@ import pytest
 import torch
 from original_network import OriginalEncoder, OriginalPretraining
 
+from videomae_demo import clips
 from videomae_demo.cli import main
 from videomae_demo.video.decode import scan
 
@@ -29,7 +30,9 @@ def run(capsys, recogniser_folder, reconstructor_folder):
 def test_classify_prints_labels(run, clip_path):
     code, out, err = run("classify", clip_path, "--top-k", 2)
     assert code == 0
-    assert out.count("%") == 2
+    lines = [line for line in out.splitlines() if line.endswith("%")]
+    assert len(lines) == 2
+    assert any(line.startswith("  It ") for line in out.splitlines())
     assert "4 frames between" in out
     assert "Starting" in err
 
@@ -38,7 +41,10 @@ def test_classify_json_has_the_promised_fields(run, clip_path, recogniser_folder
     code, out, _ = run("classify", clip_path, "--json", "--label", "staying still")
     result = json.loads(out)
     assert code == 0
-    assert result["checkpoint"] == str(recogniser_folder)
+    assert result["checkpoint"] == recogniser_folder.name
+    assert result["clip"] == clip_path.name
+    assert str(clip_path.parent) not in out and str(recogniser_folder.parent) not in out
+    assert result["verdict"].startswith("It ")
     assert [set(label) for label in result["labels"]] == [{"label", "probability"}] * 3
     assert sum(label["probability"] for label in result["labels"]) == pytest.approx(1)
     assert len(result["frames"]["indices"]) == len(result["frames"]["timestamps_s"]) == 4
@@ -75,6 +81,9 @@ def test_classify_writes_bars(run, clip_path, tmp_path):
     assert code == 0
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"labels.json", "labels.png"}
     assert "labels.png" in err and "labels.png" not in out
+    written = (tmp_path / "new" / "labels.json").read_text()
+    assert json.loads(written)["clip"] == clip_path.name
+    assert str(clip_path.parent) not in written
 
 
 def test_attend_writes_the_promised_files(run, clip_path, tmp_path):
@@ -144,6 +153,88 @@ def test_the_same_question_has_the_same_answer(run, clip_path):
     assert first[1] == second[1] != other[1]
 
 
+@pytest.mark.parametrize("command", ["classify", "attend", "reconstruct", "explore"])
+@pytest.mark.parametrize(
+    ("out", "cause"),
+    [("file", "it is a file"), ("file/deeper/still", "file is a file"), ("x" * 300, "too long")],
+)
+def test_a_place_that_takes_no_files_is_refused_before_any_work(
+    run, clip_path, tmp_path, monkeypatch, command, out, cause
+):
+    (tmp_path / "file").write_bytes(b"mine")
+    monkeypatch.setattr("videomae_demo.explorer.Explorer", None)
+    code, printed, err = run(command, clip_path, "--out", tmp_path / out)
+    assert (code, printed) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith("videomae_demo: --out is ") and cause in line
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+def test_a_folder_that_may_not_be_written_is_refused(run, clip_path, tmp_path, monkeypatch):
+    monkeypatch.setattr("videomae_demo.cli.os.access", lambda *_: False)
+    code, _, err = run("classify", clip_path, "--out", tmp_path / "new")
+    assert code == 2
+    assert f"you may not write into {tmp_path}" in err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_disk_that_is_full_ends_in_a_sentence(run, clip_path, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("videomae_demo.export.save_labels", full)
+    code, out, err = run("classify", clip_path, "--out", tmp_path)
+    assert (code, out) == (2, "")
+    assert "can't be written" in err and "No space left on device" in err
+
+
+def test_no_folder_is_made_for_a_clip_that_is_not_there(run, tmp_path):
+    assert run("classify", tmp_path / "missing.mp4", "--out", tmp_path / "new")[0] == 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_reconstruction_is_told_to_be_anothers(capsys, clip_path, recogniser_folder):
+    arguments = ["explore", clip_path, "--weights", recogniser_folder, "--device", "cpu"]
+    assert main([*map(str, arguments)]) == 0
+    told = capsys.readouterr()
+    name = recogniser_folder.name
+    assert f"since {name} has no decoder." in told.out
+    assert "Train them" not in told.err and "decoder." not in told.err
+    assert len(told.err) < 200
+
+
+@pytest.mark.parametrize(
+    ("sampling", "indices"), [("every:2", [20, 22, 24, 26]), ("uniform", [6, 18, 30, 42])]
+)
+def test_frames_are_chosen_by_number_or_over_the_clip(run, clip_path, sampling, indices):
+    code, out, _ = run("classify", clip_path, "--json", "--sampling", sampling)
+    assert code == 0
+    assert json.loads(out)["frames"]["indices"] == indices
+
+
+def test_stored_pixels_reach_the_reader(run, clip_path, monkeypatch):
+    asked = []
+    scan_clip = clips.scan
+    monkeypatch.setattr(
+        clips, "scan", lambda *a, **k: asked.append(k["stored_pixels"]) or scan_clip(*a, **k)
+    )
+    run("classify", clip_path, "--stored-pixels")
+    run("classify", clip_path)
+    assert asked == [True, False]
+
+
+@pytest.mark.parametrize("kind", ["tube", "random", "frame", "cell"])
+def test_reconstruct_says_how_near_it_came_and_what_was_hidden(run, clip_path, kind):
+    arguments = ("reconstruct", clip_path, "--mask", kind, "--ratio", 0.9)
+    result = json.loads(run(*arguments, "--json")[1])
+    text = run(*arguments)[1]
+    assert f"  {result['verdict']}\n" in text
+    assert f"ratio {result['mask']['ratio']:.4g}, seed 0" in text
+    assert "90% was asked for; " in text and f"{100 * result['mask']['ratio']:g}%.\n" in text
+    assert ("copied-in-time" in text) is (kind != "tube")
+    assert result["mask"]["ratio"] == result["hidden_tokens"] / 32
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -153,6 +244,16 @@ def test_the_same_question_has_the_same_answer(run, clip_path):
         (["classify", "CLIP", "--start", "99"], "99"),
         (["classify", "CLIP", "--sampling", "often"], "'often'"),
         (["classify", "CLIP", "--sampling", "-1"], "-1"),
+        (["classify", "CLIP", "--sampling", "every:0"], "0"),
+        (["classify", "CLIP", "--sampling", "every:x"], "'every:x'"),
+        (["classify", "CLIP", "--start", "nan"], "nan"),
+        (["classify", "CLIP", "--top-k", "-1"], "-1 labels"),
+        (["classify", "CLIP", "--heads", "0"], "0"),
+        (["attend", "CLIP", "--discard", "nan"], "nan"),
+        (["attend", "CLIP", "--layers", "0-2"], "Layers 0 to 2"),
+        (["attend", "CLIP", "--query", "0,0,99999999999999999999"], "outside the grid"),
+        (["reconstruct", "CLIP", "--mask", "painted"], "painted"),
+        (["reconstruct", "CLIP", "--ratio", "nan"], "nan"),
         (["attend", "CLIP", "--fusion", "sum"], "'sum'"),
         (["attend", "CLIP", "--discard", "1"], "1.0"),
         (["attend", "CLIP", "--layers", "2"], "'2'; write FROM-TO"),

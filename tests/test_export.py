@@ -25,6 +25,7 @@ def test_a_leak_is_marked_wherever_it_is_shown(tmp_path, recogniser_folder, clip
     assert "true mean and contrast" in describe.explain_reconstruction(view)
     assert describe.describe_reconstruction(view)["leaks"] == ["prediction", "true-patch-mean"]
     titles = [track.title for track in export.reconstruction_tracks(view)]
+    assert "true patch mean, which is its leak alone" in describe.explain_reconstruction(view)
     assert titles[2].endswith("(leak)") and titles[3] == "raw prediction (normalised)"
     assert sum("leak" in title for title in titles) == 2
     export.save_reconstruction(view, tmp_path / "out")

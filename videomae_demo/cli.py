@@ -7,11 +7,12 @@ code 2; a checkpoint that does not compute what it should, with exit code 1.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from videomae_demo.training.command import add_train
 if TYPE_CHECKING:  # torch and cv2 take seconds to import: --help and usage errors do without
     from videomae_demo.analysis.settings import RolloutSettings
     from videomae_demo.explorer import Explorer
-    from videomae_demo.views import ClipRequest
+    from videomae_demo.views import ClipRequest, ReconstructionView
 
 DIFFERS, USER_ERROR = 1, 2
 
@@ -83,8 +84,14 @@ def _add_command(commands: Any, name: str, run: Any, summary: str) -> argparse.A
     )
     command.add_argument(
         "--sampling",
-        metavar="SECONDS|uniform",
-        help="seconds between frames, or 'uniform' over the clip (as the checkpoint was trained)",
+        metavar="SECONDS|every:N|uniform",
+        help="seconds between frames, or every N-th frame by number, or 'uniform' over the clip "
+        "(as the recogniser was trained; if that is not known, as most published ones were)",
+    )
+    command.add_argument(
+        "--stored-pixels",
+        action="store_true",
+        help="take pixels as they are stored, though the file says that they are not square",
     )
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--out", type=Path, metavar="DIR", help="write files into this folder")
@@ -171,8 +178,10 @@ def _classify(parsed: argparse.Namespace) -> None:
 
     view = _explorer(parsed).classify(_clip_request(parsed))
     result = describe.describe_labels(view, parsed.top_k, parsed.label)
-    if parsed.out:
-        _report_files(export.save_labels(view, parsed.out, parsed.top_k, parsed.label))
+    if parsed.out is not None:
+        with _writing(parsed.out):
+            files = export.save_labels(view, parsed.out, parsed.top_k, parsed.label)
+        _report_files(files)
     _print(parsed, result, _labels_text(result))
 
 
@@ -181,8 +190,10 @@ def _attend(parsed: argparse.Namespace) -> None:
 
     settings = _rollout_settings(parsed)
     view = _explorer(parsed).attend(_clip_request(parsed), settings)
-    if parsed.out:
-        _report_files(export.save_rollout(view, parsed.out))
+    if parsed.out is not None:
+        with _writing(parsed.out):
+            files = export.save_rollout(view, parsed.out)
+        _report_files(files)
     result = describe.describe_rollout(view)
     _print(parsed, result, [*_rollout_text(result), describe.explain_rollout(view)])
 
@@ -193,10 +204,12 @@ def _reconstruct(parsed: argparse.Namespace) -> None:
 
     mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)
     view = _explorer(parsed).reconstruct(_clip_request(parsed), mask)
-    if parsed.out:
-        _report_files(export.save_reconstruction(view, parsed.out))
+    if parsed.out is not None:
+        with _writing(parsed.out):
+            files = export.save_reconstruction(view, parsed.out)
+        _report_files(files)
     result = describe.describe_reconstruction(view)
-    _print(parsed, result, [*_reconstruction_text(result), describe.explain_reconstruction(view)])
+    _print(parsed, result, _reconstruction_text(view, result))
 
 
 def _explore(parsed: argparse.Namespace) -> None:
@@ -208,12 +221,13 @@ def _explore(parsed: argparse.Namespace) -> None:
     labels = explorer.classify(request) if explorer.recogniser.card.label_count else None
     rollout = explorer.attend(request)
     reconstruction = explorer.reconstruct(request, mask)
-    if parsed.out:
-        files = export.save_rollout(rollout, parsed.out / "rollout")
-        files += export.save_reconstruction(reconstruction, parsed.out / "reconstruction")
-        if labels is not None:
-            folder = parsed.out / "labels"
-            files = export.save_labels(labels, folder, parsed.top_k, parsed.label) + files
+    if parsed.out is not None:
+        with _writing(parsed.out):
+            files = export.save_rollout(rollout, parsed.out / "rollout")
+            files += export.save_reconstruction(reconstruction, parsed.out / "reconstruction")
+            if labels is not None:
+                folder = parsed.out / "labels"
+                files = export.save_labels(labels, folder, parsed.top_k, parsed.label) + files
         _report_files(files)
     named = None
     if labels is not None:
@@ -227,7 +241,7 @@ def _explore(parsed: argparse.Namespace) -> None:
         *([*_labels_text(named), ""] if named else []),
         *_rollout_text(result["rollout"]),
         "",
-        *_reconstruction_text(result["reconstruction"]),
+        *_reconstruction_text(reconstruction, result["reconstruction"]),
     ]
     _print(parsed, result, text)
 
@@ -249,6 +263,8 @@ def _verify(parsed: argparse.Namespace) -> int:
 
 
 def _explorer(parsed: argparse.Namespace) -> Explorer:
+    if parsed.out is not None:
+        _check_folder(parsed.out)
     _progress("Starting ...")
     from videomae_demo.explorer import Explorer
 
@@ -262,23 +278,40 @@ def _explorer(parsed: argparse.Namespace) -> Explorer:
     )
 
 
+def _check_folder(folder: Path) -> None:
+    """See that files can be written into a folder before any work is done; make nothing."""
+    try:
+        there = folder
+        while not there.exists():
+            there = there.parent
+        if not there.is_dir():
+            cause = "it is a file" if there == folder else f"{there} is a file"
+        elif not os.access(there, os.W_OK | os.X_OK):
+            cause = f"you may not write into {there}"
+        else:
+            return
+    except OSError as error:
+        cause = str(error.strerror)
+    raise RequestError(f"--out is {str(folder)!r}, and {cause}; give a folder for new files.")
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RequestError(
+            f"The files can't be written into {folder}: {error.strerror or error}; give --out "
+            "another folder."
+        ) from error
+
+
 def _clip_request(parsed: argparse.Namespace) -> ClipRequest:
     from videomae_demo.video.sampling import SamplingRule
     from videomae_demo.views import ClipRequest
 
-    rule = None
-    if parsed.sampling == "uniform":
-        rule = SamplingRule.uniform()
-    elif parsed.sampling is not None:
-        try:
-            rule = SamplingRule.stride(float(parsed.sampling))
-        except ValueError as error:
-            if isinstance(error, ExplorerError):
-                raise
-            raise RequestError(
-                f"--sampling is {parsed.sampling!r}; give the seconds between frames, or uniform."
-            ) from error
-    return ClipRequest(parsed.clip, parsed.start, rule)
+    rule = None if parsed.sampling is None else SamplingRule.parse(parsed.sampling)
+    return ClipRequest(parsed.clip, parsed.start, rule, stored_pixels=parsed.stored_pixels)
 
 
 def _rollout_settings(parsed: argparse.Namespace) -> RolloutSettings:
@@ -313,6 +346,7 @@ def _labels_text(result: dict[str, Any]) -> list[str]:
         lines.append(f"  {asked['label']}: {asked['probability']:.2%}, rank {asked['rank']}")
     frames = result["frames"]
     first, last = frames["timestamps_s"][0], frames["timestamps_s"][-1]
+    lines.append(f"  {result['verdict']}")
     lines.append(f"  from {len(frames['indices'])} frames between {first:.2f} s and {last:.2f} s")
     return lines + [f"  Note: {note}" for note in result["notes"]]
 
@@ -330,19 +364,25 @@ def _rollout_text(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _reconstruction_text(result: dict[str, Any]) -> list[str]:
+def _reconstruction_text(view: ReconstructionView, result: dict[str, Any]) -> list[str]:
+    from videomae_demo import describe
+
     mask = result["mask"]
     lines = [
         f"What it imagines behind the mask ({result['checkpoint']}): {mask['kind']}, "
-        f"ratio {mask['ratio']:g}, seed {mask['seed']}, {result['hidden_tokens']} tokens hidden",
+        f"ratio {mask['ratio']:.4g}, seed {mask['seed']}, {result['hidden_tokens']} tokens hidden",
+        f"  {describe.made_by(view)}",
+        f"  {describe.other_share(view)}",
         "  PSNR over hidden pixels:",
     ]
     for name, psnr_db in result["psnr_db"].items():
         value = "exact" if psnr_db is None else f"{psnr_db:.2f} dB"
         leak = "  (uses the hidden patches' statistics)" if name in result["leaks"] else ""
         lines.append(f"    {name:<18} {value}{leak}")
+    lines += [f"  {result['verdict']}", f"  {describe.never_visible(view.reconstruction)}"]
     lines.append(f"  loss: {result['loss']:.4f}")
-    return lines + [f"  Note: {note}" for note in result["notes"]]
+    lines += [f"  Note: {note}" for note in result["notes"]]
+    return [line for line in lines if line.strip()]
 
 
 def _print(parsed: argparse.Namespace, result: dict[str, Any], text: list[str]) -> None:

@@ -23,7 +23,7 @@ from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, HeadFusion, Rollout
 from videomae_demo.cache import ByteCache
 from videomae_demo.cancellation import holding
 from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
-from videomae_demo.clips import Clips, PreparedClip
+from videomae_demo.clips import Clips, PreparedClip, is_example
 from videomae_demo.describe import choice_of_frames
 from videomae_demo.device import choose_device, one_at_a_time
 from videomae_demo.errors import CheckpointError, RequestError
@@ -162,7 +162,8 @@ class Explorer:
         prepared = self._prepare(request, recogniser)
         logits = self._recognise(prepared).logits
         result = classify(torch.from_numpy(logits), recogniser.model.config.id2label)
-        return LabelsView(recogniser.card, prepared.clip, result)
+        is_foreign = recogniser.card.is_bundled and not is_example(request.path)
+        return LabelsView(recogniser.card, prepared.clip, result, is_foreign)
 
     def attend(
         self, request: ClipRequest, settings: RolloutSettings = DEFAULT_ROLLOUT

@@ -53,7 +53,7 @@ def save_rollout(view: RolloutView, folder: Path) -> list[Path]:
     scale = Scale(upper=rollout.scale_end, title="attention rollout", unit="x uniform")
     above = bool(rollout.times_uniform.max() > scale.upper)
     tracks = [
-        Track("the clip, as the model saw it", clip.frames),
+        Track("the clip, cropped as the model saw it", clip.frames),
         Track("attention rollout", overlay(clip.frames, rollout.times_uniform, scale)),
     ]
     sentence = explain_rollout(view)

@@ -60,6 +60,8 @@ class CheckpointCard:
         Corrections, fallbacks, missing parts: sentences to be shown.
     sampling_is_known : bool
         Whether `sampling` is the catalog's, and no guess.
+    is_bundled : bool
+        Whether it came with the project, and so knows nothing but synthetic motions.
     stands_in_for : str or None
         The checkpoint whose place it takes, because that has no decoder.
     """
@@ -74,6 +76,7 @@ class CheckpointCard:
     label_count: int
     notes: tuple[str, ...]
     sampling_is_known: bool = True
+    is_bundled: bool = False
     stands_in_for: str | None = None
 
     @property
@@ -311,6 +314,7 @@ def _introduce(
         label_count=label_count,
         notes=notes + fallback,
         sampling_is_known=entry is not None,
+        is_bundled=entry is not None and entry.bundled,
     )
     return card, processor
 

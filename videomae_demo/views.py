@@ -155,11 +155,16 @@ class SeenClip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelsView:
-    """What the recogniser calls the clip."""
+    """What the recogniser calls the clip.
+
+    `is_foreign` is True where the recogniser knows synthetic motions alone, and the clip is none of
+    the examples that it was made for.
+    """
 
     checkpoint: CheckpointCard
     clip: SeenClip
     classification: Classification
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,9 +179,14 @@ class RolloutView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReconstructionView:
-    """What the reconstructor imagines behind the mask; `mask` has the ratio that was used."""
+    """What the reconstructor imagines behind the mask; `mask.ratio` is the share asked for."""
 
     checkpoint: CheckpointCard
     clip: SeenClip
     mask: MaskRequest
     reconstruction: Reconstruction
+
+    @property
+    def hidden_share(self) -> float:
+        """The share of the tokens that is hidden: whole patches may not make what was asked for."""
+        return float(self.reconstruction.mask.mean())

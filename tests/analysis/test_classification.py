@@ -67,3 +67,19 @@ def test_entropy_is_told_in_shares_of_the_largest_there_is():
 
 def test_entropy_of_one_label_is_zero():
     assert classify(torch.tensor([3.0]), {0: "only"}).entropy == 0
+
+
+@pytest.mark.parametrize(
+    ("shares", "tied"),
+    [
+        ([0.5, 0.45, 0.05], ["a", "b"]),
+        ([0.5, 0.449, 0.051], ["a"]),
+        ([0.3, 0.4, 0.3], ["b"]),
+        ([1 / 3, 1 / 3, 1 / 3], ["a", "b", "c"]),
+        ([1.0], ["a"]),
+    ],
+)
+def test_labels_within_a_tenth_of_the_best_are_tied(shares, tied):
+    names = dict(enumerate("abc"[: len(shares)]))
+    found = classify(torch.tensor(shares, dtype=torch.float64).log(), names)
+    assert [score.label for score in found.tied] == tied

@@ -246,6 +246,7 @@ class TestFreshHeads:
             n.startswith(("decoder.", "mask", "encoder_to")) for n in loaded.load_report.unused
         )
         assert all(name in caplog.text for name in fresh)
+        assert "4 weights that the checkpoint lacks" in caplog.text
         weights = dict(loaded.named_parameters())
         assert 0.015 < weights["classifier.weight"].std() < 0.025
         assert not weights["classifier.bias"].any()

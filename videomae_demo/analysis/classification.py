@@ -12,6 +12,9 @@ from torch import Tensor
 
 from videomae_demo.errors import RequestError
 
+TIED_SHARE = 0.9
+"""Labels with at least so much of the best one's probability are no less probable, for people."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:
@@ -53,6 +56,12 @@ class Classification:
             LabelScore(self.labels[index], int(index), float(self.probabilities[index]), rank)
             for rank, index in enumerate(self._order()[:count], start=1)
         )
+
+    @property
+    def tied(self) -> tuple[LabelScore, ...]:
+        """The labels that are about as probable as the best one, which is the first of them."""
+        least = TIED_SHARE * self.probabilities.max()
+        return self.top(int((self.probabilities >= least).sum()))
 
     def find(self, label: str) -> LabelScore:
         """Look up one label by name, whatever its case.

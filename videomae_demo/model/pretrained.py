@@ -15,6 +15,7 @@ from videomae_demo.checkpoints.huggingface_layout import to_native
 from videomae_demo.checkpoints.layouts import read_checkpoint
 from videomae_demo.checkpoints.load import LoadReport, assign, fit, save_tensors
 from videomae_demo.checkpoints.original_layout import Architecture
+from videomae_demo.checkpoints.read import listed
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.model.config import VideoMAEConfig
@@ -108,13 +109,25 @@ class PretrainedModel(nn.Module):
             cache_dir=cache_dir,
             local_files_only=local_files_only,
         )
-        return cls.from_files(files, config=config, **overrides)
+        model = cls.from_files(files, config=config, **overrides)
+        assert model.load_report is not None
+        if fresh := model.load_report.fresh:
+            logger.warning(
+                "%s has %d weights that the checkpoint lacks, freshly initialised: %s. Train them.",
+                cls.__name__,
+                len(fresh),
+                listed(fresh),
+            )
+        return model
 
     @classmethod
     def from_files(
         cls, files: CheckpointFiles, *, config: VideoMAEConfig | None = None, **overrides: Any
     ) -> Self:
-        """Load a checkpoint whose files are at hand; see `from_pretrained`."""
+        """Load a checkpoint whose files are at hand; see `from_pretrained`.
+
+        What the checkpoint lacks is in `load_report` alone; whoever loads like this says it.
+        """
         if config is not None and overrides:
             raise RequestError(
                 f"A configuration was given, and changes to one ({', '.join(overrides)}); make the "
@@ -176,12 +189,6 @@ class PretrainedModel(nn.Module):
             owners[owner] = None
         for owner in owners:
             self.initialise(owner)
-        if names:
-            logger.warning(
-                "%s has weights that the checkpoint lacks, freshly initialised: %s. Train them.",
-                type(self).__name__,
-                ", ".join(names),
-            )
 
     def save_pretrained(self, folder: str | Path, *, dtype: torch.dtype | None = None) -> Path:
         """Write ``config.json`` and ``model.safetensors`` into `folder`, in the hub's layout.

@@ -22,12 +22,21 @@ from videomae_demo.ui import text
 from videomae_demo.ui.values import number, token, whole
 from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
+from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.views import ClipRequest, MaskRequest
 
 if TYPE_CHECKING:
     from videomae_demo.explorer import Explorer
 
 Json = dict[str, Any]
+
+_CLIP_PATH = "assets/clips/orbiting.mp4"
+EXAMPLE_CLIP = {
+    "path": _CLIP_PATH,
+    "url": _CLIP_PATH,  # what the page writes into ``handle_file(...)``
+    "meta": {"_type": "gradio.FileData"},
+}
+"""The clip in the examples of "Use via API": a file of the project, since no URL is taken."""
 
 
 class Endpoints:
@@ -36,10 +45,20 @@ class Endpoints:
     def __init__(self, pool: ExplorerPool) -> None:
         self.pool = pool
 
-    def classify(self, clip: str, weights: str, top_k: float, label: str) -> Json:
+    def classify(
+        self,
+        clip: str,
+        weights: str,
+        top_k: float,
+        label: str,
+        sampling: str = "",
+        start: float | None = None,
+        stored_pixels: bool = False,
+    ) -> Json:
         """Name what happens in a clip."""
-        view = self._explorer(weights).classify(_clip(clip))
-        return _without_folder(describe.describe_labels(view, whole(top_k, "top_k"), label or None))
+        count, request = whole(top_k, "top_k"), _clip(clip, sampling, start, stored_pixels)
+        view = self._explorer(weights).classify(request)
+        return describe.describe_labels(view, count, label or None)
 
     def attend(
         self,
@@ -49,7 +68,10 @@ class Endpoints:
         discard: float,
         first_layer: float,
         last_layer: float,
-        query: Any,
+        query: Any = None,
+        sampling: str = "",
+        start: float | None = None,
+        stored_pixels: bool = False,
     ) -> Json:
         """Show where and when the recogniser looked; `last_layer` 0 stands for the last one."""
         settings = RolloutSettings(
@@ -59,14 +81,25 @@ class Endpoints:
             whole(last_layer, "last_layer") or None,
             token(query or None),
         )
-        view = self._explorer(weights).attend(_clip(clip), settings)
-        return _without_folder(describe.describe_rollout(view))
+        request = _clip(clip, sampling, start, stored_pixels)
+        return describe.describe_rollout(self._explorer(weights).attend(request, settings))
 
-    def reconstruct(self, clip: str, weights: str, kind: str, ratio: float, seed: float) -> Json:
+    def reconstruct(
+        self,
+        clip: str,
+        weights: str,
+        kind: str,
+        ratio: float,
+        seed: float,
+        sampling: str = "",
+        start: float | None = None,
+        stored_pixels: bool = False,
+    ) -> Json:
         """Hide a part of a clip and measure the reconstruction; `ratio` 0 takes the default."""
         mask = MaskRequest(kind, number(ratio, "ratio") or None, whole(seed, "seed"))
-        view = self._explorer(weights).reconstruct(_clip(clip), mask)
-        return _without_folder(describe.describe_reconstruction(view))
+        request = _clip(clip, sampling, start, stored_pixels)
+        view = self._explorer(weights).reconstruct(request, mask)
+        return describe.describe_reconstruction(view)
 
     def _explorer(self, weights: str) -> Explorer:
         name = weights or self.pool.default
@@ -82,23 +115,27 @@ def add_endpoints(pool: ExplorerPool, visitors: Visitors, queue_options: dict[st
     """Add the endpoints to the open page; their components are never shown."""
     endpoints = Endpoints(pool)
     with gr.Group(visible=False):
-        clip = gr.File(label="clip", type="filepath")
-        weights = gr.Textbox("", label="weights")
-        top_k = gr.Number(5, label="top_k", precision=0)
-        label = gr.Textbox("", label="label")
+        clip = _shown_as(gr.File(label="clip", type="filepath"), EXAMPLE_CLIP)
+        weights = _shown_as(gr.Textbox("", label="weights"), "")
+        top_k = _shown_as(gr.Number(5, label="top_k"), 5)
+        label = _shown_as(gr.Textbox("", label="label"), "")
         fusion = gr.Radio(list(HEAD_FUSIONS), value="mean", label="fusion")
-        discard = gr.Number(0, label="discard")
-        first_layer = gr.Number(1, label="first_layer", precision=0)
-        last_layer = gr.Number(0, label="last_layer", precision=0)
-        query = gr.JSON(None, label="query")
+        discard = _shown_as(gr.Number(0, label="discard"), 0)
+        first_layer = _shown_as(gr.Number(1, label="first_layer"), 1)
+        last_layer = _shown_as(gr.Number(0, label="last_layer"), 0)
+        query = _shown_as(gr.JSON(None, label="query"), [0, 0, 0])
         kind = gr.Radio(list(MASK_KINDS), value="tube", label="kind")
-        ratio = gr.Number(0, label="ratio")
-        seed = gr.Number(0, label="seed", precision=0)
+        ratio = _shown_as(gr.Number(0, label="ratio"), 0)
+        seed = _shown_as(gr.Number(0, label="seed"), 0)
+        sampling = _shown_as(gr.Textbox("", label="sampling"), "")
+        start = _shown_as(gr.Number(None, label="start"), None)
+        stored_pixels = _shown_as(gr.Checkbox(False, label="stored_pixels"), False)
         answer = gr.JSON(label="answer")
+    frames = [sampling, start, stored_pixels]
     inputs: dict[str, list[Any]] = {
-        "classify": [clip, weights, top_k, label],
-        "attend": [clip, weights, fusion, discard, first_layer, last_layer, query],
-        "reconstruct": [clip, weights, kind, ratio, seed],
+        "classify": [clip, weights, top_k, label, *frames],
+        "attend": [clip, weights, fusion, discard, first_layer, last_layer, query, *frames],
+        "reconstruct": [clip, weights, kind, ratio, seed, *frames],
     }
     for name, given in inputs.items():
         button = gr.Button(visible=False)
@@ -126,18 +163,18 @@ def _answering(method: Callable[..., Json], visitors: Visitors) -> Callable[...,
     return answer
 
 
-def _clip(path: str | None) -> ClipRequest:
+def _shown_as(component: Any, example: Any) -> Any:
+    """Let "Use via API" show a value that works; gradio proposes what the type alone suggests."""
+    component.example_payload = lambda: example
+    return component
+
+
+def _clip(
+    path: str | None, sampling: str | None, start: float | str | None, stored_pixels: bool
+) -> ClipRequest:
+    """Return the request; `sampling` as `SamplingRule.parse` reads it, "" for the usual one."""
     if not path:
         raise RequestError(text.NO_CLIP)
-    return ClipRequest(Path(path))
-
-
-def _without_folder(description: Json) -> Json:
-    """Give the clip's name for its path: where the server keeps it concerns nobody.
-
-    Besides, clients of gradio take any object that has a ``path`` for a file to download.
-    """
-    return {
-        "clip": Path(description["path"]).name,
-        **{name: value for name, value in description.items() if name != "path"},
-    }
+    rule = SamplingRule.parse(sampling) if sampling else None
+    start_s = None if start in (None, "") else number(start, "start")
+    return ClipRequest(Path(path), start_s, rule, stored_pixels=stored_pixels)

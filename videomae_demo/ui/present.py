@@ -6,7 +6,7 @@ Owns which picture stands in which lens, and the scales. Computes no result.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ Value = dict[str, Any]
 SaveBytes = Callable[[bytes, str], str]
 """Puts bytes under a file name into the page's cache and returns the path."""
 
+CLIP_TITLE = "the clip, cropped as the model saw it"
 SPRITE_COLUMNS = 4
 LOSSLESS_PIXELS = 512 * 512
 """Sprites up to this size travel as PNG, larger ones as JPEG without colour subsampling."""
@@ -72,17 +73,22 @@ def save_picture(picture: NDArray[np.uint8], save: SaveBytes) -> str:
 
 def show_clip(seen: SeenClip, card: CheckpointCard, save: SaveBytes) -> Value:
     """Return a player's value that shows the frames alone."""
+    hint = text.RECOGNISE_HINT.format(
+        count=len(seen.timestamps_s),
+        seen=_size(card.frame_size),
+        shown=_size(seen.frames.shape[1:3]),
+    )
     recognise = _lens(seen, card) | {
         "title": "The frames the model saw",
         "panes": [{"track": "clip"}],
         "chooses": True,
         "keys": text.STAGE_KEYS,
-        "hint": text.RECOGNISE_HINT.format(count=len(seen.timestamps_s)),
-        "text": text.RECOGNISE_HINT.format(count=len(seen.timestamps_s)),
+        "hint": hint,
+        "text": hint,
     }
     return {
         "lenses": {"recognise": recognise},
-        "tracks": {"clip": sprite("the clip, as the model saw it", seen.frames, save)},
+        "tracks": {"clip": sprite(CLIP_TITLE, seen.frames, save)},
         "scores": {},
         "mask": None,
         "chosen": None,
@@ -125,7 +131,10 @@ def show_reconstruction(
         leak = ", leaks" if picture.leaks else ""
         title = f"{describe.PICTURE_TITLES[picture.name]} ({_decibel(picture.psnr_db)}{leak})"
         tracks[picture.name] = sprite(title, to_uint8(picture.frames), save)
-    best_first = sorted(result.baselines, key=lambda picture: -picture.psnr_db)
+    rival = result.rival
+    best_first = sorted(
+        result.baselines, key=lambda picture: (picture is not rival, -picture.psnr_db)
+    )
     compare = [picture.name for picture in best_first]
     if result.normalised is not None:
         tracks["normalised"] = sprite(
@@ -188,22 +197,27 @@ def clip_panel(seen: SeenClip, card: CheckpointCard, sprite_value: Value) -> lis
         ("length", f"{seen.duration_s:.2f} s, {width} x {height} px"),
         ("frames", f"{len(seen.timestamps_s)}, from {first:.2f} s to {last:.2f} s"),
         ("seen", sees),
-        ("model's frames", f"{card.frame_size[1]} x {card.frame_size[0]} px"),
+        ("model's frames", _size(card.frame_size)),
     ]
     return [
         panel.crop(seen.source_size, (box.left, box.top, box.width, box.height), sprite_value),
         panel.facts(rows),
-        *(panel.note(note) for note in seen.notes),
+        *(panel.note(note) for note in (*seen.remarks, *seen.notes)),
     ]
 
 
 def labels_panel(view: LabelsView, label: str | None, remark: str | None) -> list[panel.Block]:
-    """Show the best labels, one that was asked for, and how sure the recogniser is."""
+    """Show the best labels, one that was asked for, and how sure the recogniser is.
+
+    A `remark` says that these weights were not made for such a clip; then no label is a headline.
+    """
     found = view.classification
     top = found.top(TOP_K)
-    blocks = [panel.lead(top[0].label)]
+    if remark is None:
+        blocks = [panel.lead(top[0].label), panel.sentence(describe.how_sure(found))]
+    else:
+        blocks = [panel.lead(describe.MOTIONS_ONLY), panel.sentence(describe.nearest_motion(found))]
     blocks.append(panel.bars([(s.label, s.probability) for s in top], marked=top[0].label))
-    blocks.append(panel.sentence(text.how_sure(found.entropy, len(found.labels))))
     if label:
         asked = found.find(label)
         count = len(found.labels)
@@ -246,22 +260,33 @@ def reconstruction_panel(view: ReconstructionView) -> list[panel.Block]:
         name = describe.PICTURE_TITLES[picture.name] + (" (leaks)" if picture.leaks else "")
         rows.append((name, None if np.isinf(picture.psnr_db) else picture.psnr_db))
     kind = "painted by hand" if mask.kind == "painted" else f"{mask.kind} mask, seed {mask.seed}"
+    reasons = (describe.other_share(view), text.WHY_MASK.get(mask.kind, ""))
+    explained = " ".join(reason for reason in reasons if reason)
     blocks = [
         panel.lead(
-            f"{hidden / result.mask.size:.0%} hidden: {hidden} of {result.mask.size} tokens"
+            f"{describe.share(view.hidden_share)} hidden: {hidden} of {result.mask.size} tokens"
         ),
-        panel.sentence(f"Mask: {kind}. {text.WHY_MASK.get(mask.kind, '')}"),
+        panel.sentence(f"Mask: {kind}. {explained}"),
+        panel.sentence(describe.how_near(result)),
         panel.sentence(text.PSNR),
         panel.measures(rows, "dB", rows[0][0]),
+        panel.sentence(describe.made_by(view)),
     ]
+    if never := describe.never_visible(result):
+        blocks.append(panel.sentence(never))
     if result.prediction.leaks:
         blocks.append(panel.note(text.LEAK))
-    return blocks + [panel.note(note) for note in view.checkpoint.notes]
+    return blocks + [panel.note(note) for note in (*view.checkpoint.notes, *view.clip.remarks)]
 
 
 def _introduce(card: CheckpointCard) -> str:
     title = Path(card.title).name if Path(card.title).is_absolute() else card.title
     return f"{title}, licence {card.licence}"
+
+
+def _size(height_width: Sequence[int]) -> str:
+    height, width = height_width
+    return f"{width} x {height} px"
 
 
 def _lens(seen: SeenClip, card: CheckpointCard) -> Value:

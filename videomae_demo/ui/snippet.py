@@ -48,13 +48,14 @@ def _clip(clip: ClipRequest) -> str:
         f"Path({shown!r})",
         None if clip.start_s is None else f"start_s={clip.start_s!r}",
         None if clip.sampling is None else f"sampling={_rule(clip.sampling)}",
+        "stored_pixels=True" if clip.stored_pixels else None,
     )
 
 
 def _rule(rule: SamplingRule) -> str:
-    if rule.interval_s is None:
-        return "SamplingRule.uniform()"
-    return f"SamplingRule.stride({rule.interval_s!r})"
+    if rule.interval_s is not None:
+        return f"SamplingRule.stride({rule.interval_s!r})"
+    return "SamplingRule.uniform()" if rule.step is None else f"SamplingRule.every({rule.step!r})"
 
 
 def _settings(settings: RolloutSettings) -> str:

@@ -14,24 +14,25 @@ STAGE_KEYS = (
     "plus and minus magnify."
 )
 RECOGNISE_HINT = (
-    "These {count} frames are all that the model saw of the clip. Choose a token, and Attend "
-    "starts from it."
+    "These {count} frames are all that the model saw of the clip, and it saw them at {seen}; here "
+    "they are {shown}. Choose a token, and Attend starts from it."
 )
 ATTEND_HINT = "Point at a token for its value. Choose one to see where it looks."
 RECONSTRUCT_HINT = "All pictures play in step. Grey is what was hidden from the model."
 
 MASK_ADVICE = (
-    "Neighbouring frames are so alike that a model could copy what it needs from them. Hiding the "
-    "same places in every frame (tubes), and 90% of them, leaves no such way out: it has to "
-    "understand the motion. Try 75%, 90% and 95%."
+    "VideoMAE learnt by filling in 90% of the tokens, hidden in tubes: the same places in every "
+    "frame, so that nothing behind them can be copied from another moment. The other masks leave "
+    "places that are visible at another time; what copying alone makes of those is shown as "
+    "'copied in time'. Which mask is the harder one depends on the clip and on the model: try 75%, "
+    "90% and 95%, and compare with the best filling."
 )
 WHY_MASK = {
-    "tube": "The same places are hidden at every time, so nothing can be copied from the frame "
-    "before or after.",
-    "random": "Tokens are hidden anywhere: much can be copied from the frames around, so this is "
-    "easier than tubes.",
-    "frame": "Whole moments are hidden: the model has to fill in time from before and after.",
-    "cell": "Hidden places move on from moment to moment, so each is visible now and then.",
+    "tube": "The same places are hidden at every time, so none can be copied from another moment.",
+    "random": "Tokens are hidden anywhere, so a hidden place may be visible at another moment.",
+    "frame": "Whole moments are hidden, and all places are visible at the others.",
+    "cell": "A part of each unit of 2 x 2 patches is hidden, in steps of a quarter, and moves on "
+    "from moment to moment.",
     "painted": "Hide what matters, and see what the model puts there.",
 }
 PSNR = (
@@ -61,15 +62,6 @@ DISK = (
 DEFECT = (
     "Something went wrong on our side, and was written to the log. Try again, or try another clip."
 )
-
-
-def how_sure(entropy: float, labels: int) -> str:
-    """Say in words how undecided the classifier is; `entropy` in 0..1."""
-    verdict = "It is sure" if entropy < 0.2 else "It hesitates" if entropy < 0.6 else "It is unsure"
-    return (
-        f"{verdict}: entropy {entropy:.2f}, where 0 is one label alone and 1 is all {labels} "
-        "alike. A clip that shows none of these labels still gets one of them."
-    )
 
 
 def verdict(rank: int, labels: int, top_k: int) -> str:

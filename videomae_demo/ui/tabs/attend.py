@@ -39,7 +39,7 @@ def build_attend() -> AttendTab:
             list(HEAD_FUSIONS),
             value="mean",
             label="Heads fused by",
-            info="max and min show what single heads do.",
+            info="For each pair of tokens: the heads' average, the head that looks most, or least.",
             elem_id="fusion",
         )
         discard = gr.Slider(
