@@ -1,8 +1,10 @@
 """What several rooms test with: tiny checkpoints in folders, a hub that has them, a short clip."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hub import Hub
@@ -37,6 +39,20 @@ def clip_frames() -> np.ndarray:
 @pytest.fixture(scope="session")
 def clip_path(tmp_path_factory, clip_frames) -> Path:
     return write_mp4(tmp_path_factory.mktemp("clips") / "square.mp4", clip_frames, 24)
+
+
+@pytest.fixture(scope="session")
+def squeezed_path(tmp_path_factory, clip_path) -> Path:
+    """The clip with pixels that are twice as wide as high."""
+    target = tmp_path_factory.mktemp("squeezed") / "squeezed.mp4"
+    with av.open(str(clip_path)) as source, av.open(str(target), "w") as output:
+        stream = output.add_stream("mpeg4", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(2, 1)
+        for frame in source.decode(video=0):
+            output.mux(stream.encode(frame.reformat(format="yuv420p")))
+        output.mux(stream.encode())
+    return target
 
 
 @pytest.fixture

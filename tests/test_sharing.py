@@ -5,9 +5,7 @@ import os
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from fractions import Fraction
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -173,21 +171,6 @@ def test_the_frames_are_kept_within_the_caches_limit(recogniser_folder, clip_pat
 
 
 # ---- every part of a question has its part in the key --------------------------------------------
-
-
-@pytest.fixture
-def squeezed_path(tmp_path, clip_path):
-    """The clip with pixels that are twice as wide as high."""
-    target = tmp_path / "squeezed.mp4"
-
-    with av.open(str(clip_path)) as source, av.open(str(target), "w") as output:
-        stream = output.add_stream("mpeg4", rate=24)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        stream.codec_context.sample_aspect_ratio = Fraction(2, 1)
-        for frame in source.decode(video=0):
-            output.mux(stream.encode(frame.reformat(format="yuv420p")))
-        output.mux(stream.encode())
-    return target
 
 
 def answers(explorer: Explorer, request: ClipRequest) -> tuple:

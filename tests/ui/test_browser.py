@@ -223,9 +223,7 @@ def test_the_endpoints_give_the_numbers_of_the_command_line(
 
 
 def described(view: dict) -> dict:
-    """As it looks after its travel; an endpoint gives the clip's name for its path."""
-    view = view | {"clip": Path(view["path"]).name}
-    del view["path"]
+    """As it looks after its travel."""
     return json.loads(json.dumps(view))
 
 

@@ -20,6 +20,7 @@ from videomae_demo.video.encode import write_mp4
 PATIENCE_S = 120
 SERVE_PAGE = str(Path(__file__).with_name("serve_page.py"))
 FILE = {"_type": "gradio.FileData"}
+USUAL_FRAMES = ("", None, False)  # sampling, start, stored pixels: each endpoint's last parameters
 
 
 def wait_until(condition) -> None:
@@ -74,7 +75,7 @@ def upload(http: httpx.Client, path: Path) -> str:
 
 def call(http: httpx.Client, name: str, *data) -> tuple[bool, str]:
     """Ask an endpoint with raw HTTP; return whether it answered, and what it said."""
-    joined = http.post(f"/gradio_api/call/{name}", json={"data": data})
+    joined = http.post(f"/gradio_api/call/{name}", json={"data": [*data, *USUAL_FRAMES]})
     if joined.status_code != 200:
         return False, joined.text
     told = http.get(f"/gradio_api/call/{name}/{joined.json()['event_id']}").text
@@ -148,6 +149,9 @@ def test_a_visitor_opens_no_other_weights(http, clip_path, weights):
     ("endpoint", "given", "sentence"),
     [
         ("classify", ["", None, ""], "top_k is None"),
+        ("classify", ["", "5", ""], "The top_k is '5'; it must be a number."),
+        ("attend", ["", "mean", "0", 1, 0, None], "The discard is '0'; it must be a number."),
+        ("reconstruct", ["", "tube", "0.5", 0], "The ratio is '0.5'; it must be a number."),
         ("classify", ["", -3, ""], "top_k is -3"),
         ("classify", ["", 5, "<b>${1}"], "label"),
         ("attend", ["", "mean", 2, 1, 0, None], "discarded fraction"),
@@ -333,7 +337,7 @@ def test_who_leaves_gives_the_device_back_at_the_next_layer(hold_page, explorer,
     with hold_page() as page, httpx.Client(base_url=page.address, timeout=PATIENCE_S) as http:
         page.close()
         asked = {"session_hash": "impatient", "fn_index": wire_of(http, "classify")}
-        asked["data"] = [{"path": upload(http, clips[0]), "meta": FILE}, "", 3, ""]
+        asked["data"] = [{"path": upload(http, clips[0]), "meta": FILE}, "", 3, "", *USUAL_FRAMES]
         with http.stream("GET", "/gradio_api/heartbeat/impatient"):  # as each open page keeps one
             assert http.post("/gradio_api/queue/join", json=asked).status_code == 200
             wait_until(lambda: page.layers() == 1)

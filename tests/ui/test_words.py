@@ -1,0 +1,172 @@
+"""What the panels say is made from the numbers beside it, and is true of them."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny import save_tiny
+
+from videomae_demo import describe
+from videomae_demo.analysis.classification import Classification
+from videomae_demo.explorer import Explorer
+from videomae_demo.model.videomae import VideoMAEForPreTraining
+from videomae_demo.ui import present, text
+from videomae_demo.ui.session import Session
+from videomae_demo.ui.snippet import view_in_python
+from videomae_demo.video.sampling import SamplingRule
+from videomae_demo.views import ClipRequest, MaskRequest
+
+
+@pytest.fixture(scope="module")
+def explorer(recogniser_folder, reconstructor_folder):
+    return Explorer(str(recogniser_folder), str(reconstructor_folder), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def labels(explorer, clip_path):
+    return explorer.classify(ClipRequest(clip_path))
+
+
+def save(content: bytes, name: str) -> str:
+    return name
+
+
+def said(panel: list[dict]) -> list[str]:
+    return [block["text"] for block in panel if "text" in block]
+
+
+def rows(panel: list[dict]) -> dict[str, float | None]:
+    (block,) = [block for block in panel if block["kind"] == "measures"]
+    return {row["name"]: row["value"] for row in block["rows"]}
+
+
+def with_shares(view, *shares: float):
+    values = np.array(shares)
+    found = Classification(view.classification.labels, np.log(values), values)
+    return replace(view, classification=found)
+
+
+def test_the_headline_is_the_best_label_and_its_verdict_comes_next(labels):
+    view = with_shares(labels, 0.9, 0.06, 0.04)
+    lead, sentence, *_ = present.labels_panel(view, None, None)
+    assert (lead["kind"], lead["text"]) == ("lead", "moving left")
+    assert sentence["text"].startswith("It is sure: moving left 90%, and next moving right 6.0%.")
+    assert sentence["text"] == describe.how_sure(view.classification)
+
+
+def test_a_tie_is_said_below_the_headline(labels):
+    view = with_shares(labels, 0.34, 0.33, 0.33)
+    assert "It is a tie between moving left 34%" in said(present.labels_panel(view, None, None))[1]
+
+
+def test_weights_of_motions_headline_no_motion_of_a_foreign_clip(labels):
+    view = with_shares(labels, 0.9, 0.06, 0.04)
+    lead, nearest, *others = present.labels_panel(view, None, "They know three motions.")
+    assert (lead["kind"], lead["text"]) == ("lead", "These weights know motions, not actions")
+    assert nearest["text"] == "The nearest motion: moving left 90%."
+    assert "They know three motions." in said(others)
+    assert not any("sure" in sentence for sentence in said([lead, nearest, *others]))
+
+
+def test_the_size_at_which_the_model_saw_the_frames_is_said(labels):
+    player = present.show_clip(labels.clip, labels.checkpoint, save)
+    lens = player["lenses"]["recognise"]
+    assert lens["hint"] == lens["text"]
+    assert lens["hint"].startswith(
+        "These 4 frames are all that the model saw of the clip, and it saw them at 32 x 32 px; "
+        "here they are 256 x 256 px."
+    )
+    wide = replace(labels.checkpoint, frame_size=(32, 64))
+    assert "64 x 32 px" in present.show_clip(labels.clip, wide, save)["lenses"]["recognise"]["hint"]
+
+
+@pytest.mark.parametrize("kind", ["tube", "random", "frame", "cell"])
+def test_the_reconstructions_verdict_stands_beside_its_numbers(explorer, clip_path, kind):
+    view = explorer.reconstruct(ClipRequest(clip_path), MaskRequest(kind, 0.75, 1))
+    panel = present.reconstruction_panel(view)
+    measured = rows(panel)
+    ours = measured.pop("reconstruction")
+    best = max(measured, key=measured.get)
+    (verdict,) = [sentence for sentence in said(panel) if "the best filling" in sentence]
+    assert verdict == describe.how_near(view.reconstruction)
+    assert f"the best filling, {best} ({ours:.1f} against {measured[best]:.1f})" in verdict
+    difference = round(ours, 1) - round(measured[best], 1)
+    assert ("better" in verdict, "worse" in verdict) == (difference > 0.05, difference < -0.05)
+    player = present.show_clip(view.clip, view.checkpoint, save)
+    player = present.show_reconstruction(player, view, explorer.recogniser.card, save)
+    lens = player["lenses"]["reconstruct"]
+    assert describe.PICTURE_TITLES[lens["compare"][0]] == best
+    assert lens["panes"][3]["track"] == lens["compare"][0]
+    assert ("copied-in-time" in lens["compare"]) is (kind != "tube")
+    assert verdict in lens["text"]
+
+
+def test_a_leaking_reconstruction_stands_beside_its_leak(recogniser_folder, clip_path, tmp_path):
+    folder = save_tiny(VideoMAEForPreTraining, tmp_path, norm_pix_loss=True)
+    explorer = Explorer(str(recogniser_folder), str(folder), device="cpu")
+    view = explorer.reconstruct(ClipRequest(clip_path), MaskRequest("frame", 0.5))
+    player = present.show_clip(view.clip, view.checkpoint, save)
+    player = present.show_reconstruction(player, view, explorer.recogniser.card, save)
+    compare = player["lenses"]["reconstruct"]["compare"]
+    assert (compare[0], compare[-1]) == ("true-patch-mean", "normalised")
+    order = [p for name in compare[1:-1] for p in view.reconstruction.baselines if p.name == name]
+    assert [p.psnr_db for p in order] == sorted((p.psnr_db for p in order), reverse=True)
+    assert "the true patch mean, which is its leak alone" in " ".join(
+        said(present.reconstruction_panel(view))
+    )
+
+
+def test_the_share_that_is_hidden_is_the_headline_and_why_it_is_another(explorer, clip_path):
+    view = explorer.reconstruct(ClipRequest(clip_path), MaskRequest("cell", 0.9))
+    lead, mask, *_ = said(present.reconstruction_panel(view))
+    assert lead == "75% hidden: 24 of 32 tokens"
+    assert mask.startswith(
+        "Mask: cell mask, seed 0. 90% was asked for; this mask goes in steps of a quarter, which "
+        "makes it 75%. A part of each unit"
+    )
+    view = explorer.reconstruct(ClipRequest(clip_path), MaskRequest("tube", 0.75))
+    assert "asked for" not in said(present.reconstruction_panel(view))[1]
+
+
+def test_remarks_on_frames_are_on_the_page(explorer, labels, clip_path):
+    clip = replace(labels.clip, remarks=("Other frames.",))
+    assert "Other frames." in said(present.clip_panel(clip, labels.checkpoint, {}))
+    view = explorer.reconstruct(ClipRequest(clip_path))
+    view = replace(view, clip=clip)
+    assert "Other frames." in said(present.reconstruction_panel(view))
+
+
+def test_whose_reconstruction_it_is_is_on_the_page(recogniser_folder, clip_path):
+    view = Explorer(str(recogniser_folder), device="cpu").reconstruct(ClipRequest(clip_path))
+    assert describe.made_by(view) in said(present.reconstruction_panel(view))
+    assert f"since {recogniser_folder.name} has no decoder" in describe.made_by(view)
+
+
+def test_no_text_calls_a_mask_easy_or_a_model_good_by_itself():
+    for sentence in (text.MASK_ADVICE, *text.WHY_MASK.values(), text.PSNR, text.RECONSTRUCT_HINT):
+        assert not re.search(r"\b(easy|easier|easiest|well|better|good|no way out)\b", sentence)
+
+
+def test_the_page_never_says_as_trained_of_a_guess(explorer, clip_path):
+    told = [
+        *said(present.labels_panel(explorer.classify(ClipRequest(clip_path)), None, None)),
+        *said(present.reconstruction_panel(explorer.reconstruct(ClipRequest(clip_path)))),
+    ]
+    assert sum("It is not known on which frames" in sentence for sentence in told) == 2
+    assert not any(re.search(r"\bas trained", sentence) for sentence in told)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (ClipRequest("own.mp4", sampling=SamplingRule.every(4)), "sampling=SamplingRule.every(4)"),
+        (ClipRequest("own.mp4", sampling=SamplingRule.uniform()), "SamplingRule.uniform()"),
+        (ClipRequest("own.mp4", sampling=SamplingRule.stride(0.25)), "SamplingRule.stride(0.25)"),
+        (ClipRequest("own.mp4", stored_pixels=True), "Path('own.mp4'), stored_pixels=True)"),
+    ],
+)  # fmt: skip
+def test_the_view_in_python_asks_for_the_same_frames(request_, words):
+    code = view_in_python(Session("bundled", request_))
+    assert words in code
+    compile(code, "view", "exec")
