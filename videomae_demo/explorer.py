@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from videomae_demo.analysis.classification import classify
+from videomae_demo.analysis.colours import TrueColours
 from videomae_demo.analysis.reconstruction import reconstruct
 from videomae_demo.analysis.rollout import FusedAttention, rollout, start_from_head
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, HeadFusion, RolloutSettings
@@ -197,7 +198,8 @@ class Explorer:
         prepared = self._prepare(request, reconstructor)
         predicted = self._predict(reconstructor, prepared, hidden)
         original = model.to_pixels(prepared.pixel_values)[0]
-        result = reconstruct(torch.from_numpy(predicted), original, hidden, model.config)
+        colours = TrueColours.behind(reconstructor.processor)
+        result = reconstruct(torch.from_numpy(predicted), original, hidden, model.config, colours)
         return ReconstructionView(reconstructor.card, prepared.clip, used, result)
 
     def _prepare(self, request: ClipRequest, role: Recogniser | Reconstructor) -> PreparedClip:

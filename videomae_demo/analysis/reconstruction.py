@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from videomae_demo.analysis.colours import AS_THE_MODEL_HAS_THEM, TrueColours
 from videomae_demo.errors import RequestError
 from videomae_demo.model.config import TokenGrid, VideoMAEConfig
 from videomae_demo.model.patches import (
@@ -112,7 +113,11 @@ class Reconstruction:
 
 
 def reconstruct(
-    predicted: Tensor, clip: Tensor, mask: NDArray[np.bool_], config: VideoMAEConfig
+    predicted: Tensor,
+    clip: Tensor,
+    mask: NDArray[np.bool_],
+    config: VideoMAEConfig,
+    colours: TrueColours = AS_THE_MODEL_HAS_THEM,
 ) -> Reconstruction:
     """Put a decoder's output back into its clip and measure it.
 
@@ -122,9 +127,11 @@ def reconstruct(
         (N_hidden, tubelet_size * patch_size**2 * C): the decoder's output for the hidden tokens, in
         order.
     clip : Tensor
-        (T, C, H, W) the original in 0..1.
+        (T, C, H, W) the original, in the pixels that the model is asked to predict.
     mask : ndarray
         (time, height, width) bool, True = hidden.
+    colours : TrueColours
+        What those pixels are in 0..1. The loss is measured before, all pictures after.
 
     Raises
     ------
@@ -145,7 +152,8 @@ def reconstruct(
         statistics = token_statistics(tokens[None, hidden], config.num_channels)
         loss = predicted - normalise_tokens(tokens[None, hidden], statistics)[0]
         pixels = denormalise_tokens(predicted[None], statistics)[0]
-        raw = _frames(_filled(tokens, hidden, 0.5 + predicted / (2 * NORMALISED_RANGE)), config)
+        raw = 0.5 + predicted / (2 * NORMALISED_RANGE)
+    tokens, pixels = colours.of(tokens), colours.of(pixels)
     filled = _filled(tokens, hidden, pixels.clamp(0, 1))
     error = torch.full((grid.tokens,), math.nan)
     error[hidden] = (filled - tokens)[hidden].square().mean(dim=1)
@@ -154,7 +162,7 @@ def reconstruct(
         target=_frames(tokens, config),
         prediction=_picture("prediction", filled, tokens, hidden, config, config.norm_pix_loss),
         baselines=_baselines(tokens, hidden, config),
-        normalised=raw,
+        normalised=None if raw is None else _frames(_filled(tokens, hidden, raw), config),
         token_error=error.reshape(grid.shape).numpy(),
         loss=float(loss.square().mean()),
     )
