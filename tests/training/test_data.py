@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from videomae_demo.training import data
 from videomae_demo.training.data import (
     MIRRORED,
     ClipSource,
@@ -17,7 +18,7 @@ from videomae_demo.training.finetune import (
     label_weights,
     nearest_shown,
 )
-from videomae_demo.training.synthetic import LABELS, REVERSED
+from videomae_demo.training.synthetic import LABELS, REVERSED, SyntheticClips
 
 
 def test_a_step_decides_its_batch():
@@ -107,6 +108,18 @@ def test_coming_nearer_enlarges_what_is_around_the_thing():
     torch.testing.assert_close(near[1], clip[1])
     corner = come_nearer(clip, torch.tensor([[1.0, 1.0]]).repeat(2, 1), torch.tensor([0.5, 0.5]))
     torch.testing.assert_close(corner[0, 0, 0, 8:, 8:], torch.zeros(8, 8))
+
+
+def test_a_source_remembers_where_each_thing_is(monkeypatch):
+    """A thing at the upper right in half of the frames, and one that is never seen."""
+    frames = torch.zeros(2, 4, 3, 16, 16)
+    thing = torch.zeros(2, 4, 16, 16, dtype=torch.bool)
+    thing[0, :2, 0:4, 12:16] = True
+    made = SyntheticClips(frames, torch.zeros(2).long(), thing)
+    monkeypatch.setattr(data, "render", lambda *_, **__: made)
+    source = ClipSource(16, 2, pool_clips=2)
+    source.batch(0)
+    torch.testing.assert_close(source._centres, torch.tensor([[0.75, -0.75], [0.0, 0.0]]))
 
 
 def test_a_source_shows_about_half_of_a_batch_from_nearer_by():
