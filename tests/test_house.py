@@ -15,6 +15,8 @@ ROOMS = (
     "given",
     "limits",
     "cancellation",
+    "model.json_file",
+    "model.sizes",
     "model.config",
     "masking",
     "video",

@@ -13,6 +13,11 @@ page show it as it stands. Anything else that is raised is a defect of ours.
 
 from __future__ import annotations
 
+import reprlib
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 80
+
 
 class ExplorerError(ValueError):
     """Base of every failure that a person can cause and mend."""
@@ -28,3 +33,11 @@ class CheckpointError(ExplorerError):
 
 class RequestError(ExplorerError):
     """An argument is out of range, of the wrong shape, or contradicts another."""
+
+
+def shown(value: object) -> str:
+    """Write down a value of somebody else's for a message: as Python does, but never at length."""
+    try:
+        return _REPR.repr(value)
+    except ValueError:  # Python writes no whole number of more than some thousand digits
+        return "a number of thousands of digits"

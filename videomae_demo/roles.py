@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
+import numpy as np
 import torch
 
 from videomae_demo.checkpoints.catalog import (
@@ -337,6 +338,7 @@ def _processor(
         )
         return processor, (note,)
     processor = VideoMAEImageProcessor.from_pretrained(files.preprocessor.parent)
+    _check_frames(processor, files.name)
     crop = (processor.crop_size["height"], processor.crop_size["width"])
     if crop != (height, width):
         raise CheckpointError(
@@ -344,3 +346,18 @@ def _processor(
             f"takes {height}x{width} px; make preprocessor_config.json and config.json agree."
         )
     return processor, ()
+
+
+def _check_frames(processor: VideoMAEImageProcessor, name: str) -> None:
+    """Refuse a processor whose frames are no normalised frames of three channels and one size."""
+    for field, statistic in (("mean", processor.image_mean), ("std", processor.image_std)):
+        if np.shape(statistic) not in ((), (3,)):
+            raise CheckpointError(
+                f"The checkpoint {name} has {np.size(statistic)} values for its image_{field}; a "
+                "frame has 3 channels, so its preprocessor_config.json must have one or 3."
+            )
+    if not (processor.do_center_crop and (processor.do_rescale or processor.do_normalize)):
+        raise CheckpointError(
+            f"The checkpoint {name} does not crop its frames, or leaves them whole numbers; in its "
+            "preprocessor_config.json do_center_crop and do_normalize must be true."
+        )

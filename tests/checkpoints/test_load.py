@@ -75,7 +75,7 @@ class TestFit:
         assert str(caught.value) == (
             "The weights of mine do not fit the model; missing in the file: classifier.b; "
             "in the file but not in the model: extra; "
-            "of another shape: videomae.w (file (4,), model (2,)). "
+            "of another shape or type: videomae.w (file (4,), model (2,)). "
             "Check that config.json belongs to these weights."
         )
 

@@ -203,8 +203,11 @@ class TestDescribe:
 
     def test_weights_that_must_be_there_are_named(self) -> None:
         shapes = {"patch_embed.proj.weight": (8, 3, 2, 4, 4)}
-        with pytest.raises(CheckpointError, match=r"layer\.0\.intermediate.* is missing"):
+        with pytest.raises(CheckpointError, match="they have no layer; check"):
             describe(to_native(tensors(shapes)))
+        half = shapes | {"blocks.0.norm1.weight": (8,)}
+        with pytest.raises(CheckpointError, match=r"layer\.0\.intermediate.* is missing"):
+            describe(to_native(tensors(half)))
         flat = encoder() | {"patch_embed.proj.weight": (8, 3, 4, 4)}
         with pytest.raises(CheckpointError, match=r"of shape \(8, 3, 4, 4\), but must have 5"):
             describe(to_native(tensors(flat)))

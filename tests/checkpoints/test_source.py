@@ -75,12 +75,19 @@ class TestFolder:
             locate(tmp_path)
 
     @pytest.mark.parametrize(
-        "content", ["", "[]", "{}", '{"weight_map": 1}', '{"weight_map": {"a": 1}}']
+        ("content", "message"),
+        [
+            ("", "can't be read"),
+            ("[]", "does not hold a JSON object"),
+            ("{}", "has no weight_map of file names"),
+            ('{"weight_map": 1}', "has no weight_map of file names"),
+            ('{"weight_map": {"a": 1}}', "has no weight_map of file names"),
+        ],
     )
-    def test_a_broken_index_is_an_error(self, tmp_path: Path, content: str) -> None:
+    def test_a_broken_index_is_an_error(self, tmp_path: Path, content: str, message: str) -> None:
         fill(tmp_path, "config.json")
         (tmp_path / "model.safetensors.index.json").write_text(content)
-        with pytest.raises(CheckpointError, match=r"index of weights .* can't be read"):
+        with pytest.raises(CheckpointError, match=rf"index of weights .* {message}"):
             locate(tmp_path)
 
     def test_what_is_missing_is_named(self, tmp_path: Path) -> None:

@@ -111,12 +111,42 @@ class TestConfiguration:
         processor = VideoMAEImageProcessor.from_pretrained(tmp_path, crop_size=64)
         assert (processor.size, processor.crop_size["height"]) == ({"shortest_edge": 64}, 64)
 
-    @pytest.mark.parametrize("content", ["", "[1]", '{"size": "big"}', '{"resample": 99}'])
-    def test_a_broken_file_is_named(self, tmp_path: Path, content: str) -> None:
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ("", "can't be read"),
+            ("[1]", "does not hold a JSON object"),
+            ('{"size": "big"}', "can't be used: size is 'big'; give"),
+            ('{"size": 1000000000}', "in whole pixels from 1 to 4096"),
+            ('{"crop_size": true}', "crop_size is True"),
+            ('{"resample": 99}', "can't be used: resample is 99; give one of Pillow's"),
+            ('{"resample": true}', "resample is True"),
+            ('{"do_resize": "no"}', "do_resize is 'no'; give True or False"),
+            ('{"image_mean": [0.5, NaN, 0.5]}', "image_mean is nan; give a number from -1e[+]06"),
+            ('{"image_mean": [-1e30, 0, 0]}', "image_mean is -1e[+]30"),
+            ('{"image_mean": "grey"}', "image_mean is 'g"),
+            ('{"image_mean": []}', "image_mean is empty"),
+            ('{"image_std": [0.5, 0, 0.5]}', "image_std is 0; give a number from 1e-06"),
+            ('{"image_std": Infinity}', "image_std is inf"),
+            ('{"image_std": [true, 1, 1]}', "image_std is True"),
+            ('{"rescale_factor": 0}', "rescale_factor is 0; give"),
+            ('{"rescale_factor": NaN}', "rescale_factor is nan"),
+            ('{"rescale_factor": null}', "rescale_factor is None"),
+            ('{"self": 1}', "multiple values for argument 'self'"),
+        ],
+    )
+    def test_a_broken_file_is_named(self, tmp_path: Path, content: str, message: str) -> None:
         path = tmp_path / "preprocessor_config.json"
         path.write_text(content)
-        with pytest.raises(CheckpointError, match=r"preprocessor_config\.json can't be read"):
+        with pytest.raises(CheckpointError, match=rf"preprocessor_config\.json .*{message}"):
             VideoMAEImageProcessor.from_pretrained(tmp_path)
+
+    def test_a_switch_may_be_left_open(self) -> None:
+        assert VideoMAEImageProcessor.from_dict({"do_normalize": None}).do_normalize is False
+
+    def test_a_resized_frame_has_a_limit(self) -> None:
+        with pytest.raises(RequestError, match="frame of 1x8000 px would be resized to 224x17"):
+            VideoMAEImageProcessor().crop_box(1, 4000 * 2)
 
     def test_a_missing_file_is_not_made_up(self, tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match="tells how frames are normalised"):

@@ -21,6 +21,8 @@ from videomae_demo.checkpoints.read import listed
 from videomae_demo.checkpoints.source import WEIGHTS_NAME
 from videomae_demo.errors import CheckpointError
 
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -33,7 +35,8 @@ class Comparison:
     unexpected : tuple of str
         In the file, but not in the model.
     mismatched : tuple of str
-        In both, with other shapes; each a phrase that holds the name and both shapes.
+        In both, with another shape, or with values that are no floats; each a phrase that holds the
+        name and what differs.
     """
 
     missing: tuple[str, ...]
@@ -62,11 +65,13 @@ class LoadReport:
 
 
 def compare(tensors: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Size]) -> Comparison:
-    """List every name and shape in which a file's `tensors` differ from those `expected`."""
+    """List every name, shape and type in which a file's `tensors` differ from those `expected`."""
     mismatched = (
         f"{name} (file {tuple(tensors[name].shape)}, model {tuple(shape)})"
+        if tensors[name].shape != shape
+        else f"{name} (file {tensors[name].dtype}, model floats)"
         for name, shape in expected.items()
-        if name in tensors and tensors[name].shape != shape
+        if name in tensors and (tensors[name].shape != shape or tensors[name].dtype not in _FLOATS)
     )
     return Comparison(
         missing=tuple(name for name in expected if name not in tensors),
@@ -218,7 +223,7 @@ def _describe(wrong: Comparison, name: str) -> str:
     parts = (
         ("missing in the file", wrong.missing),
         ("in the file but not in the model", wrong.unexpected),
-        ("of another shape", wrong.mismatched),
+        ("of another shape or type", wrong.mismatched),
     )
     found = "; ".join(f"{what}: {listed(names)}" for what, names in parts if names)
     return (

@@ -21,6 +21,12 @@ import torch
 
 from videomae_demo.checkpoints.labels import find_labels
 from videomae_demo.checkpoints.read import listed
+from videomae_demo.checkpoints.shapes import (
+    decoder_sizes,
+    encoder_sizes,
+    has_decoder,
+    shape_of,
+)
 from videomae_demo.errors import CheckpointError
 from videomae_demo.model.config import VideoMAEConfig, unnamed_labels
 
@@ -153,19 +159,15 @@ def describe(native: Mapping[str, torch.Tensor]) -> Architecture:
     CheckpointError
         When weights that every VideoMAE has are missing, or are of a shape that can't be.
     """
-    width, channels, tubelet, rows, columns = _shape(
-        native, "videomae.embeddings.patch_embeddings.projection.weight", 5
-    )
-    depth = _count_blocks(native, "videomae.encoder.layer.")
-    intermediate, _ = _shape(native, "videomae.encoder.layer.0.intermediate.dense.weight", 2)
+    sizes = encoder_sizes(native)
+    width, depth = sizes["hidden_size"], sizes["num_hidden_layers"]
+    if "intermediate_size" not in sizes:
+        raise CheckpointError(
+            "The weights are of no VideoMAE that can be loaded: they have no layer; check that the "
+            "file is whole."
+        )
     size, frames = VideoMAEConfig.image_size, VideoMAEConfig.num_frames
-    fields: dict[str, Any] = {
-        "num_channels": channels,
-        "tubelet_size": tubelet,
-        "patch_size": rows if rows == columns else [rows, columns],
-        "hidden_size": width,
-        "num_hidden_layers": depth,
-        "intermediate_size": intermediate,
+    fields: dict[str, Any] = sizes | {
         "qkv_bias": "videomae.encoder.layer.0.attention.attention.q_bias" in native,
         "use_mean_pooling": "fc_norm.weight" in native or "videomae.layernorm.weight" not in native,
         "layer_norm_eps": LAYER_NORM_EPS,
@@ -228,16 +230,10 @@ def _not_ours(unknown: Sequence[str]) -> CheckpointError:
 
 
 def _describe_decoder(native: Mapping[str, torch.Tensor]) -> Architecture:
-    if "encoder_to_decoder.weight" not in native:
+    if not has_decoder(native):
         return Architecture({}, {})
-    width, _ = _shape(native, "encoder_to_decoder.weight", 2)
-    intermediate, _ = _shape(native, "decoder.decoder_layers.0.intermediate.dense.weight", 2)
-    fields = {
-        "decoder_hidden_size": width,
-        "decoder_num_hidden_layers": _count_blocks(native, "decoder.decoder_layers."),
-        "decoder_intermediate_size": intermediate,
-        "norm_pix_loss": True,
-    }
+    fields = decoder_sizes(native) | {"norm_pix_loss": True}
+    width = fields["decoder_hidden_size"]
     untold: dict[str, str | None] = {
         "decoder_num_attention_heads": None,
         "norm_pix_loss": "a decoder that predicts normalised pixels",
@@ -251,25 +247,10 @@ def _describe_decoder(native: Mapping[str, torch.Tensor]) -> Architecture:
 def _describe_labels(native: Mapping[str, torch.Tensor]) -> Architecture:
     if "classifier.weight" not in native:
         return Architecture({}, {})
-    count, _ = _shape(native, "classifier.weight", 2)
+    count, _ = shape_of(native, "classifier.weight", 2)
     labels = find_labels(count)
     if labels is None:
         names, words = unnamed_labels(count), f"{count} labels without names"
     else:
         names, words = dict(enumerate(labels.names)), f"the {count} labels of {labels.title}"
     return Architecture({"id2label": names}, {"id2label": words})
-
-
-def _count_blocks(native: Mapping[str, torch.Tensor], stack: str) -> int:
-    inside = (name.removeprefix(stack) for name in native if name.startswith(stack))
-    return len({name.partition(".")[0] for name in inside})
-
-
-def _shape(native: Mapping[str, torch.Tensor], name: str, dimensions: int) -> torch.Size:
-    if name not in native or native[name].ndim != dimensions:
-        found = f"of shape {tuple(native[name].shape)}" if name in native else "missing"
-        raise CheckpointError(
-            f"The weights are of no VideoMAE that can be loaded: {name} is {found}, but must have "
-            f"{dimensions} dimensions; check that the file is whole."
-        )
-    return native[name].shape

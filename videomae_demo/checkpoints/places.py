@@ -60,7 +60,13 @@ class Folder:
     def find(self, file_names: Sequence[str]) -> Path | None:
         """See `Place`."""
         paths = (self.path / file_name for file_name in file_names)
-        return next((path for path in paths if path.is_file()), None)
+        try:
+            return next((path for path in paths if path.is_file()), None)
+        except OSError as error:  # a name too long for the disk, or a folder that is shut
+            raise CheckpointError(
+                f"{self.title} can't be looked through: {error.strerror}; check its name and "
+                "permissions."
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)

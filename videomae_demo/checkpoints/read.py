@@ -12,7 +12,7 @@ import struct
 import threading
 import zipfile
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -20,14 +20,16 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from videomae_demo.errors import CheckpointError
+from videomae_demo.checkpoints.screening import screen_pickle, screen_safetensors, unreadable
+from videomae_demo.errors import CheckpointError, shown
 
 STATE_DICT_KEYS = ("model", "module")
 """Under which key of a training checkpoint its weights are: the training loop's, DeepSpeed's."""
 
 _NAMES_SHOWN = 8
-# What torch's restricted unpickler raises on a damaged file, found by damaging files at random.
-_BROKEN_PICKLE = (
+_LONGEST_NAME = 200
+# What torch and its restricted unpickler raise on damaged files, found by damaging some at random.
+_BROKEN = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -65,13 +67,14 @@ def read_tensors(paths: Iterable[Path]) -> dict[str, torch.Tensor]:
     Raises
     ------
     CheckpointError
-        When a file can't be read, has no named tensors, holds objects of any other class, or
-        repeats a name of another shard.
+        When a file can't be read, has no named tensors, holds objects of any other class, repeats
+        a name of another shard, or claims more than it holds.
     """
     tensors: dict[str, torch.Tensor] = {}
     for path in paths:
         read = _read_safetensors if path.suffix == ".safetensors" else _read_pickle
         shard = read(path)
+        _check_held(shard, path)
         repeated = tensors.keys() & shard.keys()
         if repeated:
             raise CheckpointError(
@@ -83,35 +86,41 @@ def read_tensors(paths: Iterable[Path]) -> dict[str, torch.Tensor]:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Write down the first few of many names, for a message."""
-    shown = ", ".join(names[:_NAMES_SHOWN])
+    """Write down the first few of many names, for a message; long and unprintable ones as shown."""
+    first = ", ".join(
+        name if len(name) <= _LONGEST_NAME and name.isprintable() else shown(name)
+        for name in names[:_NAMES_SHOWN]
+    )
     more = len(names) - _NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+    return f"{first} and {more} more" if more > 0 else first
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    screen_safetensors(path)
     try:
         tensors: dict[str, torch.Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise _unreadable(path, error) from error
+    except (OSError, MemoryError, SafetensorError, *_BROKEN) as error:
+        raise unreadable(path, error) from error
     return tensors
 
 
 def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
+    screen_pickle(path)
     try:
         mapped = zipfile.is_zipfile(path)  # what torch.save wrote before 1.6 can't be mapped
         with _ALLOWING, torch.serialization.safe_globals([Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         foreign = _FOREIGN_CLASS.search(str(error))
+        named = f" ({foreign[1][:80]})" if foreign else ""
         raise CheckpointError(
-            f"The weights {path} hold more than tensors{f' ({foreign[1]})' if foreign else ''}, or "
+            f"The weights {path} hold more than tensors{named}, or "
             "are damaged; reading them could run code of a stranger, so they are refused. Use a "
             "model.safetensors of the same checkpoint, or have someone who trusts the file save "
             "its state dict alone."
         ) from error
-    except (OSError, *_BROKEN_PICKLE) as error:
-        raise _unreadable(path, error) from error
+    except (OSError, MemoryError, *_BROKEN) as error:
+        raise unreadable(path, error) from error
     return _state_dict(content, path)
 
 
@@ -135,9 +144,18 @@ def _is_state_dict(content: Any) -> TypeGuard[dict[str, torch.Tensor]]:
     )
 
 
-def _unreadable(path: Path, error: Exception) -> CheckpointError:
-    reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-    return CheckpointError(
-        f"The weights {path} can't be read ({reason}); the file is damaged or incomplete, so fetch "
-        "it again."
-    )
+def _check_held(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Refuse tensors that are not in the file as they are: expanded, sparse or without values."""
+    for name, tensor in tensors.items():
+        plain = tensor.layout is torch.strided and not (tensor.is_quantized or tensor.is_nested)
+        if not plain or tensor.device.type != "cpu":
+            raise CheckpointError(
+                f"The weights {path} hold {listed([name])}, which is no plain tensor; have it "
+                "saved as one."
+            )
+    claimed, held = sum(tensor.nbytes for tensor in tensors.values()), path.stat().st_size
+    if claimed > held:
+        raise CheckpointError(
+            f"The weights {path} claim tensors of {claimed} bytes in a file of {held}; check where "
+            "the file came from."
+        )

@@ -7,7 +7,6 @@ that is `load`'s work.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any
 
 from videomae_demo.checkpoints.catalog import CatalogEntry, find_entry, known_names
 from videomae_demo.checkpoints.places import File, Folder, Place, Repo, RepoFile
-from videomae_demo.errors import CheckpointError
+from videomae_demo.errors import CheckpointError, shown
 from videomae_demo.model.config import CONFIG_NAME
+from videomae_demo.model.json_file import read_json_object
 
 PREPROCESSOR_NAME = "preprocessor_config.json"
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "checkpoints"
@@ -30,6 +30,9 @@ WEIGHTS_NAMES = (
     "pytorch_model.bin.index.json",
 )
 
+MOST_SHARDS = 100
+
+_SHARD = re.compile(r"\w[\w.-]{0,199}", re.ASCII)
 _REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 _REPO_FILE = re.compile(
     r"(\w[\w.-]*/\w[\w.-]*)/((?:\w[\w.-]*/)*\w[\w.-]*\.(?:pth|pt|bin|safetensors))", re.ASCII
@@ -254,15 +257,19 @@ def _find_weights(place: Place) -> tuple[Path, ...]:
 
 def _read_index(path: Path) -> list[str]:
     """Return the files that a shard index names, each once."""
-    try:
-        names = set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
-        plain = all(Path(name).name == name for name in names)
-    except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
+    table = read_json_object(path, "The index of weights").get("weight_map")
+    if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
         raise CheckpointError(
-            f"The index of weights {path} can't be read ({error}); fetch it again."
-        ) from error
-    if not names or not plain:
-        raise CheckpointError(
-            f"The index of weights {path} must name files beside it; it names {sorted(names)}."
+            f"The index of weights {path} has no weight_map of file names; fetch it again."
         )
-    return sorted(names)
+    names = sorted(set(table.values()))
+    if not names or not all(_SHARD.fullmatch(name) for name in names):
+        raise CheckpointError(
+            f"The index of weights {path} must name files beside it; it names {shown(names)}."
+        )
+    if len(names) > MOST_SHARDS:
+        raise CheckpointError(
+            f"The index of weights {path} names {len(names)} files; a VideoMAE has at most "
+            f"{MOST_SHARDS}."
+        )
+    return names

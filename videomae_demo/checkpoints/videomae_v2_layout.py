@@ -15,7 +15,7 @@ import torch
 
 from videomae_demo.checkpoints import original_layout
 from videomae_demo.checkpoints.original_layout import Architecture
-from videomae_demo.errors import CheckpointError
+from videomae_demo.errors import CheckpointError, shown
 
 PREFIX = "model."
 
@@ -79,7 +79,7 @@ def describe(native: Mapping[str, torch.Tensor], values: Mapping[str, Any]) -> A
         When the options contradict the weights, or a switch is on that changes the arithmetic.
     """
     options = values[_OPTIONS]
-    switched = [f"{name} ({options[name]!r})" for name in _OFF if options.get(name)]
+    switched = [f"{name} ({shown(options[name])})" for name in _OFF if options.get(name)]
     if switched:
         raise CheckpointError(
             f"The configuration's {_OPTIONS} switches on {', '.join(switched)}; that is off in "
@@ -87,7 +87,7 @@ def describe(native: Mapping[str, torch.Tensor], values: Mapping[str, Any]) -> A
         )
     shapes = original_layout.describe(native)
     wrong = [
-        f"{theirs} {options[theirs]!r} ({shapes.fields[ours]!r} in the weights)"
+        f"{theirs} {shown(options[theirs])} ({shapes.fields[ours]!r} in the weights)"
         for theirs, ours in _TOLD_TWICE.items()
         if theirs in options and options[theirs] != shapes.fields[ours]
     ]

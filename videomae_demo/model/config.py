@@ -12,26 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, overload
 
-from videomae_demo.errors import CheckpointError, RequestError
+from videomae_demo.errors import CheckpointError, RequestError, shown
+from videomae_demo.model.json_file import read_json_object
+from videomae_demo.model.sizes import (
+    LOWEST_AND_MOST,
+    check_cost,
+    check_label_count,
+    check_size,
+    read_sides,
+)
 
 CONFIG_NAME = "config.json"
 
 DEFAULT_LABELS = 2
+LONGEST_LABEL = 1000
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
-_SIZES = (
-    "num_channels",
-    "num_frames",
-    "tubelet_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "decoder_num_attention_heads",
-    "decoder_hidden_size",
-    "decoder_num_hidden_layers",
-    "decoder_intermediate_size",
-)
 _SHARES = (
     "hidden_dropout_prob",
     "attention_probs_dropout_prob",
@@ -75,7 +71,14 @@ class TokenGrid:
 
 
 def unnamed_labels(count: int) -> dict[int, str]:
-    """Return `count` labels as transformers names them when nobody did: LABEL_0, LABEL_1, ..."""
+    """Return `count` labels as transformers names them when nobody did: LABEL_0, LABEL_1, ...
+
+    Raises
+    ------
+    CheckpointError
+        When that is no number of labels, or more than a model may have.
+    """
+    check_label_count(count)
     return {index: f"LABEL_{index}" for index in range(count)}
 
 
@@ -94,7 +97,10 @@ class LabelCount:
         return None if config is None else len(config.id2label)
 
     def __set__(self, config: VideoMAEConfig, count: int | None) -> None:
-        if count is None or count == len(config.id2label):
+        if count is None:
+            return
+        check_label_count(count)
+        if count == len(config.id2label):
             return
         constructed = "extra" in vars(config)  # the last field that the constructor sets
         if not constructed and config.id2label != unnamed_labels(DEFAULT_LABELS):
@@ -183,23 +189,18 @@ class VideoMAEConfig:
         self._check_options()
 
     def _check_sizes(self) -> None:
-        height, width = _sides("image_size", self.image_size)
+        height, width = read_sides("image_size", self.image_size)
         if not isinstance(self.image_size, int):
             self.image_size = (height, width)  # json has lists
-        rows, columns = _sides("patch_size", self.patch_size)
+        rows, columns = read_sides("patch_size", self.patch_size)
         if rows != columns:
             raise CheckpointError(
                 f"The configuration's patch_size is {self.patch_size}; only square patches are "
                 "known."
             )
         self.patch_size = rows
-        for name in _SIZES:
-            size, lowest = getattr(self, name), 0 if name.endswith("layers") else 1
-            if not isinstance(size, int) or size < lowest:
-                raise CheckpointError(
-                    f"The configuration's {name} is {size!r}; it must be a whole number of at "
-                    f"least {lowest}."
-                )
+        for name in LOWEST_AND_MOST:
+            check_size(name, getattr(self, name))
         for name, size, step_name, step in (
             ("image_size", height, "patch_size", self.patch_size),
             ("image_size", width, "patch_size", self.patch_size),
@@ -210,43 +211,38 @@ class VideoMAEConfig:
                     f"The configuration's {name} {size} is not a multiple of its "
                     f"{step_name} {step}."
                 )
+        check_cost(
+            self.grid.tokens,
+            self.num_frames * self.num_channels * height * width,
+            max(self.hidden_size, self.decoder_hidden_size),
+        )
 
+    def _check_options(self) -> None:
         for name in _SHARES:
             share = getattr(self, name)
             is_number = isinstance(share, int | float) and not isinstance(share, bool)
             if not is_number or not 0 <= share <= 1:
                 raise CheckpointError(
-                    f"The configuration's {name} is {share!r}; it must be a number from 0 to 1."
+                    f"The configuration's {name} is {shown(share)}; it must be a number from 0 to "
+                    "1."
                 )
         for name in _SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise CheckpointError(
-                    f"The configuration's {name} is {getattr(self, name)!r}; it must be true or "
-                    "false."
+                    f"The configuration's {name} is {shown(getattr(self, name))}; it must be true "
+                    "or false."
                 )
-
-    def _check_options(self) -> None:
         if self.hidden_act != "gelu":
             raise CheckpointError(
-                f"The configuration asks for the activation {self.hidden_act!r}; only 'gelu' is "
-                "known, which every published VideoMAE uses."
+                f"The configuration asks for the activation {shown(self.hidden_act)}; only 'gelu' "
+                "is known, which every published VideoMAE uses."
             )
         if self.problem_type not in (None, *PROBLEM_TYPES):
             raise CheckpointError(
-                f"The configuration's problem_type is {self.problem_type!r}; it must be one of "
-                f"{', '.join(PROBLEM_TYPES)}."
+                f"The configuration's problem_type is {shown(self.problem_type)}; it must be one "
+                f"of {', '.join(PROBLEM_TYPES)}."
             )
-        try:
-            self.id2label = {int(index): str(name) for index, name in self.id2label.items()}
-        except ValueError as error:
-            raise CheckpointError(
-                f"The configuration's id2label must have numbers for keys ({error})."
-            ) from error
-        if sorted(self.id2label) != list(range(len(self.id2label))):
-            raise CheckpointError(
-                f"The configuration's id2label must count 0 to {len(self.id2label) - 1} "
-                "without gaps."
-            )
+        self.id2label = _read_labels(self.id2label)
 
     @property
     def frame_size(self) -> tuple[int, int]:
@@ -311,7 +307,7 @@ class VideoMAEConfig:
         kind = values.get("model_type", cls.model_type)
         if kind != cls.model_type:
             raise CheckpointError(
-                f"The configuration is of a {kind!r} model; only 'videomae' can be loaded."
+                f"The configuration is of a {shown(kind)} model; only 'videomae' can be loaded."
             )
         known = {f.name for f in dataclasses.fields(cls)} - {"extra"}
         given, changes = _with_own_names(values), _with_own_names(overrides)
@@ -355,13 +351,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     CheckpointError
         When it can't be read, or holds no JSON object.
     """
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"The configuration {path} can't be read: {error}.") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"The configuration {path} does not hold a JSON object.")
-    return values
+    return read_json_object(Path(path), "The configuration")
 
 
 def _with_own_names(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -372,16 +362,23 @@ def _with_own_names(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in own.items() if name not in ("label2id", "model_type")}
 
 
-def _sides(name: str, size: Any) -> tuple[int, int]:
-    """Return the height and width that a number, or a pair of them, stands for."""
-    sides = (size, size) if isinstance(size, int) else size
-    if (
-        not isinstance(sides, list | tuple)
-        or len(sides) != 2
-        or not all(isinstance(side, int) and side > 0 for side in sides)
-    ):
+def _read_labels(given: Mapping[Any, Any]) -> dict[int, str]:
+    """Return the labels by their number; JSON has strings for keys."""
+    check_label_count(len(given))
+    for name in given.values():
+        if isinstance(name, Mapping | list) or len(str(name)) > LONGEST_LABEL:
+            raise CheckpointError(
+                f"The configuration's id2label names a label {shown(name)}; a name is a text of at "
+                f"most {LONGEST_LABEL} characters."
+            )
+    try:
+        labels = {int(index): str(name) for index, name in given.items()}
+    except ValueError as error:
         raise CheckpointError(
-            f"The configuration's {name} is {size!r}; it must be a whole number above 0, or "
-            "(height, width)."
+            f"The configuration's id2label must have numbers for keys ({error})."
+        ) from error
+    if sorted(labels) != list(range(len(labels))):
+        raise CheckpointError(
+            f"The configuration's id2label must count 0 to {len(labels) - 1} without gaps."
         )
-    return sides[0], sides[1]
+    return labels

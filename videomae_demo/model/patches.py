@@ -129,8 +129,9 @@ def sincos_positions(count: int, width: int) -> Tensor:
     built on the meta device.
     """
     with torch.device("cpu"):
-        column = torch.arange(width, dtype=torch.float64)
-        rate = torch.pow(10000.0, 2 * torch.div(column, 2, rounding_mode="floor") / width)
-        angle = torch.arange(count, dtype=torch.float64)[:, None] / rate
-        table = torch.where(column % 2 == 0, angle.sin(), angle.cos())
-        return table.to(torch.float32)[None]
+        position = torch.arange(count, dtype=torch.float64)[:, None]
+        table = torch.empty(count, width)
+        for first, function in ((0, torch.sin), (1, torch.cos)):  # even columns, then odd ones
+            pair = torch.arange(0, width - first, 2, dtype=torch.float64)
+            table[:, first::2] = function(position / torch.pow(10000.0, pair / width))
+        return table[None]

@@ -11,14 +11,15 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from videomae_demo.checkpoints.huggingface_layout import to_native
+from videomae_demo.checkpoints.huggingface_layout import ENCODER_PREFIX, to_native
 from videomae_demo.checkpoints.layouts import read_checkpoint
 from videomae_demo.checkpoints.load import LoadReport, assign, fit, save_tensors
 from videomae_demo.checkpoints.original_layout import Architecture
 from videomae_demo.checkpoints.read import listed
+from videomae_demo.checkpoints.shapes import decoder_sizes, encoder_sizes, has_decoder
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
 from videomae_demo.errors import CheckpointError, RequestError
-from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.model.config import CONFIG_NAME, VideoMAEConfig
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +54,11 @@ class PretrainedModel(nn.Module):
         """Fill one module as transformers does: normal weights, zero biases, identity norms.
 
         Weights that a module holds itself (the biases of queries and values, the mask token) stay
-        at the zeros they begin with.
+        at the zeros they begin with. On the meta device, where loading builds a model, there are no
+        values to fill.
         """
+        if any(weight.is_meta for weight in module.parameters(recurse=False)):
+            return
         if isinstance(module, nn.Linear | nn.Conv3d):
             nn.init.normal_(module.weight, std=self.config.initializer_range)
             if module.bias is not None:
@@ -140,6 +144,7 @@ class PretrainedModel(nn.Module):
             notes = cls._take_for_granted(checkpoint.architecture, changes, files.name)
             notes += _contradictions(checkpoint.architecture, overrides)
             config = VideoMAEConfig.from_dict(checkpoint.architecture.fields, **changes)
+        cls._check_sizes(config, checkpoint.tensors, files.name)
         with torch.device("meta"):
             model = cls(config)
         expected = {name: tensor.shape for name, tensor in model.state_dict().items()}
@@ -180,6 +185,26 @@ class PretrainedModel(nn.Module):
         logger.info("%s: %s", name, note)
         return (note,)
 
+    @classmethod
+    def _check_sizes(cls, config: VideoMAEConfig, tensors: Mapping[str, Tensor], name: str) -> None:
+        """Refuse a configuration of other sizes than the weights', before anything is built."""
+        native = to_native(tensors, (ENCODER_PREFIX,))
+        sizes = encoder_sizes(native)
+        if "decoder." in cls.may_be_fresh and has_decoder(native):
+            sizes |= decoder_sizes(native)
+        elif "decoder." in cls.may_be_fresh:
+            _check_fresh_decoder(config, name)
+        wrong = [
+            f"{field} {getattr(config, field)} ({size} in the weights)"
+            for field, size in sizes.items()
+            if getattr(config, field) != size
+        ]
+        if wrong:
+            raise CheckpointError(
+                f"The configuration of {name} does not fit its weights: {', '.join(wrong)}; check "
+                f"that {CONFIG_NAME} belongs to them."
+            )
+
     def _initialise_fresh(self, names: tuple[str, ...]) -> None:
         owners: dict[nn.Module, None] = {}  # a set that keeps the order
         for name in names:
@@ -215,6 +240,18 @@ class PretrainedModel(nn.Module):
         dataclasses.replace(self.config, extra=extra | facts).save_pretrained(folder)
         save_tensors(folder, state, dtype=dtype)
         return Path(folder)
+
+
+def _check_fresh_decoder(config: VideoMAEConfig, name: str) -> None:
+    """Refuse a decoder larger than its encoder where no weights bound it."""
+    for field in ("hidden_size", "num_hidden_layers", "intermediate_size"):
+        size = getattr(config, f"decoder_{field}")
+        most = max(getattr(config, field), getattr(VideoMAEConfig, field))
+        if size > most:
+            raise CheckpointError(
+                f"The weights {name} have no decoder, and the configuration wants one with a "
+                f"{field} of {size}; at most {most} is made anew."
+            )
 
 
 def _contradictions(architecture: Architecture, overrides: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import json
 from collections import UserDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from videomae_demo.checkpoints.source import PREPROCESSOR_NAME, locate_preprocessor
-from videomae_demo.errors import CheckpointError, RequestError
+from videomae_demo.errors import CheckpointError, RequestError, shown
 from videomae_demo.model.config import VideoMAEConfig
 from videomae_demo.model.frames import (
     Layout,
@@ -30,10 +31,18 @@ from videomae_demo.model.frames import (
     refuse_rescaled,
     stack_clips,
 )
+from videomae_demo.model.json_file import read_json_object
+from videomae_demo.model.sizes import is_whole
 
 _LAYOUTS = ("channels_first", "channels_last")
 _DEFAULT_EDGE = VideoMAEConfig.image_size
 _BYTE_MAX = 255
+_LARGEST_SIDE = 4096  # pixels
+_MOST_PIXELS = 2**28  # of a frame between resizing and cropping
+_SMALLEST, _LARGEST = (
+    1e-6,
+    1e6,
+)  # of a factor or a deviation; what is beyond is no number in float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,7 @@ class VideoMAEImageProcessor:
     Raises
     ------
     RequestError
-        When a size is not of one of the forms above.
+        When an argument is not of one of the forms above, or out of all range.
     """
 
     model_input_names: ClassVar[list[str]] = ["pixel_values"]
@@ -109,16 +118,19 @@ class VideoMAEImageProcessor:
         image_std: float | Sequence[float] | None = None,
         **extra: Any,
     ) -> None:
-        self.do_resize = do_resize
+        self.do_resize = _switch("do_resize", do_resize)
         self.size = _size("size", _DEFAULT_EDGE if size is None else size, bare="shortest_edge")
-        self.resample = int(Image.Resampling(resample))
-        self.do_center_crop = do_center_crop
+        self.resample = _filter(resample)
+        self.do_center_crop = _switch("do_center_crop", do_center_crop)
         self.crop_size = _size("crop_size", _DEFAULT_EDGE if crop_size is None else crop_size)
-        self.do_rescale = do_rescale
+        self.do_rescale = _switch("do_rescale", do_rescale)
+        _check_numbers("rescale_factor", [rescale_factor], _SMALLEST)
         self.rescale_factor = float(rescale_factor)
-        self.do_normalize = do_normalize
+        self.do_normalize = _switch("do_normalize", do_normalize)
         self.image_mean = [0.5, 0.5, 0.5] if image_mean is None else image_mean
         self.image_std = [0.5, 0.5, 0.5] if image_std is None else image_std
+        _check_numbers("image_mean", _values(self.image_mean), -_LARGEST)
+        _check_numbers("image_std", _values(self.image_std), _SMALLEST)
         self.extra = extra
 
     @classmethod
@@ -150,11 +162,11 @@ class VideoMAEImageProcessor:
         path = locate_preprocessor(
             name_or_path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
         )
+        values = read_json_object(path, "The preprocessor file")
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
             return cls.from_dict(values, **changes)
-        except (OSError, ValueError, TypeError) as error:
-            raise CheckpointError(f"The preprocessor file {path} can't be read: {error}") from error
+        except (RequestError, TypeError) as error:
+            raise CheckpointError(f"The preprocessor file {path} can't be used: {error}") from error
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], **changes: Any) -> Self:
@@ -337,7 +349,13 @@ class VideoMAEImageProcessor:
         if "shortest_edge" not in self.size:
             return self.size["height"], self.size["width"]
         edge, short = self.size["shortest_edge"], min(height, width)
-        return int(edge * height / short), int(edge * width / short)
+        resized = int(edge * height / short), int(edge * width / short)
+        if resized[0] * resized[1] > _MOST_PIXELS:
+            raise RequestError(
+                f"A frame of {height}x{width} px would be resized to {resized[0]}x{resized[1]} px, "
+                f"which is more than {_MOST_PIXELS} pixels; give frames that are less elongated."
+            )
+        return resized
 
 
 def _size(name: str, given: Any, *, bare: str | None = None) -> dict[str, int]:
@@ -352,10 +370,44 @@ def _size(name: str, given: Any, *, bare: str | None = None) -> dict[str, int]:
         case _:
             size = {}
     forms = ({"height", "width"}, {bare} if bare else set())
-    if size and set(size) in forms and all(isinstance(v, int) and v > 0 for v in size.values()):
+    sides = size.values()
+    if set(size) in forms and all(is_whole(v) and 0 < v <= _LARGEST_SIDE for v in sides):
         return size
     wanted = "'height' and 'width'" + (f", or '{bare}'" if bare else "")
-    raise RequestError(f"{name} is {given!r}; give {wanted}, in whole pixels above 0.")
+    raise RequestError(
+        f"{name} is {shown(given)}; give {wanted}, in whole pixels from 1 to {_LARGEST_SIDE}."
+    )
+
+
+def _switch(name: str, given: Any) -> bool:
+    """Return a switch; None, which some files hold, is off."""
+    if given is not None and not isinstance(given, bool | np.bool_):
+        raise RequestError(f"{name} is {shown(given)}; give True or False.")
+    return bool(given)
+
+
+def _filter(given: Any) -> int:
+    known = [int(member) for member in Image.Resampling]
+    if isinstance(given, bool) or given not in known:
+        raise RequestError(f"resample is {shown(given)}; give one of Pillow's filters, {known}.")
+    return int(given)
+
+
+def _values(given: Any) -> list[Any]:
+    """Return one number, or several, as a list."""
+    return list(given) if isinstance(given, Sequence | np.ndarray) else [given]
+
+
+def _check_numbers(name: str, given: Sequence[Any], lowest: float) -> None:
+    """Refuse what is no number, or not from `lowest` to `_LARGEST`."""
+    for number in given:
+        is_number = isinstance(number, Real) and not isinstance(number, bool)
+        if not is_number or not lowest <= number <= _LARGEST:
+            raise RequestError(
+                f"{name} is {shown(number)}; give a number from {lowest:g} to {_LARGEST:g}."
+            )
+    if not given:
+        raise RequestError(f"{name} is empty; give a number for each channel, or one for all.")
 
 
 def _resize(frame: NDArray[Any], size: tuple[int, int], resample: int) -> NDArray[Any]:
