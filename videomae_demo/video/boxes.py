@@ -215,11 +215,10 @@ def _edits(content: bytes) -> npt.NDArray[np.float64]:
     """Return the lengths of the edits that show something."""
     if content[:1] == b"\1":
         rows = _table(content, 5)
-        lengths = rows[:, 0] * 2.0**32 + rows[:, 1]
+        lengths = rows[:, 0].astype(np.float64) * 2.0**32 + rows[:, 1].astype(np.float64)
         starts = rows[:, 2]
     else:
         rows = _table(content, 3)
         lengths = rows[:, 0].astype(np.float64)
         starts = rows[:, 1]
-    is_shown: npt.NDArray[np.bool_] = starts != 2**32 - 1  # -1 is a pause
-    return lengths[is_shown]
+    return np.where(starts == 2**32 - 1, 0.0, lengths)  # -1 is a pause

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from videomae_demo.cancellation import check_cancelled
 from videomae_demo.video.memory import ProcessSize
@@ -61,18 +61,12 @@ class ChildDiedError(Exception):
     """The child ended before it answered; `code` is its exit code, negative for a signal."""
 
     def __init__(self, code: int) -> None:
-        super().__init__(f"exit code {code}")
+        reason = f"exit code {code}"
+        if code < 0:
+            with suppress(ValueError):  # a number that Python has no name for
+                reason = signal.Signals(-code).name
+        super().__init__(reason)
         self.code = code
-
-    @property
-    def reason(self) -> str:
-        """How it ended, in words."""
-        if self.code < 0:
-            try:
-                return signal.Signals(-self.code).name
-            except ValueError:
-                return f"signal {-self.code}"
-        return f"exit code {self.code}"
 
 
 class TooSlowError(Exception):
