@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from benchmarks.machine import best_times, describe_machine
 from videomae_demo.video.clip import sample_clip
-from videomae_demo.video.decode import scan
+from videomae_demo.video.reader import scan
 from videomae_demo.video.sampling import SamplingRule
 
 FPS = 30

@@ -9,7 +9,7 @@ from original_network import OriginalEncoder, OriginalPretraining
 
 from videomae_demo import clips
 from videomae_demo.cli import main
-from videomae_demo.video.decode import scan
+from videomae_demo.video.reader import scan
 
 
 @pytest.fixture

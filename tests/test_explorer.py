@@ -18,8 +18,8 @@ from videomae_demo.model.videomae import (
     VideoMAEForVideoClassification,
 )
 from videomae_demo.video.clip import sample_clip
-from videomae_demo.video.decode import read_frames, scan
 from videomae_demo.video.encode import write_mp4
+from videomae_demo.video.reader import read_frames, scan
 from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.views import ClipRequest, MaskRequest
 

@@ -23,7 +23,7 @@ from videomae_demo.training.finetune import FinetuneSettings, finetune
 from videomae_demo.training.loop import Run
 from videomae_demo.training.pretrain import PretrainSettings, draw_masks
 from videomae_demo.training.synthetic import FRAME_INTERVAL_S, HELD_OUT, LABELS
-from videomae_demo.video.decode import scan
+from videomae_demo.video.reader import scan
 from videomae_demo.video.sampling import SamplingRule, choose_frames
 
 CPU = torch.device("cpu")

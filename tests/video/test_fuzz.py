@@ -8,7 +8,7 @@ pytest.importorskip("resource", reason="without it, no memory can be limited")
 
 from benchmarks.fuzz import fuzz
 
-FILES = 324  # eighteen clips, each damaged in eighteen ways
+FILES = 322  # twenty-three files, each damaged in fourteen ways
 
 
 def test_damaged_files_give_frames_or_a_refusal() -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bombs import picture_stream_bomb
 from made_clips import count_up, numbers_of, write_clip
 from PIL import Image
 
+from benchmarks.bombs import picture_stream_bomb
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.errors import ExplorerError, RequestError, VideoError
 from videomae_demo.limits import Limits
@@ -73,7 +73,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def animation(path: Path) -> Path:
     images = [Image.fromarray(picture) for picture in count_up(8)]
-    images[0].save(path, "WEBP", save_all=True, append_images=images[1:], duration=40, lossless=True)
+    images[0].save(
+        path, "WEBP", save_all=True, append_images=images[1:], duration=40, lossless=True
+    )
     return path
 
 
@@ -221,7 +223,9 @@ def test_a_decoder_that_hangs_is_ended_in_time(children: Children, clip: Path) -
     reader.scan(clip)
     stopped = idle(children)
     os.kill(stopped, signal.SIGSTOP)
-    with pytest.raises(VideoError, match=r"clip\.mp4 takes longer than the limit decoding_s of 1 s"):
+    with pytest.raises(
+        VideoError, match=r"clip\.mp4 takes longer than the limit decoding_s of 1 s"
+    ):
         reader.scan(clip, limits=Limits(decoding_s=1))
     assert not is_running(stopped)
     assert reader.scan(clip).count == 60

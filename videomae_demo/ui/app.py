@@ -52,7 +52,7 @@ class PageBuilder:
         self.pool = pool
         self.limits = limits
         self.served = ServedFiles()
-        self.pictures = _pictures(examples, self.served)
+        self.pictures = _pictures(examples, self.served, limits)
         shown = [example for example in examples if example in self.pictures]
         self.handlers = Handlers(pool, shown, self.served.save, limits.kept_hours)
         self.visitors = Visitors()
@@ -272,12 +272,14 @@ def launch_options(limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
     }
 
 
-def _pictures(examples: tuple[Example, ...], served: ServedFiles) -> dict[Example, dict[str, Any]]:
+def _pictures(
+    examples: tuple[Example, ...], served: ServedFiles, limits: Limits
+) -> dict[Example, dict[str, Any]]:
     """Return what the picker shows of each example that can be read."""
     pictures = {}
     for example in examples:
         try:
-            file = present.save_picture(thumbnail(example), served.keep)
+            file = present.save_picture(thumbnail(example, limits), served.keep)
         except (ExplorerError, OSError) as error:
             logger.warning("The example %s can't be shown: %s", example.path.name, error)
             continue

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.rendering.frames import resize
-from videomae_demo.video.decode import read_frames, scan
+from videomae_demo.video.reader import read_chosen, scan
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIPS_FOLDER = ROOT / "assets" / "clips"
@@ -35,16 +36,19 @@ def find_examples(folder: Path = CLIPS_FOLDER) -> tuple[Example, ...]:
     )
 
 
-def thumbnail(example: Example) -> NDArray[np.uint8]:
+def thumbnail(example: Example, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
     """Return the clip's middle frame, (H, W, 3), small.
 
     Raises
     ------
     VideoError
-        When it can't be read.
+        When it can't be read, or goes beyond a limit.
     """
-    timeline = scan(example.path)
-    frames = read_frames(timeline, np.array([timeline.count // 2]))
+    _, frames = read_chosen(
+        scan(example.path, limits=limits),
+        lambda timeline: np.array([timeline.count // 2]),
+        limits=limits,
+    )
     height, width = frames.shape[1:3]
     scale = THUMBNAIL_PX / min(height, width)
     picture: NDArray[np.uint8] = resize(frames, round(height * scale), round(width * scale))[0]

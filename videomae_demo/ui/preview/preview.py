@@ -11,9 +11,12 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from numpy.typing import NDArray
 
-from videomae_demo.video.decode import read_frames, scan
+from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.video.encode import write_mp4
+from videomae_demo.video.reader import read_chosen, scan
+from videomae_demo.video.timeline import Timeline
 
 LONGEST_SIDE_PX = 480
 LONGEST_S = 20.0
@@ -35,20 +38,32 @@ def make_watcher(watched: str, elem_id: str) -> gr.HTML:
     )
 
 
-def make_preview(path: Path) -> bytes:
+def make_preview(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """Return the middle of a clip as an mp4 that plays in real time.
 
     Raises
     ------
     VideoError
-        When the clip can't be read.
+        When the clip can't be read, or goes beyond a limit.
+    Cancelled
+        When nobody waits any more.
     """
-    timeline = scan(path)
+    timeline, frames = read_chosen(
+        scan(path, limits=limits), _choose, longest_side_px=LONGEST_SIDE_PX, limits=limits
+    )
+    chosen = _choose(timeline)
+    length_s = timeline.timestamps_s[chosen[-1]] - timeline.timestamps_s[chosen[0]]
+    fps = len(frames) / (length_s + timeline.frame_interval_s)
+    with tempfile.TemporaryDirectory(prefix="preview-") as folder:
+        return write_mp4(Path(folder) / "preview.mp4", frames, fps).read_bytes()
+
+
+def _choose(timeline: Timeline) -> NDArray[np.int64]:
+    """Return the numbers of the frames in the middle, so many and so long at most."""
     times = timeline.timestamps_s
     middle = (times[0] + times[-1]) / 2
     near = np.flatnonzero(np.abs(times - middle) <= LONGEST_S / 2)
-    chosen = near[np.linspace(0, len(near) - 1, min(len(near), MOST_FRAMES)).round().astype(int)]
-    frames = read_frames(timeline, chosen, longest_side_px=LONGEST_SIDE_PX)
-    length_s = times[chosen[-1]] - times[chosen[0]] + timeline.frame_interval_s
-    with tempfile.TemporaryDirectory(prefix="preview-") as folder:
-        return write_mp4(Path(folder) / "preview.mp4", frames, len(frames) / length_s).read_bytes()
+    if not len(near):  # two frames that are far apart
+        near = np.array([0])
+    places = np.linspace(0, len(near) - 1, min(len(near), MOST_FRAMES)).round().astype(np.int64)
+    return near[places].astype(np.int64)

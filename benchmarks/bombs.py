@@ -1,6 +1,7 @@
-"""Small files that claim or unfold to a lot: what they do to a careless reader is told at each.
+"""Small files that claim a lot or unfold to a lot, to try a reader of clips with.
 
-Every function writes a file and returns its path.
+What each does to a careless reader is told at it. Every one is written to a path, which is
+returned.
 """
 
 from __future__ import annotations
@@ -12,23 +13,28 @@ from pathlib import Path
 LARGEST = (4608, 8192)
 """Height and width of the largest frame that is read by default."""
 
+DATA_AT = 28
+"""Where in the file the data of `movie` starts."""
+
 
 def box(kind: bytes, *content: bytes) -> bytes:
-    """A box of ISO/IEC 14496-12."""
+    """Return a box of ISO/IEC 14496-12."""
     body = b"".join(content)
     return struct.pack(">I", 8 + len(body)) + kind + body
 
 
-def full_box(kind: bytes, *content: bytes, version: int = 0, flags: int = 0) -> bytes:
-    return box(kind, struct.pack(">I", version << 24 | flags), *content)
+def full_box(kind: bytes, *content: bytes, flags: int = 0) -> bytes:
+    """Return a box with flags, of version 0."""
+    return box(kind, numbers(flags), *content)
 
 
 def numbers(*values: int) -> bytes:
-    return struct.pack(f">{len(values)}I", *(value & 0xFFFFFFFF for value in values))
+    """Return numbers of 32 bits."""
+    return struct.pack(f">{len(values)}I", *values)
 
 
 def png(height: int, width: int, *, depth: int = 8, alpha: bool = False) -> bytes:
-    """A black PNG; a thousandth of its pixels' size."""
+    """Return a black PNG; it takes a thousandth of the space of its pixels, or less."""
     samples = (4 if alpha else 3) * depth // 8
     packer = zlib.compressobj(1)
     rows = bytes(1 + width * samples)
@@ -51,9 +57,11 @@ def track(
     chunks: tuple[int, ...],
     handler: bytes = b"vide",
     edits: int = 0,
-    samples_in_chunk: int | None = None,
 ) -> bytes:
-    """A track whose samples all have one size; each edit shows all of them."""
+    """Return a track whose samples all have one size; each edit shows all of them.
+
+    Every one of `chunks` is a place in the file where all samples are said to lie.
+    """
     height, width = size
     matrix = numbers(65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
     entry = box(
@@ -67,7 +75,7 @@ def track(
         b"stbl",
         full_box(b"stsd", numbers(1), entry),
         full_box(b"stts", numbers(1, samples, 1)),
-        full_box(b"stsc", numbers(1, 1, samples_in_chunk or samples, 1)),
+        full_box(b"stsc", numbers(1, 1, samples, 1)),
         full_box(b"stsz", numbers(sample_bytes, samples)),
         full_box(b"stco", numbers(len(chunks), *chunks)),
     )
@@ -91,7 +99,7 @@ def track(
 
 
 def movie(path: Path, tracks: list[bytes], data: bytes) -> Path:
-    """A file of `data`, which starts at byte `DATA_AT`, and these tracks."""
+    """Write a file of `data`, which starts at byte `DATA_AT`, and these tracks."""
     header = numbers(0, 0, 30, 1, 0x00010000) + struct.pack(">H", 0x0100) + bytes(10)
     header += numbers(65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30) + bytes(24) + numbers(2**31)
     path.write_bytes(
@@ -102,11 +110,8 @@ def movie(path: Path, tracks: list[bytes], data: bytes) -> Path:
     return path
 
 
-DATA_AT = 28
-
-
 def sample_table_bomb(path: Path, tracks: int = 1, samples: int = 20_000_000) -> Path:
-    """Tables of sizes that claim 20 million samples in a dozen bytes.
+    """Write tables of sizes that claim 20 million samples in a dozen bytes.
 
     FFmpeg makes an entry of 40 bytes of each while it opens the file.
     """
@@ -126,7 +131,7 @@ def sample_table_bomb(path: Path, tracks: int = 1, samples: int = 20_000_000) ->
 
 
 def picture_stream_bomb(path: Path, streams: int = 40, *, deep: bool = False) -> Path:
-    """Streams of one picture each, all of the largest size; `deep` with alpha and 16 bits.
+    """Write streams of one picture each, all of the largest size; `deep` has alpha and 16 bits.
 
     FFmpeg decodes one of each while it opens the file, and keeps it.
     """
@@ -146,9 +151,9 @@ def picture_stream_bomb(path: Path, streams: int = 40, *, deep: bool = False) ->
 
 
 def edit_list_bomb(path: Path, edits: int = 5000, samples: int = 100_000) -> Path:
-    """An edit list that shows the same frames thousands of times.
+    """Write an edit list that shows the same frames thousands of times.
 
-    FFmpeg writes the list of frames down anew for each entry.
+    FFmpeg makes new entries of all frames for each edit.
     """
     picture = png(64, 64)
     claim = track(
@@ -164,7 +169,10 @@ def edit_list_bomb(path: Path, edits: int = 5000, samples: int = 100_000) -> Pat
 
 
 def sound_chunk_bomb(path: Path, chunks: int = 1000, samples: int = 2**31 - 1) -> Path:
-    """Sound whose every chunk claims two thousand million samples, beside a picture."""
+    """Write sound whose every chunk claims two thousand million samples, beside a picture.
+
+    FFmpeg makes an entry of every 1024 of them.
+    """
     picture = png(64, 64)
     seen = track(
         1, codec=b"png ", size=(64, 64), samples=1, sample_bytes=len(picture), chunks=(DATA_AT,)
@@ -182,7 +190,7 @@ def sound_chunk_bomb(path: Path, chunks: int = 1000, samples: int = 2**31 - 1) -
 
 
 def fragment_bomb(path: Path, samples: int = 20_000_000, runs: int = 1) -> Path:
-    """Fragments whose runs claim samples without a byte for each."""
+    """Write a fragment whose runs claim samples without a byte for each."""
     picture = png(64, 64)
     first = track(1, codec=b"png ", size=(64, 64), samples=0, sample_bytes=0, chunks=())
     movie(path, [first, box(b"mvex", full_box(b"trex", numbers(1, 1, 1, len(picture), 0)))], b"")
@@ -198,7 +206,7 @@ def fragment_bomb(path: Path, samples: int = 20_000_000, runs: int = 1) -> Path:
 
 
 def packed_index_bomb(path: Path, samples: int = 20_000_000) -> Path:
-    """The bomb of the sample table with its index packed, as old QuickTime did."""
+    """Write the bomb of the sample table with its index packed, as old QuickTime did."""
     sample_table_bomb(path, samples=samples)
     data = path.read_bytes()
     start = data.index(b"moov") - 4
