@@ -215,3 +215,47 @@ def packed_index_bomb(path: Path, samples: int = 20_000_000) -> Path:
     cmov = box(b"cmov", box(b"dcom", b"zlib"), packed)
     path.write_bytes(data[:start] + box(b"moov", cmov))
     return path
+
+
+def many_pictures_bomb(path: Path, streams: int = 40) -> Path:
+    """Write the streams of the largest pictures into a Matroska file, whose index claims little."""
+    picture = png(*LARGEST)
+    header = _element(
+        0x1A45DFA3,
+        _element(0x4282, b"matroska"),
+        _element(0x4287, b"\4"),
+        _element(0x4285, b"\2"),
+    )
+    height, width = (side.to_bytes(2, "big") for side in LARGEST)
+    codec = struct.pack("<IiiHH4s5I", 40, LARGEST[1], LARGEST[0], 1, 24, b"MPNG", 0, 0, 0, 0, 0)
+    tracks = [
+        _element(
+            0xAE,
+            _element(0xD7, bytes([number])),
+            _element(0x73C5, bytes([number])),
+            _element(0x83, b"\1"),
+            _element(0x86, b"V_MS/VFW/FOURCC"),
+            _element(0x63A2, codec),
+            _element(0xE0, _element(0xB0, width), _element(0xBA, height)),
+        )
+        for number in range(1, streams + 1)
+    ]
+    blocks = [
+        _element(0xA3, bytes([0x80 | number]), b"\0\0\x80", picture)
+        for number in range(1, streams + 1)
+    ]
+    segment = _element(
+        0x18538067,
+        _element(0x1549A966, _element(0x2AD7B1, b"\x0f\x42\x40")),
+        _element(0x1654AE6B, *tracks),
+        _element(0x1F43B675, _element(0xE7, b"\0"), *blocks),
+    )
+    path.write_bytes(header + segment)
+    return path
+
+
+def _element(number: int, *content: bytes) -> bytes:
+    """Return an element of EBML (RFC 8794), its length in eight bytes."""
+    body = b"".join(content)
+    name = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return name + (1 << 56 | len(body)).to_bytes(8, "big") + body

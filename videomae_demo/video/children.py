@@ -185,10 +185,11 @@ class Children:
         Cancelled
             When nobody waits any more.
         """
+        check_cancelled()
         with self._changed:
             while self._lent >= MOST_CHILDREN:
-                check_cancelled()
                 self._changed.wait(_LOOK_S)
+                check_cancelled()
             self._lent += 1
         child: Child | None = None
         try:
