@@ -38,6 +38,9 @@ from videomae_demo.video.sampling import SamplingRule
 KINETICS_SAMPLING = SamplingRule.stride(4 / 30)
 """For checkpoints that the catalog does not know: as most published ones were trained. A guess."""
 
+MOST_ATTENTION_BYTES = 4 * 2**30
+"""Of one clip; the largest published model takes 0.3 GB, at 2048 tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckpointCard:
@@ -204,6 +207,7 @@ def load_recogniser(name: str, device: torch.device, heads: int | None = None) -
             "This checkpoint was pretrained without labels: it shows attention, but names nothing.",
         )
     labels = model.config.num_labels if has_labels else 0
+    _check_attention(model.config, files.name)
     card, processor = _introduce(files, model.config, labels, notes, _GUESSED_FRAMES)
     return Recogniser(_settle(model, device), processor, card)
 
@@ -346,6 +350,18 @@ def _processor(
             f"takes {height}x{width} px; make preprocessor_config.json and config.json agree."
         )
     return processor, ()
+
+
+def _check_attention(config: VideoMAEConfig, name: str) -> None:
+    """Refuse a recogniser whose attention could not be kept for the questions about a clip."""
+    kept = config.num_hidden_layers * config.grid.tokens**2 * 2  # bytes: it is kept in float16
+    if kept > MOST_ATTENTION_BYTES:
+        raise CheckpointError(
+            f"The checkpoint {name} has {config.num_hidden_layers} layers of {config.grid.tokens} "
+            f"tokens, whose attention takes {kept / 2**30:.1f} GB for one clip; at most "
+            f"{MOST_ATTENTION_BYTES / 2**30:.0f} GB can be kept, so choose a checkpoint of fewer "
+            "tokens."
+        )
 
 
 def _check_frames(processor: VideoMAEImageProcessor, name: str) -> None:

@@ -19,6 +19,9 @@ import torch
 from bounded import load
 from original_network import OriginalEncoder
 from safetensors.torch import load_file, save_file
+from tiny import save_tiny
+
+from videomae_demo.model.videomae import VideoMAEForVideoClassification
 
 PROCESSOR_S = 10
 LONGEST_SENTENCE = 1000
@@ -96,6 +99,18 @@ def test_a_configuration_that_claims_too_much(folder: Path, name: str) -> None:
     changes, message = CONFIGURATIONS[name]
     change_json(folder, "config.json", **changes)
     assert re.search(message, refused(folder))
+
+
+def test_attention_that_could_not_be_kept(tmp_path: Path) -> None:
+    save_tiny(
+        VideoMAEForVideoClassification,
+        tmp_path,
+        image_size=512,
+        num_frames=8,
+        num_hidden_layers=9,
+    )
+    found = refused(tmp_path)
+    assert "9 layers of 16384 tokens, whose attention takes 4.5 GB for one clip; at most 4" in found
 
 
 # A decoder that the weights do not have must not be made at any size.

@@ -332,6 +332,14 @@ class TestChoices:
         loaded = class_of(CLASSIFIER).from_files(locate(tmp_path))
         assert worst(run(loaded), run(make(CLASSIFIER))) < TOLERANCE
 
+    def test_no_weight_is_initialised_only_to_be_replaced(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On the meta device the first call alone imports torch's compiler, which takes seconds."""
+        make(CLASSIFIER).save_pretrained(tmp_path)
+        monkeypatch.setattr(nn.init, "normal_", lambda *arguments, **options: pytest.fail("normal"))
+        class_of(CLASSIFIER).from_pretrained(tmp_path)
+
     def test_the_device_is_that_of_the_weights(self) -> None:
         assert make(ENCODER).device == torch.device("cpu")
 

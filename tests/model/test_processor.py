@@ -119,6 +119,7 @@ class TestConfiguration:
             ('{"size": "big"}', "can't be used: size is 'big'; give"),
             ('{"size": 1000000000}', "in whole pixels from 1 to 4096"),
             ('{"crop_size": true}', "crop_size is True"),
+            ('{"crop_size": {}}', "crop_size is {}"),
             ('{"resample": 99}', "can't be used: resample is 99; give one of Pillow's"),
             ('{"resample": true}', "resample is True"),
             ('{"do_resize": "no"}', "do_resize is 'no'; give True or False"),

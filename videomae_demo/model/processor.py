@@ -371,7 +371,7 @@ def _size(name: str, given: Any, *, bare: str | None = None) -> dict[str, int]:
             size = {}
     forms = ({"height", "width"}, {bare} if bare else set())
     sides = size.values()
-    if set(size) in forms and all(is_whole(v) and 0 < v <= _LARGEST_SIDE for v in sides):
+    if size and set(size) in forms and all(is_whole(v) and 0 < v <= _LARGEST_SIDE for v in sides):
         return size
     wanted = "'height' and 'width'" + (f", or '{bare}'" if bare else "")
     raise RequestError(
