@@ -19,6 +19,7 @@ from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.errors import ExplorerError, RequestError
 from videomae_demo.masking import MASK_KINDS
 from videomae_demo.ui import text
+from videomae_demo.ui.clip_fields import ClipFile
 from videomae_demo.ui.values import number, token, whole
 from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
@@ -115,7 +116,7 @@ def add_endpoints(pool: ExplorerPool, visitors: Visitors, queue_options: dict[st
     """Add the endpoints to the open page; their components are never shown."""
     endpoints = Endpoints(pool)
     with gr.Group(visible=False):
-        clip = _shown_as(gr.File(label="clip", type="filepath"), EXAMPLE_CLIP)
+        clip = _shown_as(ClipFile(label="clip", type="filepath"), EXAMPLE_CLIP)
         weights = _shown_as(gr.Textbox("", label="weights"), "")
         top_k = _shown_as(gr.Number(5, label="top_k"), 5)
         label = _shown_as(gr.Textbox("", label="label"), "")

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from videomae_demo.ui import text
+from videomae_demo.ui.clip_fields import ClipButton, ClipVideo
 from videomae_demo.ui.controls import AS_TRAINED, SAMPLINGS
 from videomae_demo.ui.examples import SUFFIXES
 from videomae_demo.ui.mailbox.mailbox import make_mailbox
@@ -137,7 +138,7 @@ def _build_head(pool: ExplorerPool) -> Head:
 
 
 def _build_clip(pictures: list[dict[str, Any]], hours_kept: int) -> ClipColumn:
-    video = gr.Video(
+    video = ClipVideo(
         label="Clip",
         sources=["upload", "webcam"],
         webcam_options=gr.WebcamOptions(mirror=False, constraints=WEBCAM),
@@ -146,7 +147,7 @@ def _build_clip(pictures: list[dict[str, Any]], hours_kept: int) -> ClipColumn:
     )
     watcher = make_watcher("clip", "clip-watcher")
     with gr.Row(elem_id="clip-buttons"):
-        upload = gr.UploadButton(
+        upload = ClipButton(
             "Upload",
             file_types=["video", *SUFFIXES],
             variant="primary",

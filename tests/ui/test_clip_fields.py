@@ -1,0 +1,142 @@
+"""No upload reaches the ffmpeg on PATH, whichever way it goes through the page."""
+
+import contextlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import av
+import httpx
+import numpy as np
+import pytest
+from conftest import free_port, page_command, serve
+from gradio.data_classes import FileData
+from playwright.sync_api import expect
+from visitor import PATIENCE_MS, Visitor
+
+from videomae_demo.ui import clip_fields
+from videomae_demo.ui.clip_fields import ClipButton, ClipFile, ClipVideo
+
+PATIENCE_S = 120
+PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
+
+
+@pytest.mark.parametrize(
+    ("field", "name"), [(ClipVideo, "video"), (ClipButton, "uploadbutton"), (ClipFile, "file")]
+)
+def test_a_path_goes_through_as_it_is(field, name, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    made = field(render=False)
+    assert made.preprocess(FileData(path="/uploads/clip.mkv")) == "/uploads/clip.mkv"
+    assert made.preprocess(None) is None
+    assert made.get_block_name() == made.get_block_class() == name
+    assert list(tmp_path.iterdir()) == []  # gradio's own leave empty files
+
+
+def test_a_clip_is_shown_as_it_is():
+    field = ClipVideo(render=False)
+    shown = field.postprocess(Path("/uploads/clip.mkv"))
+    assert (shown.path, shown.orig_name) == ("/uploads/clip.mkv", "clip.mkv")
+    assert field.postprocess(None) is None
+
+
+def test_no_file_is_written_beside_the_source():
+    assert not Path(clip_fields.__file__).with_suffix(".pyi").exists()
+
+
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory, clip_path) -> dict[str, Path]:
+    """A clip, one that no browser plays as it is, and a playlist that pretends to be a clip."""
+    folder = tmp_path_factory.mktemp("clips")
+    playlist, webm = folder / "list.mp4", folder / "clip.webm"
+    playlist.write_bytes(PLAYLIST)
+    with av.open(webm, "w") as container:
+        stream = container.add_stream("vp8", rate=24)
+        stream.width = stream.height = 64
+        for shade in range(24):
+            picture = np.full((64, 64, 3), shade * 10, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+    odd = folder / "clip.avi"
+    with av.open(odd, "w") as container:
+        stream = container.add_stream("mpeg4", rate=24)
+        stream.width = stream.height = 64
+        for shade in range(24):
+            picture = np.full((64, 64, 3), shade * 10, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
+    return {"mp4": clip_path, "playlist": playlist, "webm": webm, "odd": odd}
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory, recogniser_folder, reconstructor_folder, examples_folder):
+    """A page that finds an ffmpeg of ours first; return its address and what that one notes."""
+    folder = tmp_path_factory.mktemp("bin")
+    notes = folder / "notes"
+    for name in ("ffmpeg", "ffprobe"):
+        (folder / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {notes}\nexit 1\n')
+        (folder / name).chmod(0o755)
+    port = free_port()
+    command = page_command(port, recogniser_folder, reconstructor_folder, examples_folder)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    page = serve(command, port, tmp_path_factory.mktemp("log") / "log", PATH=path)
+    with contextlib.closing(page):
+        yield next(page), notes
+
+
+needs_sh = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
+
+
+@needs_sh
+@pytest.mark.parametrize("kind", ["mp4", "playlist", "webm", "odd"])
+def test_no_wire_of_the_page_hands_a_clip_to_ffmpeg(watched, uploads, kind):
+    address, notes = watched
+    with httpx.Client(base_url=address, timeout=PATIENCE_S) as http:
+        clip = uploads[kind]
+        files = {"files": (clip.name, clip.read_bytes())}
+        (path,) = http.post("/gradio_api/upload", files=files).json()
+        given = {"path": path, "orig_name": clip.name, "meta": {"_type": "gradio.FileData"}}
+        config = http.get("/config").json()
+        kinds = {component["id"]: component["type"] for component in config["components"]}
+        wires = [wire for wire in config["dependencies"] if wire["backend_fn"]]
+        assert sum("video" in map(kinds.get, wire["inputs"]) for wire in wires) >= 4
+        assert sum("video" in map(kinds.get, wire["outputs"]) for wire in wires) >= 4
+        for wire in wires:
+            data = [clip_for(kinds[component], given) for component in wire["inputs"]]
+            asked = {"data": data, "fn_index": wire["id"], "session_hash": f"{kind}{wire['id']}"}
+            http.post("/gradio_api/run/predict", json=asked)
+            if http.post("/gradio_api/queue/join", json=asked).status_code == 200:
+                listen(http, asked["session_hash"])
+        recording = {"video": (clip.name, clip.read_bytes())}
+        http.post("/gradio_api/process_recording", files=recording)
+    assert not notes.exists(), notes.read_text()
+
+
+def clip_for(kind: str, given: dict) -> object:
+    """Return what a component of that kind is given: the clip wherever one can be."""
+    defaults = {"radio": "as trained", "number": 0.1, "textbox": "", "slider": 0, "state": None}
+    return defaults.get(kind, given if kind in ("video", "file", "uploadbutton") else None)
+
+
+def listen(http: httpx.Client, session: str) -> None:
+    """Wait until the page has answered all that a session asked for."""
+    with http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as stream:
+        for line in stream.iter_lines():
+            if line.startswith("data: ") and json.loads(line[6:])["msg"] == "close_stream":
+                return
+
+
+@needs_sh
+def test_a_visitors_clip_is_explored_without_it(watched, uploads, browser):
+    address, notes = watched
+    page = browser.new_page(reduced_motion="reduce")
+    visitor = Visitor(page, address)
+    page.get_by_role("button", name="Clear").click()
+    page.locator("#clip input[type=file]").set_input_files(uploads["odd"])
+    expect(page.locator("#seen")).to_contain_text("clip.avi", timeout=PATIENCE_MS)
+    visitor.wait_until_explored()
+    expect(page.locator("#clip video")).to_have_attribute("src", re.compile("preview.mp4"))
+    page.close()
+    assert not notes.exists(), notes.read_text()

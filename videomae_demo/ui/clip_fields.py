@@ -1,0 +1,67 @@
+"""The page's fields that take a clip: those of gradio, less what gradio does with files by itself.
+
+`gr.Video` hands what it shows to the ffmpeg on PATH, outside of every limit, and ffmpeg follows a
+playlist to other files of the machine. `gr.File` and `gr.UploadButton` leave an empty temporary
+file behind for each file that they are given. These do neither: a path comes in, and the same path
+goes out.
+"""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.component_meta import ComponentMeta
+from gradio.data_classes import FileData
+
+
+class _Plain(ComponentMeta):
+    """Makes the class and nothing else: gradio's own way writes a stub file beside the source."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> Any:
+        return ABCMeta.__new__(cls, name, bases, attributes)
+
+
+class ClipVideo(gr.Video, metaclass=_Plain):
+    """Shows a clip as it is; the browser decides whether it can play it."""
+
+    is_template = True  # in the browser it is a gr.Video
+
+    def preprocess(self, payload: FileData | None) -> str | None:
+        """Return the path of the clip in the field."""
+        return _path(payload)
+
+    def postprocess(self, value: str | Path | None) -> FileData | None:
+        """Show the file at a path."""
+        if value is None:
+            return None
+        return FileData(path=str(value), orig_name=Path(value).name)
+
+
+class ClipButton(gr.UploadButton, metaclass=_Plain):
+    """A button that uploads one clip."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        """Return the path of the clip that was uploaded."""
+        return _path(payload)
+
+
+class ClipFile(gr.File, metaclass=_Plain):
+    """A clip given to an endpoint."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        """Return the path of the clip that was uploaded."""
+        return _path(payload)
+
+
+def _path(payload: Any) -> str | None:
+    if payload is None:
+        return None
+    path: str = payload.path
+    return path
