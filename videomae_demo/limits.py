@@ -25,6 +25,8 @@ class Limits:
     ----------
     upload_mb : int
         Size of a file that a visitor uploads, in units of 2**20 bytes.
+    uploads_mb : int
+        Size of all files together that a page keeps: uploads, and what was made of them.
     clip_s : float
         Duration of a clip.
     clip_frames : int
@@ -50,6 +52,7 @@ class Limits:
     """
 
     upload_mb: int = 200
+    uploads_mb: int = 4096
     clip_s: float = 6 * 3600.0
     clip_frames: int = 1_000_000
     frame_pixels: int = 8192 * 4608
