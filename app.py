@@ -8,6 +8,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it wh
 from videomae_demo.errors import ExplorerError
 from videomae_demo.limits import Limits
 from videomae_demo.ui.app import build_page, launch_options
+from videomae_demo.ui.edge import Edge
 from videomae_demo.ui.exposure import is_public
 from videomae_demo.ui.weights import ExplorerPool
 
@@ -24,12 +25,13 @@ def main() -> None:
         pool = ExplorerPool(chosen.weights, chosen.reconstructor, limits=limits, public=public)
         if "SPACES_ZERO_GPU" in os.environ:  # there, models are placed before anything is served
             pool.warm_up()
-        page = build_page(pool, limits=limits)
-        page.launch(prevent_thread_lock=True, **launch_options(limits))
-        pool.warm_up()
+        edge = Edge(limits)
+        edge.stopping.listen()
+        page = build_page(pool, edge=edge)
+        page.launch(prevent_thread_lock=True, **launch_options(edge))
+        edge.serve_until_stopped(page, pool.warm_up)
     except ExplorerError as error:
         parser.error(str(error))
-    page.block_thread()
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 With FOLDER, what a test can't wait for otherwise is in its hands. Each layer of a model notes in
 FOLDER/layers that it begins, and waits for as long as there is FOLDER/closed. Attention is waited
 for while there is FOLDER/gate, and what is reconstructed is noted in FOLDER/gate.asked, a line
-each. FOLDER/left is there once a visitor has left. And files are deleted after FILES_KEPT_S
-seconds, if the environment says so.
+each. FOLDER/left is there once a visitor has left, and FOLDER/pid names the process. Files are
+deleted after FILES_KEPT_S seconds, if the environment says so.
 """
 
 import os
@@ -18,6 +18,7 @@ import gradio as gr
 
 from videomae_demo.limits import Limits
 from videomae_demo.ui.app import build_page, launch_options
+from videomae_demo.ui.edge import Edge
 from videomae_demo.ui.examples import find_examples
 from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
@@ -59,6 +60,7 @@ def put_into_the_hands_of(folder: Path) -> None:
         while (folder / name).exists():
             time.sleep(0.01)
 
+    (folder / "pid").write_text(str(os.getpid()))
     Block.forward, Explorer.attend = wait_and_run, wait_and_attend
     Explorer.reconstruct, Visitors.stop = note_and_reconstruct, stop_and_tell
 
@@ -69,7 +71,9 @@ if rest:
 limits = Limits.from_environment(os.environ)
 pool = ExplorerPool(weights, reconstructor, limits=limits)
 pool.warm_up()
-page = build_page(pool, find_examples(Path(examples)), limits=limits)
-if "FILES_KEPT_S" in os.environ:
-    page.delete_cache = (1, int(os.environ["FILES_KEPT_S"]))
-page.launch(server_port=int(port), **launch_options(limits))
+kept_s = float(os.environ["FILES_KEPT_S"]) if "FILES_KEPT_S" in os.environ else None
+edge = Edge(limits, kept_s=kept_s)
+edge.stopping.listen()
+page = build_page(pool, find_examples(Path(examples)), edge=edge)
+page.launch(prevent_thread_lock=True, server_port=int(port), **launch_options(edge))
+edge.serve_until_stopped(page, lambda: None)

@@ -1,7 +1,8 @@
-"""Files for visitors: where they lie, that they are remembered, and a disk that takes none."""
+"""Files for visitors: where they lie, that they are whole, and a disk that takes none."""
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,10 @@ import gradio as gr
 import pytest
 from conftest import ROOT
 
+from videomae_demo.limits import Limits
 from videomae_demo.ui import app
 from videomae_demo.ui.handlers import Page
+from videomae_demo.ui.kept import NoRoomError
 from videomae_demo.ui.served import ServedFiles
 
 
@@ -22,28 +25,76 @@ def cache(monkeypatch, tmp_path) -> Path:
     return tmp_path / "cache"
 
 
-def test_what_is_made_lies_in_the_cache_and_is_remembered(cache, tmp_path):
+@pytest.fixture
+def served(cache):
+    served = ServedFiles(Limits(uploads_mb=1))
+    yield served
+    served.kept.close()
+
+
+def test_what_is_made_lies_in_the_cache(served, cache, tmp_path):
     original = tmp_path / "labels.json"
     original.write_text("{}")
-    served, page = ServedFiles(), SimpleNamespace(temp_file_sets=[])
-    served.expire_with(page)
     picture, copy = served.save(b"pixels", "picture.png"), served.copy(original)
     kept = served.keep(b"thumbnail", "picture.png")
     assert Path(picture).read_bytes() == b"pixels"
     assert Path(kept).read_bytes() == b"thumbnail"
     assert Path(copy).read_text() == "{}"
-    assert all(Path(path).is_relative_to(cache) for path in (picture, copy, kept))
-    assert page.temp_file_sets == [{picture, copy}]
+    assert Path(copy).name == "labels.json"
+    for path in (picture, copy, kept):
+        assert Path(path).is_relative_to(cache)
+        assert Path(path).is_relative_to(served.kept.folder)
 
 
-def test_more_can_be_made_while_gradio_looks_for_what_is_old(cache):
-    served, page = ServedFiles(), SimpleNamespace(temp_file_sets=[])
-    served.expire_with(page)
-    for number in range(3):
-        served.save(bytes([number]), "a.png")
-    for number, _ in enumerate(page.temp_file_sets[0]):
-        served.save(bytes([100 + number]), "b.png")
-    assert len(page.temp_file_sets[0]) == 6
+def test_what_is_shown_again_is_as_new_as_that(served):
+    first = served.save(b"pixels", "picture.png")
+    written = Path(first).stat().st_ctime_ns
+    while Path(served.save(b"pixels", "picture.png")).stat().st_ctime_ns == written:
+        pass
+    assert served.save(b"pixels", "picture.png") == first
+    assert Path(first).stat().st_ctime_ns > written
+
+
+def test_only_what_belongs_to_the_page_is_kept_for_good(served):
+    picture, thumbnail = served.save(b"pixels", "a.png"), served.keep(b"thumbnail", "b.png")
+    served.kept.kept_s = -1.0
+    served.kept.sweep()
+    assert not Path(picture).exists()
+    assert Path(thumbnail).exists()
+
+
+def test_gradio_writes_to_the_same_folder(served):
+    field = SimpleNamespace(GRADIO_CACHE="elsewhere")
+    page = SimpleNamespace(GRADIO_CACHE="elsewhere", blocks={1: field})
+    served.hand_to(page)
+    assert field.GRADIO_CACHE == page.GRADIO_CACHE == str(served.kept.folder)
+
+
+def test_what_does_not_fit_is_not_written(served, tmp_path):
+    original = tmp_path / "large.mp4"
+    original.write_bytes(bytes(2**20 + 1))
+    with pytest.raises(NoRoomError, match="up to 1 MB"):
+        served.save(original.read_bytes(), "large.mp4")
+    with pytest.raises(NoRoomError, match="up to 1 MB"):
+        served.copy(original)
+    assert not list(served.kept.folder.rglob("large.mp4"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows can't limit the size of files")
+def test_a_disk_that_is_full_keeps_no_half_and_recovers(served):
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            served.save(bytes(5000), "picture.png")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert [path.name for path in served.kept.folder.rglob("*")] == [".page"]
+    assert Path(served.save(bytes(5000), "picture.png")).read_bytes() == bytes(5000)
 
 
 def test_without_a_folder_to_write_to_the_page_says_so_and_ends():

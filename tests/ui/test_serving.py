@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, free_port, serve
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import ValidationError
 from gradio_client.utils import QueueError
 
 from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings, describe
@@ -135,6 +136,15 @@ def test_a_clip_is_uploaded_or_it_is_not_looked_at(http, endpoint, clip):
     answered, told = call(http, endpoint, clip, *rest)
     assert not answered
     assert "root:" not in told and "orbiting" not in told
+
+
+def test_gradios_client_reads_why_a_url_is_refused(page_address):
+    clip = handle_file("https://example.org/clip.mp4")
+    with (
+        client_of(page_address) as client,
+        pytest.raises(ValidationError, match="given by its URL; download it, and upload it"),
+    ):
+        client.predict(clip, "", 3, "", api_name="/classify")
 
 
 @pytest.mark.parametrize("weights", ["/etc", "..", str(ROOT), "some-one/else", {"path": "/etc"}])

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from starlette.middleware import Middleware
 
 from videomae_demo.errors import ExplorerError
-from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui import api, present, text, values
+from videomae_demo.ui.edge import Edge
 from videomae_demo.ui.examples import Example, find_examples, thumbnail
-from videomae_demo.ui.gate import Gate
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.layout import build_layout
 from videomae_demo.ui.outputs import components_of, deliver, deliver_with_page, to_outputs
@@ -46,32 +44,25 @@ QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 class PageBuilder:
     """Builds one page: components first, then their wires."""
 
-    def __init__(
-        self, pool: ExplorerPool, examples: tuple[Example, ...], limits: Limits = DEFAULT_LIMITS
-    ) -> None:
+    def __init__(self, pool: ExplorerPool, examples: tuple[Example, ...], edge: Edge) -> None:
         self.pool = pool
-        self.limits = limits
-        self.served = ServedFiles()
-        self.pictures = _pictures(examples, self.served, limits)
+        self.limits = edge.limits
+        self.served = edge.served
+        self.pictures = _pictures(examples, self.served, self.limits)
         shown = [example for example in examples if example in self.pictures]
-        self.handlers = Handlers(pool, shown, self.served.save, limits.kept_hours)
+        self.handlers = Handlers(pool, shown, self.served.save, self.limits.kept_hours)
         self.visitors = Visitors()
 
     def build(self) -> gr.Blocks:
         """Return the page, its queue configured."""
-        page = gr.Blocks(
-            title=text.TITLE,
-            analytics_enabled=False,
-            fill_width=True,
-            delete_cache=(3600, self.limits.kept_hours * 3600),
-        )
+        page = gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True)
         with page:
             pictures = list(self.pictures.values())
             self.layout = build_layout(self.pool, pictures, self.limits.kept_hours)
             self.outputs = components_of(self.layout)
             self._wire(page)
             api.add_endpoints(self.pool, self.visitors, MODEL)
-        self.served.expire_with(page)
+        self.served.hand_to(page)
         self._page = page
         page.queue(max_size=self.limits.queue_length, api_open=False)
         return page
@@ -247,22 +238,23 @@ class PageBuilder:
 
 
 def build_page(
-    pool: ExplorerPool,
-    examples: tuple[Example, ...] | None = None,
-    *,
-    limits: Limits = DEFAULT_LIMITS,
+    pool: ExplorerPool, examples: tuple[Example, ...] | None = None, *, edge: Edge | None = None
 ) -> gr.Blocks:
-    """Return the page; `examples` default to the project's own clips."""
-    return PageBuilder(pool, find_examples() if examples is None else examples, limits).build()
+    """Return the page; `examples` default to the project's own clips.
+
+    It is launched with the `launch_options` of the same `edge`.
+    """
+    shown = find_examples() if examples is None else examples
+    return PageBuilder(pool, shown, edge or Edge()).build()
 
 
-def launch_options(limits: Limits = DEFAULT_LIMITS) -> dict[str, Any]:
+def launch_options(edge: Edge) -> dict[str, Any]:
     """Return how the page is launched, on a laptop and on a public machine alike."""
     return {
-        "app_kwargs": {"middleware": [Middleware(Gate)]},
+        "app_kwargs": edge.app_options,
         "theme": make_theme(),
         "css_paths": STYLE_SHEET,
-        "max_file_size": f"{limits.upload_mb}mb",
+        "max_file_size": f"{edge.limits.upload_mb}mb",
         "show_error": False,
         "ssr_mode": False,
         "enable_monitoring": False,

@@ -1,58 +1,129 @@
-"""Refuses requests that would make the server fetch something, or read more than any request needs.
+"""Refuses requests that the page never makes: for routes it does not use, or with large bodies.
 
-Gradio takes a file given by its URL: it downloads it, of any size and into memory, before a handler
-is asked. Here clips are uploaded, where their size is limited; so such requests end at this gate,
-as do bodies far beyond what the page or a client sends. Knows nothing of handlers.
+Gradio has routes that read a body of any size into memory, that fetch what a URL names, and that
+run ffmpeg on what is sent; it downloads a file that is given by its URL before a handler is asked.
+Here the routes that the page and gradio's client use are open, and no others. Uploads have a way
+of their own, see `uploads`; every other body is small, and is read here, whole, before gradio is
+asked.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
-from starlette.responses import JSONResponse
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-UPLOAD_PATH = "/gradio_api/upload"
+from videomae_demo.ui.bodies import TooSlow, pieces
+from videomae_demo.ui.kept import KeptFiles
+from videomae_demo.ui.refusals import Refusal, refuse
+
+API = "/gradio_api/"
 LARGEST_BODY = 2**20
 """In bytes: a painted mask, the largest thing that is sent, has a few thousand."""
+MOST_BODIES = 64 * LARGEST_BODY
+"""In bytes: of all requests together whose bodies are being read."""
+LONGEST_VISITOR = 128
+"""In characters: gradio's session hashes have about a dozen."""
+
+_OPEN = re.compile(
+    r"(app_id|info/?|openapi\.json|login_check/?|user/?|startup-events|theme\.css|reset/?|cancel"
+    r"|queue/(join|data|status)|call/.+|run/.+|api/.+|heartbeat/.+|upload|upload_progress"
+    r"|file[=/].+)"
+)
+_CLOSED = re.compile(r"/(login|logout|monitoring)(/.*)?")
+_URL = re.compile(r"\s*(https?:|//)", re.IGNORECASE)
+
+
+def route_of(scope: Scope) -> str:
+    """Return the path that a request asks for, on the page itself."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 class Gate:
-    """An ASGI middleware in front of the page."""
+    """An ASGI middleware in front of the page.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Parameters
+    ----------
+    app : ASGI application
+    kept : KeptFiles
+        Is told which visitor names which files.
+    """
+
+    def __init__(self, app: ASGIApp, kept: KeptFiles) -> None:
         self._app = app
+        self._kept = kept
+        self._being_read = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with one sentence."""
-        uploads = scope.get("path", "").rstrip("/").endswith(UPLOAD_PATH)
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS") or uploads:
-            await self._app(scope, receive, send)
+        try:
+            _check_route(route_of(scope))
+            if _has_body(scope):
+                body = await self._read(receive)
+                self._look_at(body)
+                receive = _first(body, receive)
+        except Refusal as refusal:
+            await refuse(refusal, scope, receive, send)
+        except ClientDisconnect:
             return
-        body = await _read(receive)
-        if body is None:
-            refusal = JSONResponse(
-                {"detail": f"The request has more than {LARGEST_BODY} bytes; upload a file."}, 413
-            )
-            await refusal(scope, receive, send)
-        elif _names_a_url(body):
-            refusal = JSONResponse(
-                {"detail": "A file was given by its URL; download it, and upload it instead."}, 422
-            )
-            await refusal(scope, receive, send)
         else:
-            await self._app(scope, _first(body, receive), send)
+            await self._app(scope, receive, send)
+
+    async def _read(self, receive: Receive) -> bytes:
+        """Return the whole body."""
+        body = bytearray()
+        try:
+            async for piece in pieces(receive):
+                body += piece
+                self._being_read += len(piece)
+                if len(body) > LARGEST_BODY:
+                    raise Refusal(
+                        413, f"The request has more than {LARGEST_BODY} bytes; upload a file."
+                    )
+                if self._being_read > MOST_BODIES:
+                    raise Refusal(503, "The page reads too many requests at once; try again.")
+        except TooSlow:
+            raise Refusal(408, "The request came too slowly; send it again.") from None
+        finally:
+            self._being_read -= len(body)
+        return bytes(body)
+
+    def _look_at(self, body: bytes) -> None:
+        """Refuse files given by their URLs; remember which are named."""
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):  # not for us to judge: the page refuses it
+            return
+        visitor = content.get("session_hash") if isinstance(content, dict) else None
+        if visitor is not None and not (
+            isinstance(visitor, str) and len(visitor) <= LONGEST_VISITOR
+        ):
+            raise Refusal(400, f"A session_hash is text of up to {LONGEST_VISITOR} characters.")
+        named = list(_files(content))
+        if any(_URL.match(path) for path in named):
+            raise Refusal(422, "A file was given by its URL; download it, and upload it instead.")
+        for path in named:
+            self._kept.named(visitor or "", path)
 
 
-async def _read(receive: Receive) -> bytes | None:
-    """Return the whole body, or None if it is too long."""
-    body, more = b"", True
-    while more and len(body) <= LARGEST_BODY:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return body if len(body) <= LARGEST_BODY else None
+def _check_route(route: str) -> None:
+    under_api = route.removeprefix(API)
+    is_open = not _CLOSED.fullmatch(route) if under_api == route else _OPEN.fullmatch(under_api)
+    if not is_open:
+        raise Refusal(404, "The page does not use this route of gradio.")
+    if under_api.startswith(("file=", "file/")) and _URL.match(under_api[len("file=") :]):
+        raise Refusal(403, "The page fetches nothing from other servers.")
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def _first(body: bytes, receive: Receive) -> Receive:
@@ -65,18 +136,14 @@ def _first(body: bytes, receive: Receive) -> Receive:
     return next_message
 
 
-def _names_a_url(body: bytes) -> bool:
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):  # not for us to judge: the page refuses it
-        return False
+def _files(content: Any) -> Iterator[str]:
+    """Go through the paths of all files that a request names, however deep."""
     found: list[Any] = [content]
     while found:
         value = found.pop()
         if isinstance(value, dict):
-            if str(value.get("path", "")).lower().startswith(("http:", "https:")):
-                return True
+            if isinstance(value.get("path"), str):
+                yield value["path"]
             found += value.values()
         elif isinstance(value, list):
             found += value
-    return False
