@@ -8,7 +8,6 @@ from asgi_request import ask, echo
 
 from videomae_demo.ui import bodies, gate
 from videomae_demo.ui.gate import LARGEST_BODY, Gate
-from videomae_demo.ui.kept import KeptFiles
 
 JOIN = "/gradio_api/queue/join"
 CHUNKED = {"transfer-encoding": "chunked"}
@@ -16,15 +15,13 @@ CLIENT = CHUNKED | {"user-agent": "gradio_client/2.7.2; python/3.11"}
 
 
 @pytest.fixture
-def kept(tmp_path):
-    kept = KeptFiles(tmp_path)
-    yield kept
-    kept.close()
+def heard() -> list:
+    return []
 
 
 @pytest.fixture
-def app(kept):
-    return Gate(echo, kept)
+def app(heard):
+    return Gate(echo, lambda visitor, files: heard.append([visitor, sorted(files)]))
 
 
 def said(answer) -> str:
@@ -132,18 +129,17 @@ def test_pages_are_read_freely(app, route):
     assert ask(app, route, method="GET").status == 200
 
 
-def test_a_session_has_a_short_name(app, kept):
+def test_a_session_has_a_short_name(app):
     for visitor, status in (("x" * 128, 200), ("x" * 129, 400), (5, 400), (None, 200)):
         body = json.dumps({"session_hash": visitor}).encode()
         assert ask(app, JOIN, [body], headers=CHUNKED).status == status
 
 
-def test_what_a_visitor_names_is_known_to_be_in_use(app, kept, monkeypatch):
-    told = []
-    monkeypatch.setattr(kept, "named", lambda visitor, path: told.append([visitor, path]))
+def test_it_is_told_on_who_asks_and_what_they_name(app, heard):
     asked = {"session_hash": "anna", "data": [{"path": "/a.mp4"}, [{"path": "/b.mp4"}], "/c.mp4"]}
     assert ask(app, JOIN, [json.dumps(asked).encode()], headers=CHUNKED).status == 200
-    assert sorted(told) == [["anna", "/a.mp4"], ["anna", "/b.mp4"]]
+    assert ask(app, JOIN, [b'{"data": [5]}'], headers=CHUNKED).status == 200
+    assert heard == [["anna", ["/a.mp4", "/b.mp4"]], ["", []]]
 
 
 def test_each_reader_gets_a_refusal_as_it_shows_one(app):

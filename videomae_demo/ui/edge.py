@@ -16,17 +16,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui.bodies import Body
-from videomae_demo.ui.gate import API, Gate, route_of
+from videomae_demo.ui.gate import Gate
 from videomae_demo.ui.headers import HeadersAndOrigins
-from videomae_demo.ui.kept import KeptFiles
 from videomae_demo.ui.served import ServedFiles
 from videomae_demo.ui.stopping import Stopping
 from videomae_demo.ui.uploads import UploadRoute
+from videomae_demo.ui.visits import Visits
 
 logger = logging.getLogger(__name__)
 
 SWEPT_EVERY_S = 300.0
-VISIT = API + "heartbeat/"
 
 
 class Edge:
@@ -80,7 +79,8 @@ class Edge:
     def around(self, app: ASGIApp) -> ASGIApp:
         """Return `app` behind the edge."""
         kept = self.served.kept
-        guarded = UploadRoute(_Visits(Gate(app, kept), kept), kept, self.limits)
+        visits = Visits(kept)
+        guarded = UploadRoute(visits.around(Gate(app, visits.heard)), kept, self.limits)
         answering = HeadersAndOrigins(self.stopping.around(guarded), shared=self._shared)
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,23 +99,3 @@ class Edge:
                 await anyio.to_thread.run_sync(kept.sweep)
             except OSError as error:
                 logger.error("Old files can't be deleted", exc_info=error)
-
-
-class _Visits:
-    """An ASGI middleware that tells who has the page open: each open page holds a heartbeat."""
-
-    def __init__(self, app: ASGIApp, kept: KeptFiles) -> None:
-        self._app = app
-        self._kept = kept
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = route_of(scope)
-        if not route.startswith(VISIT):
-            await self._app(scope, receive, send)
-            return
-        visitor = route.removeprefix(VISIT)
-        self._kept.opened(visitor)
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._kept.left(visitor)

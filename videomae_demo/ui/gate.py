@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -19,7 +19,6 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videomae_demo.ui.bodies import TooSlow, pieces
-from videomae_demo.ui.kept import KeptFiles
 from videomae_demo.ui.refusals import Refusal, refuse
 
 API = "/gradio_api/"
@@ -51,13 +50,13 @@ class Gate:
     Parameters
     ----------
     app : ASGI application
-    kept : KeptFiles
-        Is told which visitor names which files.
+    heard : callable
+        Is told which visitor asks for something, and the paths of the files that they name.
     """
 
-    def __init__(self, app: ASGIApp, kept: KeptFiles) -> None:
+    def __init__(self, app: ASGIApp, heard: Callable[[str, list[str]], None]) -> None:
         self._app = app
-        self._kept = kept
+        self._heard = heard
         self._being_read = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,8 +107,7 @@ class Gate:
         named = list(_files(content))
         if any(_URL.match(path) for path in named):
             raise Refusal(422, "A file was given by its URL; download it, and upload it instead.")
-        for path in named:
-            self._kept.named(visitor or "", path)
+        self._heard(visitor or "", named)
 
 
 def _check_route(route: str) -> None:
