@@ -111,7 +111,10 @@ function draw() {
     built.chosen.classList.toggle("vp-elsewhen", Boolean(chosen) && chosen[0] !== slice);
     placeBox(built.cursor, state.cursor, Boolean(state.cursor) && state.hover);
     const track = trackOf(built.pane);
-    built.caption.textContent = built.pane.title || (track ? track.title : "");
+    const isOld = isUnanswered() && Boolean(built.pane.overlay || built.pane.compare);
+    built.figure.classList.toggle("vp-old", isOld);
+    const title = built.pane.title || (track ? track.title : "");
+    built.caption.textContent = isOld ? `${title}: of the mask before` : title;
   }
   const time = lens().times[state.frame];
   find("count").textContent = `frame ${state.frame + 1}/${frames()} · ${time.toFixed(2)} s`;

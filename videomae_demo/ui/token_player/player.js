@@ -27,7 +27,6 @@ function arrange() {
   show(find("compare-tool"), options.length > 0);
   show(find("error-tool"), Boolean(now.error));
   show(find("paint-tool"), Boolean(now.masked));
-  show(find("scope-tool"), Boolean(now.masked) && state.painting);
   show(find("head-tool"), Boolean(now.chooses && state.value.chosen && now.scores));
   if (!now.masked && state.painting) setPainting(false);
   for (const built of state.panes) {
@@ -51,25 +50,10 @@ function arrangeOverlay() {
   drawLegend();
 }
 
-function markPainting() {
-  find("panes").classList.toggle("vp-painting", state.painting);
-  for (const built of state.panes) {
-    built.figure.classList.toggle("vp-painted", state.painting && Boolean(built.pane.masked));
-  }
-}
-
-function setPainting(on) {
-  state.painting = on;
-  find("paint").setAttribute("aria-pressed", String(on));
-  show(find("scope-tool"), on);
-  markPainting();
-  if (on) play(false);
-  tell();
-}
-
 function receive() {
-  state.value = openValue();
-  state.stroke = null;
+  const value = openValue();
+  takeMask(value);
+  state.value = value;
   forgetImages();
   arrange();
   if (!state.wasShown && lens()) {
@@ -116,6 +100,12 @@ find("smooth").addEventListener("change", draw);
 find("error").addEventListener("change", () => { arrangeOverlay(); draw(); });
 find("compare").addEventListener("change", draw);
 find("paint").addEventListener("click", () => setPainting(!state.painting));
+find("undo").addEventListener("click", undo);
+find("redo").addEventListener("click", redo);
+find("all").addEventListener("click", () => repaint(() => 1));
+find("none").addEventListener("click", () => repaint(() => 0));
+find("invert").addEventListener("click", () => repaint((one) => 1 - one));
+element.addEventListener("keydown", onPaintKey);
 find("zoom-in").addEventListener("click", () => magnify(2));
 find("zoom-out").addEventListener("click", () => magnify(0.5));
 find("head").addEventListener("click", () => choose(null));

@@ -26,6 +26,7 @@ PARTS = (
     "scales",
     "words",
     "playing",
+    "painting",
     "magnifying",
     "pointing",
     "player",
@@ -42,14 +43,15 @@ def token_player(elem_id: str) -> gr.HTML:
     """Return a player of tracks, with scores and masks drawn over them.
 
     It tells the mailbox `CHOOSE` which token was chosen, ``[time, row, column]`` or None, and
-    `PAINT` which mask was painted, base64 of one byte per token; the window's event `LENS` tells it
-    which lens to show. Its value, a sealed object, is an
+    `PAINT` what was painted, ``{"drawn", "painting", "mask"}``, see ``painting.js``; the window's
+    event `LENS` tells it which lens to show. Its value, a sealed object, is an
     output only: as an input the whole of it would travel back.
 
     Keys of the value: ``lenses``, one object per lens (times in seconds, token grid, panes, names
     of scores, sentences); ``tracks`` by name (title, sprite file, its columns, size of a frame);
-    ``scores`` by name (title, unit, base64 data, limits of the scale); ``mask`` (base64, one byte
-    per token, or None); ``chosen`` (a token or None).
+    ``scores`` by name (title, unit, base64 data, limits of the scale); ``mask`` (None, or
+    ``data``, base64 of one byte per token, and the numbers ``drawn`` and ``painting``); ``chosen``
+    (a token or None).
     """
     return gr.HTML(
         seal({}),

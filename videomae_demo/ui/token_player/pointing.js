@@ -22,32 +22,6 @@ function choose(token) {
   say(CHOOSE, state.value.chosen);
 }
 
-function paint(token, hide) {
-  const [times, rows, columns] = lens().grid;
-  const mask = maskBytes();
-  const slices = find("scope").checked ? [...Array(times).keys()] : [token[0]];
-  for (const time of slices) mask[(time * rows + token[1]) * columns + token[2]] = hide ? 1 : 0;
-}
-
-function startStroke(token) {
-  state.unpainted = maskBytes().slice();
-  state.stroke = !maskBytes()[tokenIndex(token)];
-  paint(token, state.stroke);
-  draw();
-}
-
-// A second finger came: what the first one painted was meant to be a pinch.
-function dropStroke() {
-  if (state.stroke === null) return;
-  maskBytes().set(state.unpainted);
-  state.stroke = null;
-  draw();
-}
-
-function sendPaint() {
-  say(PAINT, encodeBytes(maskBytes()));
-}
-
 function listenToStage(built) {
   const { stage } = built;
   stage.addEventListener("pointermove", (event) => {
@@ -82,9 +56,7 @@ function listenToStage(built) {
   });
   const finish = (event) => {
     fingers.delete(event.pointerId);
-    if (state.stroke === null) return;
-    state.stroke = null;
-    sendPaint();
+    if (state.stroke !== null) endStroke();
   };
   stage.addEventListener("pointerup", finish);
   stage.addEventListener("pointercancel", finish);
@@ -129,9 +101,8 @@ function onStageKey(event) {
     announce(describeToken(state.cursor));
   } else if (event.key === "Enter") {
     if (state.painting && maskBytes()) {
-      paint(cursor, !maskBytes()[tokenIndex(cursor)]);
-      draw();
-      sendPaint();
+      startStroke(cursor);
+      endStroke();
     } else {
       choose(cursor);
     }

@@ -8,7 +8,7 @@ const show = (node, visible) => { node.hidden = !visible; };
 
 const state = {
   value: {}, lens: "recognise", frame: 0, playing: false, cursor: null, hover: false,
-  painting: false, stroke: null, dragged: 0, panes: [], lastTick: 0, wasShown: false,
+  painting: false, stroke: null, painted: 0, isDirty: false, undone: [], done: [], dragged: 0, panes: [], lastTick: 0, wasShown: false,
   held: null, // the number of the picture whose keyboard focus waits for the next clip
 };
 const images = new Map();

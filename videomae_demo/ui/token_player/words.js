@@ -23,6 +23,8 @@ function tell() {
   if (!lens()) return;
   if (state.cursor && state.hover) {
     readout.textContent = describeToken(state.cursor);
+  } else if (state.painting && whyIdle()) {
+    readout.textContent = whyIdle();
   } else if (lens().chooses && state.value.chosen) {
     const hasValues = activeScores() || lens().readout;
     readout.textContent = `Chosen: ${describeToken(state.value.chosen)}${hasValues ? "" : `. ${lens().hint}`}`;

@@ -1,0 +1,137 @@
+// Painting a mask. What is painted is kept until the server has answered it: each painting has a
+// number, an answer brings that of the last painting it knows, and an older answer changes nothing of
+// the mask. An answer also says how many masks were drawn from a seed, or for a new clip: such a mask
+// takes the place of what was painted, and the server leaves out what was painted on an older one.
+
+const MOST_UNDONE = 100;
+
+function maskedSlices() {
+  const [times] = lens().grid;
+  return find("scope").checked ? [...Array(times).keys()] : [sliceOf(state.frame)];
+}
+
+function paint(token, hide) {
+  const [, rows, columns] = lens().grid;
+  const mask = maskBytes();
+  for (const time of maskedSlices()) {
+    mask[(time * rows + token[1]) * columns + token[2]] = hide ? 1 : 0;
+  }
+}
+
+function startStroke(token) {
+  state.unpainted = maskBytes().slice();
+  state.stroke = !maskBytes()[tokenIndex(token)];
+  paint(token, state.stroke);
+  draw();
+}
+
+// A second finger came: what the first one painted was meant to be a pinch.
+function dropStroke() {
+  if (state.stroke === null) return;
+  maskBytes().set(state.unpainted);
+  state.stroke = null;
+  draw();
+}
+
+function endStroke() {
+  state.stroke = null;
+  remember(state.unpainted);
+}
+
+// The mask was another one `before`.
+function remember(before) {
+  state.done.push(before);
+  if (state.done.length > MOST_UNDONE) state.done.shift();
+  state.undone = [];
+  sendPaint();
+}
+
+const mayPaint = () => state.painting && state.stroke === null && Boolean(maskBytes());
+
+// Change all tokens: of all times, or of the one that is shown.
+function repaint(change) {
+  if (!mayPaint()) return;
+  const mask = maskBytes();
+  const before = mask.slice();
+  const [, rows, columns] = lens().grid;
+  for (const time of maskedSlices()) {
+    const end = (time + 1) * rows * columns;
+    for (let at = time * rows * columns; at < end; at += 1) mask[at] = change(mask[at]);
+  }
+  remember(before);
+}
+
+// Go back to the last mask in the list `from`, and put the present one into the list `to`.
+function goBack(from, to) {
+  if (!mayPaint() || !from.length) return;
+  to.push(maskBytes().slice());
+  maskBytes().set(from.pop());
+  sendPaint();
+}
+
+const undo = () => goBack(state.done, state.undone);
+const redo = () => goBack(state.undone, state.done);
+
+// Why no model can take the mask; empty if it can.
+function whyIdle() {
+  const mask = maskBytes();
+  const hidden = mask ? mask.reduce((sum, one) => sum + one, 0) : 0;
+  if (mask && hidden === mask.length) {
+    return `All ${hidden} tokens are hidden: show at least one, and the model gets the mask.`;
+  }
+  return hidden ? "" : "No token is hidden: hide at least one, and the model gets the mask.";
+}
+
+function sendPaint() {
+  state.painted += 1;
+  state.isDirty = true;
+  const letter = { drawn: state.value.mask.drawn, painting: state.painted, mask: encodeBytes(maskBytes()) };
+  if (whyIdle()) announce(whyIdle());
+  else say(PAINT, letter);
+  markPainting();
+  draw();
+}
+
+// Take the mask of a new value, or keep the present one in it, as the head of this file says.
+function takeMask(value) {
+  const [before, now] = [state.value.mask, value.mask];
+  const isDrawn = !before || !now || now.drawn !== before.drawn;
+  const isKept = before && now && (state.stroke !== null || (!isDrawn && now.painting < state.painted));
+  if (isKept) {
+    now.values = maskBytes();
+    return;
+  }
+  state.stroke = null;
+  state.isDirty = false;
+  if (isDrawn) [state.done, state.undone] = [[], []];
+}
+
+// Whether the pictures of the lens are not those of the mask that is shown.
+const isUnanswered = () => Boolean(lens().masked) && (state.isDirty || state.stroke !== null);
+
+function markPainting() {
+  const painting = state.painting && Boolean(lens() && lens().masked);
+  find("panes").classList.toggle("vp-painting", painting);
+  for (const tool of element.querySelectorAll(".vp-painting-tool")) show(tool, painting);
+  find("undo").setAttribute("aria-disabled", String(!state.done.length));
+  find("redo").setAttribute("aria-disabled", String(!state.undone.length));
+  for (const built of state.panes) {
+    built.figure.classList.toggle("vp-painted", painting && Boolean(built.pane.masked));
+  }
+}
+
+function setPainting(on) {
+  state.painting = on;
+  find("paint").setAttribute("aria-pressed", String(on));
+  markPainting();
+  if (on) play(false);
+  tell();
+}
+
+function onPaintKey(event) {
+  const key = event.key.toLowerCase();
+  if (!state.painting || !(event.ctrlKey || event.metaKey) || !["z", "y"].includes(key)) return;
+  event.preventDefault();
+  if (key === "y" || event.shiftKey) redo();
+  else undo();
+}
