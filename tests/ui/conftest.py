@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -109,6 +109,35 @@ def examples_folder(tmp_path_factory, clip_path, clip_frames) -> Path:
 def gate(tmp_path_factory) -> Path:
     """While this file exists, nothing goes on after the labels; see `serve_page.py`."""
     return tmp_path_factory.mktemp("gate") / "gate"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 180
+    while not condition():
+        assert time.monotonic() < deadline, "What the test waits for never came."
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def hold(gate) -> Iterator[Callable[[str], Path]]:
+    """Hold something up, see `serve_page.py`; it goes on when the file that comes back is gone."""
+    held = []
+
+    def hold(name: str) -> Path:
+        path = gate.with_name(name)
+        path.touch()
+        held.append(path)
+        return path
+
+    yield hold
+    for path in held:
+        path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def asked(gate) -> Callable[[], list[str]]:
+    """What was to be reconstructed so far, as lines."""
+    return lambda: gate.with_name("gate.asked").read_text().splitlines()
 
 
 def page_command(port: int, *arguments: object) -> list[str]:

@@ -1,10 +1,11 @@
 """Opens the page for the browser tests: serve_page.py PORT WEIGHTS RECONSTRUCTOR EXAMPLES [FOLDER].
 
 With FOLDER, what a test can't wait for otherwise is in its hands. Each layer of a model notes in
-FOLDER/layers that it begins, and waits for as long as there is FOLDER/closed. Attention is waited
-for while there is FOLDER/gate, and what is reconstructed is noted in FOLDER/gate.asked, a line
-each. FOLDER/left is there once a visitor has left, and FOLDER/pid names the process. Files are
-deleted after FILES_KEPT_S seconds, if the environment says so.
+FOLDER/layers that it begins, and waits for as long as there is FOLDER/closed. No clip is read while
+there is FOLDER/unread; whoever cancels does not wait. Attention is waited for while there is
+FOLDER/gate, and what is reconstructed is noted in FOLDER/gate.asked, a line each. FOLDER/left is
+there once a visitor has left, and FOLDER/pid names the process. Files are deleted after
+FILES_KEPT_S seconds, if the environment says so.
 """
 
 import os
@@ -25,20 +26,28 @@ from videomae_demo.ui.weights import ExplorerPool
 
 
 def put_into_the_hands_of(folder: Path) -> None:
+    from videomae_demo.cancellation import check_cancelled
     from videomae_demo.explorer import Explorer
     from videomae_demo.model.layers import Block
 
-    forward, attend, reconstruct, stop = (
+    forward, see, attend, reconstruct, leave = (
         Block.forward,
+        Explorer.see,
         Explorer.attend,
         Explorer.reconstruct,
-        Visitors.stop,
+        Visitors.leave,
     )
 
     def wait_and_run(*given):
         note("layers", "begins")
         wait_while("closed")
         return forward(*given)
+
+    def wait_and_see(*given):
+        while (folder / "unread").exists():
+            check_cancelled()
+            time.sleep(0.01)
+        return see(*given)
 
     def wait_and_attend(*given):
         wait_while("gate")
@@ -48,8 +57,8 @@ def put_into_the_hands_of(folder: Path) -> None:
         note("gate.asked", f"{given[1:]}")
         return reconstruct(*given)
 
-    def stop_and_tell(visitors, request: gr.Request, waiting: int = 0):
-        stop(visitors, request, waiting)
+    def leave_and_tell(visitors, request: gr.Request):
+        leave(visitors, request)
         (folder / "left").touch()
 
     def note(name, line):
@@ -61,8 +70,9 @@ def put_into_the_hands_of(folder: Path) -> None:
             time.sleep(0.01)
 
     (folder / "pid").write_text(str(os.getpid()))
-    Block.forward, Explorer.attend = wait_and_run, wait_and_attend
-    Explorer.reconstruct, Visitors.stop = note_and_reconstruct, stop_and_tell
+    Block.forward = wait_and_run
+    Explorer.see, Explorer.attend = wait_and_see, wait_and_attend
+    Explorer.reconstruct, Visitors.leave = note_and_reconstruct, leave_and_tell
 
 
 port, weights, reconstructor, examples, *rest = sys.argv[1:]

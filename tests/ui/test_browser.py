@@ -168,7 +168,14 @@ def test_a_broken_upload_is_refused_in_one_sentence(open_page, examples_folder):
     visitor.page.locator("#clip input[type=file]").set_input_files(examples_folder / "broken.mp4")
     toast = visitor.page.get_by_test_id("toast-body")
     expect(toast).to_contain_text("broken.mp4 is text, not a video")
-    expect(visitor.page.locator("#seen")).to_contain_text("are still those of the clip before")
+    # All parts of the page are of the clip before: the clip field too.
+    said = r"broken\.mp4 is text, not a video.* The page still shows a-moving_square\.mp4\."
+    expect(visitor.page.locator("#notice")).to_contain_text(re.compile(said))
+    shown = visitor.page.locator("#clip video")
+    expect(shown).to_have_attribute("src", re.compile(r"a-moving_square\.mp4$"))
+    expect(visitor.page.locator("#stale")).not_to_be_visible()
+    expect(visitor.page.locator("#working")).not_to_be_visible()
+    expect(visitor.page.locator("#seen")).to_contain_text("a-moving_square.mp4")
     visitor.go_to("Attend")
 
 

@@ -1,6 +1,5 @@
 """Who has the page open is known, and costs the page next to nothing."""
 
-
 import pytest
 from asgi_request import ask
 

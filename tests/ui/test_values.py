@@ -1,7 +1,7 @@
 import pytest
 
 from videomae_demo.errors import RequestError
-from videomae_demo.ui.values import number, token, whole
+from videomae_demo.ui.values import moment, number, said, token, whole
 
 
 def test_numbers_are_taken_as_they_are():
@@ -30,3 +30,16 @@ def test_what_is_no_whole_number_from_0_is_refused(given):
 def test_what_is_no_token_is_refused(given):
     with pytest.raises(RequestError, match="token"):
         token(given)
+
+
+def test_a_letter_has_what_was_said_and_when():
+    letter = '{"at": 12.5, "said": [1, 2, 3]}'
+    assert said(letter) == [1, 2, 3]
+    assert moment(letter, "at") == 12.5
+
+
+@pytest.mark.parametrize("given", [None, 3, "", "null", "[", '{"at": "noon"}', "[" * 100_000])
+def test_what_is_no_letter_says_nothing(given):
+    assert moment(given, "at") is None
+    with pytest.raises(RequestError, match="reload"):
+        said(given)

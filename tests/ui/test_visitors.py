@@ -7,7 +7,7 @@ import pytest
 from gradio.context import LocalContext
 
 from videomae_demo.cancellation import Cancelled, cancellable, check_cancelled
-from videomae_demo.ui.visitors import Visitors
+from videomae_demo.ui.visitors import MOST_CONDEMNED, Visitors, follow
 
 
 def visitor(name: str | None):
@@ -16,11 +16,16 @@ def visitor(name: str | None):
 
 @pytest.fixture
 def come():
-    """Let a visitor be the present one."""
+    """Let a visitor be the present one, with an event."""
     tokens = []
-    yield lambda name: tokens.append(LocalContext.request.set(visitor(name)))
-    for token in reversed(tokens):
-        LocalContext.request.reset(token)
+
+    def come(name: str, event: str | None = None):
+        tokens.append((LocalContext.request, LocalContext.request.set(visitor(name))))
+        tokens.append((LocalContext.event_id, LocalContext.event_id.set(event)))
+
+    yield come
+    for variable, token in reversed(tokens):
+        variable.reset(token)
 
 
 def steps(ended: list[str]):
@@ -32,33 +37,63 @@ def steps(ended: list[str]):
         ended.append("cleaned up")
 
 
+def work(visitors: Visitors, steps, last_word=None):
+    with visitors.working() as wish:
+        yield from follow(steps, wish, last_word)
+
+
 def test_work_that_nobody_stops_takes_all_its_steps(come):
     come("ann")
     ended = []
-    assert list(Visitors().follow(steps(ended))) == [0, 1, 2]
+    assert list(work(Visitors(), steps(ended), lambda: "stopped")) == [0, 1, 2]
     assert ended == ["cleaned up"]
 
 
-def test_work_that_is_stopped_ends_without_a_word(come):
+def test_work_that_is_stopped_ends_with_its_last_word(come):
     come("ann")
-    visitors, ended = Visitors(), []
-    work = visitors.follow(steps(ended))
-    assert next(work) == 0
-    visitors.stop(visitor("ben"))
-    assert next(work) == 1
-    visitors.stop(visitor("ann"))
-    assert list(work) == []
-    assert ended == ["cleaned up"]
+    for last_word, said in ((None, []), (lambda: "stopped", ["stopped"])):
+        visitors, ended = Visitors(), []
+        begun = work(visitors, steps(ended), last_word)
+        assert next(begun) == 0
+        visitors.stop(visitor("ben"))
+        assert next(begun) == 1
+        visitors.stop(visitor("ann"))
+        assert list(begun) == said
+        assert ended == ["cleaned up"]
 
 
-def test_work_that_had_not_begun_when_it_was_stopped_does_nothing(come):
+def test_a_step_that_notices_the_stop_ends_with_the_last_word(come):
     come("ann")
+    visitors = Visitors()
+
+    def noticing():
+        yield 0
+        visitors.stop(visitor("ann"))
+        check_cancelled()
+        yield 1
+
+    assert list(work(visitors, noticing(), lambda: "stopped")) == [0, "stopped"]
+
+
+def test_of_what_waits_exactly_that_is_stopped_which_waited(come):
+    """Whatever begins first: gradio's event tells, no count and no order."""
+    come("ann", "later")
     visitors, ended = Visitors(), []
-    visitors.stop(visitor("ann"), waiting=2)
-    assert list(visitors.follow(steps(ended))) == []
-    assert list(visitors.follow(steps(ended))) == []
+    visitors.stop(visitor("ann"), waiting=["one", "other"])
+    assert list(work(visitors, steps([]))) == [0, 1, 2]
+    for event in ("other", "one"):
+        come("ann", event)
+        assert list(work(visitors, steps(ended), lambda: "stopped")) == ["stopped"]
     assert ended == []
-    assert list(visitors.follow(steps(ended))) == [0, 1, 2]
+    come("ann")
+    assert list(work(visitors, steps([]))) == [0, 1, 2]
+
+
+def test_few_events_that_never_begin_are_remembered():
+    visitors = Visitors()
+    for number in range(3 * MOST_CONDEMNED):
+        visitors.stop(visitor("ann"), waiting=[str(number)])
+    assert len(visitors._condemned) == MOST_CONDEMNED
 
 
 def test_a_step_that_ends_after_a_stop_is_not_shown(come):
@@ -67,26 +102,25 @@ def test_a_step_that_ends_after_a_stop_is_not_shown(come):
 
     def stopped_within_a_step():
         yield 0
-        visitors.stop(visitor("ann"))
+        visitors.leave(visitor("ann"))
         yield 1
 
-    assert list(visitors.follow(stopped_within_a_step())) == [0]
+    assert list(work(visitors, stopped_within_a_step())) == [0]
 
 
 def test_what_is_begun_after_a_stop_is_not_stopped_by_it(come):
     come("ann")
     visitors = Visitors()
     visitors.stop(visitor("ann"))
-    assert list(visitors.follow(steps([]))) == [0, 1, 2]
+    assert list(work(visitors, steps([]))) == [0, 1, 2]
 
 
 def test_each_step_may_be_taken_by_another_thread(come):
     come("ann")
-    visitors = Visitors()
-    work = visitors.follow(steps([]))
+    begun = work(Visitors(), steps([]))
     for number in range(3):
         with ThreadPoolExecutor(1) as thread:
-            assert thread.submit(next, work).result() == number
+            assert thread.submit(next, begun).result() == number
 
 
 def test_all_that_a_visitor_began_is_stopped(come):
@@ -102,13 +136,13 @@ def test_all_that_a_visitor_began_is_stopped(come):
 def test_an_open_page_that_is_closed_cleans_up(come):
     come("ann")
     ended = []
-    work = Visitors().follow(steps(ended))
-    next(work)
-    work.close()
+    begun = work(Visitors(), steps(ended), lambda: "stopped")
+    next(begun)
+    begun.close()
     assert ended == ["cleaned up"]
 
 
 def test_nobody_is_remembered_after_the_work():
     visitors = Visitors()
-    list(visitors.follow(steps([])))
+    list(work(visitors, steps([])))
     assert not visitors._wishes

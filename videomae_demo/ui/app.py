@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from videomae_demo.errors import ExplorerError
+from videomae_demo.limits import Limits
 from videomae_demo.ui import api, present, text, values
+from videomae_demo.ui.controls import Sampling
 from videomae_demo.ui.edge import Edge
 from videomae_demo.ui.examples import Example, find_examples, thumbnail
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.layout import build_layout
-from videomae_demo.ui.outputs import components_of, deliver, deliver_with_page, to_outputs
+from videomae_demo.ui.outputs import components_of, to_outputs
 from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.panel.panel import sentence
-from videomae_demo.ui.preview.preview import EXPLORED
 from videomae_demo.ui.sealed import seal
 from videomae_demo.ui.served import ServedFiles
-from videomae_demo.ui.session import Session
-from videomae_demo.ui.tabs.reconstruct import PRESETS
+from videomae_demo.ui.session import Session, Visit
+from videomae_demo.ui.tabs.reconstruct import PRESETS, ReconstructTab
 from videomae_demo.ui.tabs.take_away import TakeAway
 from videomae_demo.ui.theme import STYLE_SHEET, make_theme
 from videomae_demo.ui.token_player.player import LENS
 from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
+from videomae_demo.ui.wiring import ALWAYS_LAST, QUIET, Wiring, as_shown, naming, setting, tell
+from videomae_demo.ui.work import DOWNLOAD, MODEL, QUICK, Work, by_letter
 
 logger = logging.getLogger(__name__)
-
-MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
-"""All handlers that may run a model wait for one another."""
-DOWNLOAD: dict[str, Any] = {"concurrency_id": "download", "concurrency_limit": 1}
-"""Downloads wait for one another, and nobody's clip waits for them."""
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 class PageBuilder:
@@ -50,7 +47,7 @@ class PageBuilder:
         self.served = edge.served
         self.pictures = _pictures(examples, self.served, self.limits)
         shown = [example for example in examples if example in self.pictures]
-        self.handlers = Handlers(pool, shown, self.served.save, self.limits.kept_hours)
+        self.handlers = Handlers(pool, shown, self.served.save, self.limits)
         self.visitors = Visitors()
 
     def build(self) -> gr.Blocks:
@@ -60,6 +57,8 @@ class PageBuilder:
             pictures = list(self.pictures.values())
             self.layout = build_layout(self.pool, pictures, self.limits.kept_hours)
             self.outputs = components_of(self.layout)
+            self.work = Work(self.handlers, self.visitors)
+            self.wiring = Wiring(self.layout, self.work)
             self._wire(page)
             api.add_endpoints(self.pool, self.visitors, MODEL)
         self.served.hand_to(page)
@@ -68,173 +67,184 @@ class PageBuilder:
         return page
 
     def _wire(self, page: gr.Blocks) -> None:
-        handlers, session, head = self.handlers, self.layout.session, self.layout.head
-        follow = self.visitors.follow
-
-        def call(method: Any) -> Any:
-            """Make an event's function of a handler."""
-
-            def run(*given: Any) -> Iterator[list[Any]]:
-                yield from deliver(follow(method(*given)))
-
-            return run
-
-        def fetch(now: Session, weights: str) -> Iterator[list[Any]]:
-            unchanged, hidden = gr.skip(), gr.update(visible=False)
-            yield [*to_outputs(Page()), unchanged, seal([]), hidden]
-            for page_now, outputs in deliver_with_page(follow(handlers.fetch(weights))):
-                # What could not be fetched is not what the list shows as chosen.
-                failed = page_now is None
-                chosen = self._weights_update(now.weights) if failed else unchanged
-                yield [*outputs, chosen, unchanged, hidden]
-
-        def load(now: Session, weights: str) -> Iterator[list[Any]]:
-            current = now.weights
-            for page_now, outputs in deliver_with_page(follow(handlers.load(now, weights))):
-                if page_now is not None and isinstance(page_now.session, Session):
-                    current = page_now.session.weights
-                ended = page_now is None or current == weights
-                yield [*outputs, self._weights_update(current) if ended else gr.skip()]
-
-        clip, lenses = self.layout.clip, self.layout.lenses
-        exploring = [session, clip.video, *clip.controls]
-        opened = self._on(page.load, call(handlers.open), [])
-        opened.then(self._list_weights, outputs=head.weights, queue=False, **QUIET)
-        mail = self.layout.mail
-        self._tell_explored(self._on_mail(mail.pick, call, handlers.pick, clip.controls))
+        self._wire_explorations(page)
         self._wire_clip(page)
-        for event in (clip.video.upload, clip.video.stop_recording, clip.explore.click):
-            self._tell_explored(self._on(event, call(handlers.explore), exploring))
+        self._wire_weights()
+        self._wire_lenses()
+        page.unload(self.visitors.leave)
+
+    def _wire_explorations(self, page: gr.Blocks) -> None:
+        handlers, mail, clip = self.handlers, self.layout.mail, self.layout.clip
+
+        def first(_visit: Visit) -> str | None:
+            return self._example(0)
+
+        def picked(_visit: Visit, letter: str, *_: Any) -> str | None:
+            return self._example(values.said(letter))
+
+        def held(visit: Visit, _visit: Visit, path: str | None, *_: Any) -> str | None:
+            return path or visit.chosen.shown
+
+        def explore(session: Session, visit: Visit, path: str | None, *sampling: Any) -> Pages:
+            is_shown = path == visit.chosen.shown  # it may be a preview
+            yield from handlers.explore(session, None if is_shown else path, *sampling)
+
+        opened = self.wiring.explores(page.load, handlers.open, [], first)
+        opened.then(self._list_weights, outputs=self.layout.head.weights, queue=False, **QUIET)
+        pick = [mail.pick, *clip.controls]
+        self.wiring.explores(mail.pick.input, by_letter(handlers.pick), pick, picked)
+        given = [self.layout.visit, clip.video, *clip.controls]
+        for event in (clip.video.upload, clip.video.stop_recording):
+            self.wiring.explores(event, explore, given, held, "clip")
         uploaded = clip.upload.upload(
             lambda path: path, clip.upload, clip.video, queue=False, **QUIET
         )
-        self._tell_explored(self._on(uploaded.then, call(handlers.explore), exploring))
-        self._on(clip.watcher.unplayable, call(handlers.preview), [session, clip.video])
-        choosing = [session, head.weights]
-        offered = [head.weights, head.offer, head.load]
-        fetched = head.load.click(fetch, choosing, [*self.outputs, *offered], **DOWNLOAD, **QUIET)
-        fetched.success(load, choosing, [*self.outputs, head.weights], **MODEL, **QUIET)
-        self._on_mail(mail.choose, call, handlers.choose)
-        self._on_mail(mail.paint, call, handlers.paint)
+        self.wiring.explores(uploaded.then, explore, given, held, "upload")
+        back = clip.explore.click(
+            self._bring_back, [self.layout.visit, clip.video], clip.video, queue=False, **QUIET
+        )
+        self.wiring.explores(back.then, explore, given, held, "explore")
+        for name, control in zip(Sampling.__slots__, clip.controls, strict=True):
+            resample = naming(handlers.resample, name)
+            self.wiring.explores(
+                setting(control), resample, clip.controls, as_shown, control.elem_id
+            )
+
+    def _wire_clip(self, page: gr.Blocks) -> None:
+        """Show examples and previews in the clip field, and say whether the page is of its clip.
+
+        By events of their own: gradio changes a streamed value in the browser in place, and a clip
+        that is followed by "unchanged" could not be sent back.
+        """
+        clip, pick, visit = self.layout.clip, self.layout.mail.pick_to_show, self.layout.visit
+
+        def show(letter: str) -> Any:
+            return self._example(values.said(letter)) or gr.skip()
+
+        def explain(visit: Visit, held: str | None) -> Any:
+            return self.wiring.settle(visit, held, may_put_back=False)[1]
+
+        pick.input(show, pick, clip.video, queue=False, trigger_mode="always_last", **QUIET)
+        if self.handlers.examples:
+            page.load(lambda: self._example(0), None, clip.video, queue=False, **QUIET)
+        held = [visit, clip.video]
+        clip.video.change(explain, held, self.layout.stale, queue=False, **ALWAYS_LAST, **QUIET)
+        preview, options = clip.watcher.unplayable, {**ALWAYS_LAST, **QUICK, **QUIET}
+        preview(self.work.preview, held, self.outputs, **options)
+
+    def _wire_lenses(self) -> None:
+        handlers, mail, lenses = self.handlers, self.layout.mail, self.layout.lenses
+        self.wiring.changes(
+            mail.choose.input, by_letter(handlers.choose), [mail.choose], quick=True
+        )
+        self.wiring.changes(mail.paint.input, by_letter(handlers.paint), [mail.paint])
         label = lenses.recognise.label
-        self._on(label.input, call(handlers.look_up), [session, label])
-        self._wire_controls(call)
-        self._wire_weights()
+        self.wiring.changes(label.input, handlers.look_up, [label], label.elem_id, quick=True)
+        rollout = lenses.attend.controls
+        for control in rollout:
+            self.wiring.changes(
+                setting(control), handlers.set_rollout, rollout, control.elem_id, quick=True
+            )
+        first, last = lenses.attend.first_layer, lenses.attend.last_layer
+        first.input(None, [first, last], last, js="(first, last) => Math.max(first, last)")
+        last.input(None, [first, last], first, js="(first, last) => Math.min(first, last)")
+        self._wire_mask(lenses.reconstruct)
         for tab in (lenses.recognise, lenses.attend, lenses.reconstruct):
             self._wire_take_away(tab.take_away)
         for lens, opener in lenses.tabs.items():
-            opener.select(None, js=_tell(LENS, lens))
-        page.unload(self.visitors.stop)
+            opener.select(None, js=tell(LENS, lens))
+
+    def _wire_mask(self, tab: ReconstructTab) -> None:
+        def redraw(event: Any, name: str, source: str | None) -> None:
+            self.wiring.changes(event, naming(self.handlers.set_mask, name), tab.controls, source)
+
+        for name, control in zip(("kind", "ratio", "seed"), tab.controls, strict=True):
+            redraw(setting(control), name, control.elem_id)
+        # In the browser alone, so that of several clicks the last one counts.
+        for share, button in zip(PRESETS, tab.presets, strict=True):
+            chosen = button.click(None, None, tab.ratio, js=f"() => {share}")
+            redraw(chosen.then, "ratio", button.elem_id)
+        drawn = tab.another.click(None, tab.seed, tab.seed, js="seed => Math.trunc(seed || 0) + 1")
+        redraw(drawn.then, "seed", tab.another.elem_id)
+
+    def _wire_take_away(self, part: TakeAway) -> None:
+        def write(session: Session) -> Pages:
+            """Write the files of a lens, and lay copies of them where gradio serves from."""
+            with tempfile.TemporaryDirectory(prefix="take-away-") as folder:
+                for page in self.handlers.files(session, part.lens, Path(folder)):
+                    if isinstance(page.files, Mapping):
+                        copies = [self.served.copy(path) for path in page.files[part.lens]]
+                        page = replace(page, files={part.lens: copies})
+                    yield page
+
+        # A reconstruction is not kept, so it has to be made once more.
+        quick, source = part.lens != "reconstruct", part.button.elem_id
+        self.wiring.changes(part.button.click, write, [], source, quick=quick, trigger_mode="once")
+
+    def _wire_weights(self) -> None:
+        head, visit = self.layout.head, self.layout.visit
+
+        def offer(name: str, visit: Visit) -> list[Any]:
+            chosen = name != visit.session.weights
+            blocks = [sentence(self.pool.offer(name).sentence)] if chosen else []
+            return [seal(blocks), gr.update(visible=chosen)]
+
+        def fetch(visit: Visit, weights: str) -> Iterator[list[Any]]:
+            unchanged, hidden = gr.skip(), gr.update(visible=False)
+            yield [*to_outputs(Page()), seal([]), hidden]
+            for outputs in self.work.fetch(visit, weights):
+                yield [*outputs, unchanged, hidden]
+
+        head.weights.input(
+            offer, [head.weights, visit], [head.offer, head.load], queue=False, **QUIET
+        )
+        fetched = head.load.click(
+            fetch,
+            [visit, head.weights],
+            [*self.outputs, head.offer, head.load],
+            **DOWNLOAD,
+            **QUIET,
+        )
+        loading = partial(self.wiring.explores, fetched.success, self.handlers.load, [head.weights])
+        loading(as_shown, "load", show_progress="hidden")
         self.layout.cancel.click(
             self._stop,
-            session,
-            [self.layout.status, *offered],
+            [visit, self.layout.mail.clock],
+            [self.layout.status, head.weights, head.offer, head.load],
             cancels=fetched,  # all else ends by itself: gradio would lose what is asked for next
             concurrency_limit=None,  # nobody waits to stop; without the queue there is no toast
             **QUIET,
         )
 
-    def _wire_clip(self, page: gr.Blocks) -> None:
-        """Show examples in the clip field.
-
-        By events of their own: gradio changes a streamed value in the browser in place, and a clip
-        that is followed by "unchanged" could not be sent back.
-        """
-        examples, copy = self.handlers.examples, self.served.copy
-        paths = {json.dumps(index): example.path for index, example in enumerate(examples)}
-
-        def show(said: str) -> Any:
-            return copy(paths[said]) if isinstance(said, str) and said in paths else gr.skip()
-
-        clip, pick = self.layout.clip, self.layout.mail.pick_to_show
-        pick.input(show, pick, clip.video, queue=False, trigger_mode="always_last", **QUIET)
-        if examples:
-            page.load(lambda: copy(examples[0].path), None, clip.video, queue=False, **QUIET)
-
-    def _wire_controls(self, call: Any) -> None:
-        session, lenses = self.layout.session, self.layout.lenses
-        rollout = [session, *lenses.attend.controls]
-        for control in lenses.attend.controls:
-            event = control.release if isinstance(control, gr.Slider) else control.input
-            self._on(event, call(self.handlers.set_rollout), rollout)
-        tab = lenses.reconstruct
-        mask = [session, *tab.controls]
-        self._on(tab.kind.input, call(self.handlers.set_mask), mask)
-        for event in (tab.ratio.release, tab.seed.input):
-            self._on(event, call(self.handlers.redraw_mask), mask)
-        # In the browser alone, so that of several clicks the last one counts.
-        for share, button in zip(PRESETS, tab.presets, strict=True):
-            chosen = button.click(None, None, tab.ratio, js=f"() => {share}")
-            self._on(chosen.then, call(self.handlers.redraw_mask), mask)
-        drawn = tab.another.click(None, tab.seed, tab.seed, js="seed => Math.trunc(seed || 0) + 1")
-        self._on(drawn.then, call(self.handlers.redraw_mask), mask)
-
-    def _wire_weights(self) -> None:
-        head, session = self.layout.head, self.layout.session
-
-        def offer(name: str, now: Session) -> list[Any]:
-            chosen = name != now.weights
-            blocks = [sentence(self.pool.offer(name).sentence)] if chosen else []
-            return [seal(blocks), gr.update(visible=chosen)]
-
-        head.weights.input(
-            offer, [head.weights, session], [head.offer, head.load], queue=False, **QUIET
-        )
-
-    def _weights_update(self, current: str) -> Any:
-        return gr.update(choices=self.pool.choices(), value=current)
-
     def _list_weights(self) -> Any:
         """List what is on this machine by now, whoever fetched it."""
         return gr.update(choices=self.pool.choices())
 
-    def _stop(self, now: Session, request: gr.Request) -> list[Any]:
-        waiting = self._page._queue.event_queue_per_concurrency_id[MODEL["concurrency_id"]].queue
-        mine = [event for event in waiting if event.session_hash == request.session_hash]
-        self.visitors.stop(request, len(mine))
+    def _example(self, index: Any) -> str | None:
+        """Return the file that the clip field has of an example; None if there is no such one."""
+        examples = self.handlers.examples
+        is_one = isinstance(index, int) and 0 <= index < len(examples)
+        return self.served.copy(examples[index].path) if is_one else None
+
+    def _bring_back(self, visit: Visit, held: str | None) -> Any:
+        """Put the clip that is shown into an empty field."""
+        shown = visit.chosen.shown
+        return shown if held is None and shown and Path(shown).is_file() else gr.skip()
+
+    def _stop(self, visit: Visit, clock: str, request: gr.Request) -> list[Any]:
+        """Stop all that the visitor asked for before they pressed Cancel."""
+        pressed = values.moment(clock, "cancel")
+        visit.cancelled_at = visit.cancelled_at if pressed is None else pressed
+        queue = self._page._queue
+        begun = [event for job in queue.active_jobs if job is not None for event in job]
+        waiting = [
+            event for lane in queue.event_queue_per_concurrency_id.values() for event in lane.queue
+        ]
+        events = [event for event in begun + waiting if event.session_hash == request.session_hash]
+        self.visitors.stop(request, [event._id for event in events])
         gr.Info(text.STOPPED)  # only an event of the queue can say it
-        return [seal([]), self._weights_update(now.weights), seal([]), gr.update(visible=False)]
-
-    def _wire_take_away(self, part: TakeAway) -> None:
-        place = self.outputs.index(part.files)
-
-        def write(now: Session) -> Iterator[list[Any]]:
-            pages = self.visitors.follow(self._write_files(now, part.lens))
-            for page, outputs in deliver_with_page(pages):
-                if page is not None and isinstance(page.files, list):
-                    outputs[place] = gr.update(value=page.files, visible=True)
-                yield outputs
-
-        part.button.click(write, [self.layout.session], self.outputs, **MODEL, **QUIET)
-
-    def _write_files(self, now: Session, lens: str) -> Pages:
-        """Write the files of a lens, and lay copies of them where gradio serves from."""
-        with tempfile.TemporaryDirectory(prefix="take-away-") as folder:
-            for page in self.handlers.files(now, lens, Path(folder)):
-                if isinstance(page.files, list):
-                    page = replace(page, files=[self.served.copy(path) for path in page.files])
-                yield page
-
-    def _on(self, event: Any, run: Any, inputs: list[Any], **options: Any) -> Any:
-        """Wire a handler that may run a model."""
-        waiting = {"show_progress": "minimal", "show_progress_on": self.layout.status}
-        options = {"trigger_mode": "always_last", **MODEL, **QUIET, **waiting, **options}
-        return event(run, inputs, self.outputs, **options)
-
-    def _on_mail(
-        self, mailbox: gr.HTML, call: Any, handler: Any, inputs: Sequence[Any] = ()
-    ) -> Any:
-        """Wire a handler to what a script of the page says."""
-
-        def run(session: Session, said: str, *given: Any) -> Pages:
-            yield from handler(session, values.said(said), *given)
-
-        return self._on(mailbox.input, call(run), [self.layout.session, mailbox, *inputs])
-
-    def _tell_explored(self, event: Any) -> None:
-        """Tell the browser of an exploration's end, good or bad; see `preview`."""
-        for outcome in (event.then, event.failure):
-            outcome(None, js=_tell(EXPLORED))
+        listed = gr.update(choices=self.pool.choices(), value=visit.session.weights)
+        return [seal([]), listed, seal([]), gr.update(visible=False)]
 
 
 def build_page(
@@ -277,8 +287,3 @@ def _pictures(
             continue
         pictures[example] = {"title": example.title, "file": file}
     return pictures
-
-
-def _tell(event: str, detail: str = "") -> str:
-    """Return JavaScript that tells the page's own scripts of an event; the server is not asked."""
-    return f"() => {{ window.dispatchEvent(new CustomEvent('{event}', {{detail: '{detail}'}})); }}"

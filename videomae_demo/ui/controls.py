@@ -1,53 +1,186 @@
 """From what the controls hold to what the Explorer is asked: foreign values in, typed ones out.
 
-Knows no component and no session.
+Knows no component and no session. A field that holds nonsense spoils nothing but itself: whoever
+reads several gets the last valid value of it, and a sentence that names it by its label.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from videomae_demo.errors import RequestError
+from videomae_demo.given import briefly
 from videomae_demo.ui import values
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import MaskRequest
+from videomae_demo.views import ClipRequest, MaskRequest
 
-AS_TRAINED, EVERY, UNIFORM = "as trained", "every so many seconds", "spread over the whole clip"
-SAMPLINGS = (AS_TRAINED, EVERY, UNIFORM)
+OWN, SECONDS, FRAMES, UNIFORM = (
+    "the checkpoint's own",
+    "every so many seconds",
+    "every so many frames",
+    "spread over the whole clip",
+)
+SAMPLINGS = (OWN, SECONDS, FRAMES, UNIFORM)
+LABELS = {
+    "kind": "Frames",
+    "interval_s": "Seconds between frames",
+    "step": "Frames from one to the next",
+    "start_s": "Start in seconds",
+    "stored_pixels": "Stored pixels",
+    "ratio": "Share to hide",
+    "seed": "Seed",
+    "discard": "Discard the lowest share of each map",
+    "first_layer": "From layer",
+    "last_layer": "To layer",
+}
+"""What the controls are called on the page, by the names of what they set."""
 
 
-def to_rule(sampling: str, interval_s: float) -> SamplingRule | None:
-    """Return the sampling rule; None stands for the one the checkpoint was trained with."""
-    if sampling == AS_TRAINED:
-        return None
-    if sampling == UNIFORM:
-        return SamplingRule.uniform()
-    if sampling == EVERY:
-        return SamplingRule.stride(values.number(interval_s, "seconds between frames"))
-    raise RequestError(f"The sampling is {sampling!r}; choose {', '.join(SAMPLINGS)}.")
+def field_name(name: str) -> str:
+    """Name a control in a sentence."""
+    return f"field {LABELS[name]!r}"
 
 
-def to_start(given: Any) -> float | None:
-    """Return where the window starts in seconds; None stands for the middle of the clip."""
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which frames of a clip are explored: the last valid value of each control.
+
+    Attributes
+    ----------
+    kind : str
+        One of `SAMPLINGS`.
+    interval_s : float
+        Seconds between frames, for `SECONDS`.
+    step : int
+        Every how many frames one is taken, for `FRAMES`.
+    start_s : float or None
+        Where the window starts; None stands for the middle of the clip.
+    stored_pixels : bool
+        Whether a pixel aspect that the file tells is left alone.
+    """
+
+    kind: str = OWN
+    interval_s: float = 0.125
+    step: int = 4
+    start_s: float | None = None
+    stored_pixels: bool = False
+
+    def rule(self) -> SamplingRule | None:
+        """Return the sampling rule; None stands for the checkpoint's own."""
+        if self.kind == SECONDS:
+            return SamplingRule.stride(self.interval_s)
+        if self.kind == FRAMES:
+            return SamplingRule.every(self.step)
+        return SamplingRule.uniform() if self.kind == UNIFORM else None
+
+    def request(self, path: Path | str, own: SamplingRule) -> ClipRequest:
+        """Ask for these frames of a clip; `own` is the checkpoint's own rule.
+
+        Frames spread over the whole clip have no start.
+        """
+        rule = self.rule()
+        start_s = None if (rule or own).kind == "uniform" else self.start_s
+        return ClipRequest(path, start_s, rule, stored_pixels=self.stored_pixels)
+
+
+def read_sampling(
+    before: Sampling, given: Mapping[str, Any]
+) -> tuple[Sampling, dict[str, RequestError]]:
+    """Return what the fields hold, by name; an invalid one keeps its value of `before`.
+
+    The errors of the invalid ones come by the same names.
+    """
+    return _read(
+        before,
+        given,
+        {
+            "kind": _kind,
+            "interval_s": _interval,
+            "step": _step,
+            "start_s": _start,
+            "stored_pixels": bool,
+        },
+    )
+
+
+def read_mask(
+    before: MaskRequest, given: Mapping[str, Any]
+) -> tuple[MaskRequest, dict[str, RequestError]]:
+    """Return a mask that is drawn from a seed; invalid fields as in `read_sampling`.
+
+    In the place of a painted one, tubes are drawn.
+    """
+    return _read(
+        MaskRequest(_drawn_kind(before.kind), before.ratio, before.seed),
+        given,
+        {
+            "kind": _drawn_kind,
+            "ratio": lambda value: values.number(value, field_name("ratio")),
+            "seed": lambda value: values.whole(value, field_name("seed")),
+        },
+    )
+
+
+def _read(
+    before: Any, given: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]
+) -> tuple[Any, dict[str, RequestError]]:
+    read, wrong = {}, {}
+    for name, value in given.items():
+        try:
+            read[name] = readers[name](value)
+        except RequestError as error:
+            wrong[name] = error
+    return replace(before, **read), wrong
+
+
+def _kind(given: Any) -> str:
+    if given not in SAMPLINGS:
+        raise RequestError(f"The sampling is {briefly(given)}; choose {', '.join(SAMPLINGS)}.")
+    return str(given)
+
+
+def _drawn_kind(given: Any) -> str:
+    return "tube" if given == "painted" else str(given)
+
+
+def _interval(given: Any) -> float:
+    interval_s = values.number(given, field_name("interval_s"))
+    if interval_s <= 0:
+        raise RequestError(f"The {field_name('interval_s')} is {given}; give a number above 0.")
+    return interval_s
+
+
+def _step(given: Any) -> int:
+    step = values.whole(given, field_name("step"))
+    if step < 1:
+        raise RequestError(f"The {field_name('step')} is {given}; give a whole number from 1.")
+    return step
+
+
+def _start(given: Any) -> float | None:
     if given in (None, ""):
         return None
     try:
-        return float(given)
-    except (TypeError, ValueError) as error:
-        raise RequestError(f"The start is {given!r}; give seconds, or nothing.") from error
+        start_s = float(given)
+    except (TypeError, ValueError):
+        start_s = -1.0
+    if not 0 <= start_s < math.inf:
+        raise RequestError(
+            f"The {field_name('start_s')} is {briefly(given)}; give seconds from 0, or "
+            "nothing for the middle of the clip."
+        )
+    return start_s
 
 
-def to_mask(kind: str, ratio: Any, seed: Any) -> MaskRequest:
-    """Return a mask that is drawn from a seed."""
-    share, drawn = values.number(ratio, "share to hide"), values.whole(seed, "mask seed")
-    return MaskRequest(kind, share, drawn)
-
-
-def to_painted_mask(given: str, tokens: int) -> MaskRequest:
+def to_painted_mask(given: Any, tokens: int) -> MaskRequest:
     """Return a mask that was painted, given in base64 as one byte per token."""
     try:
         marks = np.frombuffer(base64.b64decode(given, validate=True), np.uint8)

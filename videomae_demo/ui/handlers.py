@@ -7,21 +7,22 @@ all rollouts share; a handler that is closed between two stages leaves nothing b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from videomae_demo.analysis.settings import RolloutSettings
-from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.errors import ExplorerError, RequestError
+from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui import controls, present, text, values
 from videomae_demo.ui.examples import Example
-from videomae_demo.ui.page import UNCHANGED, Page, Pages
+from videomae_demo.ui.page import UNCHANGED, Page, Pages, WeightsList
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.preview.preview import make_preview
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
+from videomae_demo.ui.token_player.player import LENSES
 from videomae_demo.ui.weights import ExplorerPool, describe_download
 from videomae_demo.views import ClipRequest, LabelsView, MaskRequest
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:  # torch takes seconds to import, and building the page needs 
     from videomae_demo.explorer import Explorer
 
 STAGES = 5
+PARTS = {"recognise": "labels", "attend": "attention", "reconstruct": "reconstruction"}
+"""The parts of a `Page` that show the lenses."""
 
 
 class Handlers:
@@ -40,8 +43,8 @@ class Handlers:
     examples : sequence of Example
     save : callable
         Puts bytes into the page's cache; see `present.SaveBytes`.
-    hours_kept : int
-        After how long files of the cache are deleted.
+    limits : Limits
+        What a preview may cost, and after how long files of the cache are deleted.
     """
 
     def __init__(
@@ -49,20 +52,18 @@ class Handlers:
         pool: ExplorerPool,
         examples: Sequence[Example],
         save: present.SaveBytes,
-        hours_kept: int,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.pool = pool
         self.examples = tuple(examples)
         self._save = save
-        self._hours_kept = hours_kept
+        self._limits = limits
 
-    def open(self) -> Pages:
+    def open(self, session: Session) -> Pages:
         """Open the page finished: its first example is explored."""
-        session = Session(self.pool.default)
         if not self.examples:
             explorer = self.pool.get(session.weights)
             yield Page(
-                session,
                 player={"empty": text.NO_CLIP},
                 weights=present.weights_panel(explorer),
                 status=[],
@@ -70,38 +71,56 @@ class Handlers:
             return
         yield from self.pick(session, 0)
 
-    def pick(
-        self,
-        session: Session,
-        index: Any,
-        sampling: str = controls.AS_TRAINED,
-        interval_s: Any = None,
-        start_s: Any = None,
-    ) -> Pages:
+    def pick(self, session: Session, index: Any, *sampling: Any) -> Pages:
         """Explore an example; the sampling as in `explore`."""
         number = values.whole(index, "example's number")
         if number >= len(self.examples):
             raise RequestError(f"There is no example {number}; there are {len(self.examples)}.")
-        rule = controls.to_rule(sampling, interval_s)
-        request = ClipRequest(self.examples[number].path, controls.to_start(start_s), rule)
-        yield from self._explore(_with_clip(session, request), new_model=not session.player)
+        yield from self._explore_anew(session, self.examples[number].path, sampling)
 
-    def explore(
-        self, session: Session, path: str | None, sampling: str, interval_s: float, start_s: Any
-    ) -> Pages:
-        """Explore the clip in the upload field; `start_s` None or "" takes the middle."""
-        if not path:
-            raise RequestError(text.NO_CLIP)
-        rule = controls.to_rule(sampling, interval_s)
-        original = self._original(session, Path(path))
-        request = ClipRequest(original, controls.to_start(start_s), rule)
-        yield from self._explore(_with_clip(session, request), new_model=not session.player)
+    def explore(self, session: Session, path: Path | str | None, *sampling: Any) -> Pages:
+        """Explore a clip; without a path, the present one once more.
+
+        `sampling` is what the controls hold, in the order of `controls.Sampling`. An invalid field
+        keeps its last valid value; what is wrong with it was said when it was filled in.
+        """
+        path = _clip(session).path if path is None else path
+        yield from self._explore_anew(session, self._original(Path(path)), sampling)
+
+    def _explore_anew(self, session: Session, path: Path, given: Sequence[Any]) -> Pages:
+        chosen, now = self._sampling(session, given)[0], session
+        if session.clip is None or Path(session.clip.path) != path:
+            # In another clip, a moment, a token and a true label mean something else.
+            chosen = replace(chosen, start_s=None)
+            now = replace(session, settings=replace(session.settings, query=None), label=None)
+        yield from self._explore(session, now, path, chosen)
+
+    def resample(self, session: Session, changed: str, *sampling: Any) -> Pages:
+        """Explore other frames of the present clip; `changed` is the field that a visitor set."""
+        chosen, wrong = self._sampling(session, sampling)
+        if changed in wrong:
+            raise wrong[changed]
+        if session.clip is None:
+            yield Page(replace(session, sampling=chosen))
+            return
+        own = self.pool.get(session.weights).recogniser.card.sampling
+        if chosen.request(session.clip.path, own) == session.clip:
+            yield Page(replace(session, sampling=chosen))
+            return
+        # At other times, a token is another one; the label is that of the clip.
+        now = replace(session, settings=replace(session.settings, query=None))
+        yield from self._explore(session, now, Path(session.clip.path), chosen)
+
+    def _sampling(
+        self, session: Session, given: Sequence[Any]
+    ) -> tuple[controls.Sampling, dict[str, RequestError]]:
+        named = dict(zip(controls.Sampling.__slots__, given, strict=False))
+        return controls.read_sampling(session.sampling, named)
 
     def preview(self, session: Session, path: str | None) -> Pages:
         """Let the browser play the explored clip in a form that it can; the clip stays as it is."""
         if path and session.clip is not None and _same_bytes(Path(session.clip.path), Path(path)):
-            file = self._save(make_preview(Path(path)), "preview.mp4")
-            yield Page(replace(session, preview=Path(file)), video=file)
+            yield Page(video=self._save(make_preview(Path(path), self._limits), "preview.mp4"))
 
     def fetch(self, weights: str) -> Pages:
         """Download what these weights lack on this machine; whoever closes this breaks it off."""
@@ -120,18 +139,36 @@ class Handlers:
 
     def load(self, session: Session, weights: str) -> Pages:
         """Change the checkpoints, and explore the clip again."""
+        try:
+            yield from self._load(session, weights)
+        except ExplorerError:
+            yield Page(weights_list=self.weights_list(session))
+            raise
+
+    def _load(self, session: Session, weights: str) -> Pages:
         offer = self.pool.offer(weights)
         yield Page(status=[panel.progress(f"Loading {offer.title}", 0, STAGES)])
         explorer = self.pool.get(weights)
-        _ = explorer.recogniser
+        labels = set(explorer.recogniser.model.config.id2label.values())
+        knows = bool(explorer.recogniser.card.label_count) and session.label in labels
         mask = MaskRequest("tube" if session.mask.kind == "painted" else session.mask.kind)
         settings = replace(session.settings, first_layer=1, last_layer=None, query=None)
-        mask = replace(mask, seed=session.mask.seed)
-        session = replace(session, weights=weights, settings=settings, mask=mask, label=None)
+        now = replace(
+            session,
+            weights=weights,
+            settings=settings,
+            mask=replace(mask, seed=session.mask.seed),
+            label=session.label if knows else None,
+        )
         if session.clip is None:
-            yield Page(session, status=[], weights=present.weights_panel(explorer))
+            yield Page(
+                now,
+                status=[],
+                weights=present.weights_panel(explorer),
+                weights_list=self.weights_list(now),
+            )
             return
-        yield from self._explore(session, new_model=True)
+        yield from self._explore(session, now, Path(session.clip.path), session.sampling)
 
     def choose(self, session: Session, token: Any) -> Pages:
         """Start the rollout from a token, or from what the head reads; no pass of the model."""
@@ -143,11 +180,11 @@ class Handlers:
     ) -> Pages:
         """Change how attention is rolled out; no pass of the model."""
         count = _layer_count(self.pool.get(session.weights))
-        last = values.whole(last_layer, "last layer")
+        last = values.whole(last_layer, controls.field_name("last_layer"))
         settings = RolloutSettings(
             fusion,
-            values.number(discard, "discarded fraction"),
-            values.whole(first_layer, "first layer"),
+            values.number(discard, controls.field_name("discard")),
+            values.whole(first_layer, controls.field_name("first_layer")),
             None if last >= count else last,
             session.settings.query,
         )
@@ -158,9 +195,13 @@ class Handlers:
             raise
         yield from self._attend(replace(session, settings=settings))
 
-    def set_mask(self, session: Session, kind: str, ratio: float, seed: Any) -> Pages:
-        """Draw another mask and reconstruct."""
-        if kind == "painted":
+    def set_mask(self, session: Session, changed: str, kind: str, ratio: Any, seed: Any) -> Pages:
+        """Draw another mask and reconstruct; `changed` is the control that a visitor set.
+
+        Another control that holds nonsense keeps its last valid value. Another share or seed takes
+        the place of a painted mask, in tubes.
+        """
+        if kind == "painted" and changed == "kind":
             if session.mask.kind != "painted":
                 yield Page(mask=session.mask)  # the controls go back to what is shown
                 raise RequestError(
@@ -168,21 +209,29 @@ class Handlers:
                     "over the tokens."
                 )
             return
-        mask = controls.to_mask(kind, ratio, seed)
-        yield from self._reconstruct(replace(session, mask=mask))
-
-    def redraw_mask(self, session: Session, kind: str, ratio: Any, seed: Any) -> Pages:
-        """Draw a mask of another share or seed; in the place of a painted one, in tubes."""
+        named = {"kind": kind, "ratio": ratio, "seed": seed}
+        mask, wrong = controls.read_mask(session.mask, named)
+        if changed in wrong:
+            raise wrong[changed]
+        if changed == "seed" and mask.seed == session.mask.seed:
+            return  # the field was left as it is, and a painted mask stays
         if kind == "painted":
-            kind = "tube"
-            yield Page(mask_kind=kind)
-        yield from self.set_mask(session, kind, ratio, seed)
+            yield Page(mask_kind=mask.kind)
+        yield from self._reconstruct(replace(session, mask=mask, drawn=session.drawn + 1))
 
-    def paint(self, session: Session, mask: Any) -> Pages:
-        """Reconstruct behind a painted mask, given in base64 as one byte per token."""
+    def paint(self, session: Session, said: Any) -> Pages:
+        """Reconstruct behind a painted mask.
+
+        The page says ``{"drawn": int, "painting": int, "mask": str}``: which mask it was painted
+        on, as `Session.drawn` counts them, its own number, and one byte per token in base64. If
+        another mask was drawn in the meantime, that one stays.
+        """
+        if not isinstance(said, dict) or said.get("drawn") != session.drawn:
+            return
+        number = values.whole(said.get("painting"), "painting's number")
         tokens = self.pool.get(session.weights).reconstructor.card.grid.tokens
-        painted = controls.to_painted_mask(mask, tokens)
-        yield from self._reconstruct(replace(session, mask=painted))
+        painted = controls.to_painted_mask(said.get("mask"), tokens)
+        yield from self._reconstruct(replace(session, mask=painted, painting=number))
 
     def look_up(self, session: Session, label: str | None) -> Pages:
         """Show where one label stands."""
@@ -204,73 +253,110 @@ class Handlers:
         else:
             view = explorer.reconstruct(clip, session.mask)
             paths = export.save_reconstruction(view, folder)
-        yield Page(status=[], files=[str(path) for path in paths])
+        yield Page(status=[], files={lens: [str(path) for path in paths]})
 
-    def _explore(self, session: Session, *, new_model: bool) -> Pages:
-        """Go through all views, one stage after the other."""
-        yield from self._fetch(session.weights)
+    def last_word(self, now: Session, why: str, before: Session | None = None) -> Page:
+        """Return what the page says when work ended before it was done.
+
+        After Cancel, all controls go back to what is shown, since nothing that was asked for will
+        come. If the work was an exploration, `before` is the session that it began with; then parts
+        that are missing say `why`, too.
+        """
+        cancelled = why == text.WAS_CANCELLED
+        parts: dict[str, Any] = {"controls": now} if cancelled else {}
+        if before is not None:
+            hint = f" {text.GO_ON}" if cancelled else ""
+            note = [panel.note(text.NOT_COMPUTED.format(why=why) + hint)]
+            parts |= {PARTS[lens]: note for lens in now.missing} | {"stale": ""}
+            if now.clip is None:
+                parts["player"] = {"empty": text.NO_CLIP_YET.format(why=why)}
+            elif now is before:
+                parts["notice"] = text.STILL_SHOWN.format(why=why, shown=clip_name(now))
+                parts["sampling"] = now.sampling
+        return Page(status=[], **parts)
+
+    def _explore(
+        self, before: Session, now: Session, path: Path, sampling: controls.Sampling
+    ) -> Pages:
+        """Go through all views of a clip, one stage after the other.
+
+        `before` is what the page shows. Until the frames are there, it does; from then on all of
+        the page is of this clip, and `now`.
+        """
+        is_other = before.clip is None or Path(before.clip.path) != path
+        yield Page(stale=_why_stale(before, now, path), notice="")
+        yield from self._fetch(now.weights)
         yield Page(status=_stage("Loading the weights", 0))
-        explorer = self.pool.get(session.weights)
+        explorer = self.pool.get(now.weights)
         card = explorer.recogniser.card
-        yield Page(weights=present.weights_panel(explorer), status=_stage("Reading the clip", 1))
-        try:
-            seen = explorer.see(_clip(session))
-        except ExplorerError as error:
-            if session.player:
-                yield Page(clip=[panel.note(text.STILL_SHOWN.format(error=error))])
-            raise
-        player = present.show_clip(seen, card, self._save)
-        session = replace(session, player=player)
+        yield Page(status=_stage("Reading the clip", 1))
+        request = sampling.request(path, card.sampling)
+        seen = explorer.see(request)
+        player, layers = present.show_clip(seen, card, self._save), _layer_count(explorer)
+        session = replace(
+            now,
+            clip=request,
+            sampling=sampling,
+            drawn=before.drawn + 1,
+            layers=layers,
+            missing=LENSES,
+            player=player,
+        )
+        loads = not before.player or before.weights != now.weights
         yield Page(
             session,
             player=player,
+            weights=present.weights_panel(explorer) if loads else UNCHANGED,
+            weights_list=self.weights_list(session) if loads else UNCHANGED,
             clip=present.clip_panel(seen, card, player["tracks"]["clip"]),
             labels=[],
             attention=[],
             reconstruction=[],
-            label=None,
-            layers=_layer_count(explorer) if new_model else UNCHANGED,
+            stale="",
+            label=None if session.label is None else UNCHANGED,
+            layers=layers if loads else UNCHANGED,
+            start="" if is_other else UNCHANGED,
             status=_stage("Recognising", 2),
         )
-        yield self._classified(explorer, session)
+        session = yield from self._classify(session)
         yield Page(status=_stage("Following attention", 3))
-        for page in self._attend(session):
-            yield page
-            if isinstance(page.session, Session):
-                session = page.session
+        session = yield from self._attend(session)
         yield Page(status=_stage("Reconstructing what was hidden", 4))
-        try:
-            yield from self._reconstruct(session)
-        except ExplorerError as error:
-            yield Page(reconstruction=[panel.note(str(error))])
-            raise
+        yield from self._reconstruct(session)
         yield Page(status=[])
 
-    def _classified(self, explorer: Explorer, session: Session) -> Page:
+    def _classify(self, session: Session) -> Generator[Page, None, Session]:
+        explorer, session = self._explorer(session), _computed(session, "recognise")
         if not explorer.recogniser.card.label_count:
-            return Page(labels=[panel.note(text.NO_LABELS)], label_names=())
+            yield Page(session, labels=[panel.note(text.NO_LABELS)], label_names=())
+            return session
         view = explorer.classify(_clip(session))
         names = sorted(view.classification.labels)
-        return Page(labels=self._labels_panel(view, session), label_names=names)
+        yield Page(session, labels=self._labels_panel(view, session), label_names=names)
+        return session
 
-    def _attend(self, session: Session) -> Pages:
+    def _attend(self, session: Session) -> Generator[Page, None, Session]:
         view = self._explorer(session).attend(_clip(session), session.settings)
-        session = self._shown(session, present.show_rollout(session.player, view))
+        session = self._shown(session, "attend", present.show_rollout(session.player, view))
         yield Page(
             session,
             player=session.player,
             attention=present.rollout_panel(view),
             code=self._code(session),
         )
+        return session
 
     def _reconstruct(self, session: Session) -> Pages:
         explorer = self._explorer(session)
         view = explorer.reconstruct(_clip(session), session.mask)
         card = explorer.recogniser.card
         player = present.show_reconstruction(session.player, view, card, self._save)
+        # The page's script keeps what is painted on a mask against answers that are older.
+        numbers = {"drawn": session.drawn, "painting": session.painting}
+        player["mask"] = player["mask"] | numbers
         # What a visitor set is not set again, since they may have gone on by now.
         decided_here = view.mask if session.mask.ratio is None else UNCHANGED
-        session = self._shown(replace(session, mask=view.mask), player)
+        session = self._shown(replace(session, mask=view.mask), "reconstruct", player)
         yield Page(
             session,
             player=player,
@@ -279,18 +365,20 @@ class Handlers:
             code=self._code(session),
         )
 
-    def _original(self, session: Session, path: Path) -> Path:
-        """Return the clip that the upload field stands for: a preview or a copy is not it."""
-        if session.clip and session.preview and _same_bytes(session.preview, path):
-            return Path(session.clip.path)
+    def weights_list(self, session: Session) -> WeightsList:
+        """Return what can be loaded, as it is on this machine by now, and what is."""
+        return WeightsList(self.pool.choices(), session.weights)
+
+    def _original(self, path: Path) -> Path:
+        """Return the example that a file is a copy of; else the file."""
         same = (e.path for e in self.examples if e.path.name == path.name)
         return next((example for example in same if _same_bytes(example, path)), path)
 
-    def _shown(self, session: Session, player: dict[str, Any]) -> Session:
+    def _shown(self, session: Session, lens: str, player: dict[str, Any]) -> Session:
         tracks: Mapping[str, Any] = player["tracks"]
         if not all(Path(track["file"]).is_file() for track in tracks.values()):
-            raise RequestError(text.cleared(self._hours_kept))
-        return replace(session, player=player)
+            raise RequestError(text.cleared(self._limits.kept_hours))
+        return _computed(replace(session, player=player), lens)
 
     def _explorer(self, session: Session) -> Explorer:
         if session.clip is None or not session.player:
@@ -301,10 +389,8 @@ class Handlers:
         return view_in_python(session, self.pool.reconstructor_of(session.weights))
 
     def _labels_panel(self, view: LabelsView, session: Session) -> list[panel.Block]:
-        entry = find_entry(session.weights)
-        is_example = any(example.path == view.clip.path for example in self.examples)
         remark = None
-        if entry is not None and entry.bundled and not is_example:
+        if view.is_foreign:
             names = ", ".join(view.classification.labels)
             remark = (
                 f"The bundled weights know only these {len(view.classification.labels)} synthetic "
@@ -319,10 +405,25 @@ def _clip(session: Session) -> ClipRequest:
     return session.clip
 
 
-def _with_clip(session: Session, clip: ClipRequest) -> Session:
-    """Another clip: the token chosen in the last one and its true label mean nothing in it."""
-    settings = replace(session.settings, query=None)
-    return replace(session, clip=clip, settings=settings, label=None)
+def _computed(session: Session, lens: str) -> Session:
+    return replace(session, missing=tuple(name for name in session.missing if name != lens))
+
+
+def clip_name(session: Session) -> str:
+    """Return the name of the file that is shown; empty before the first one."""
+    return "" if session.clip is None else Path(session.clip.path).name
+
+
+def _why_stale(before: Session, now: Session, path: Path) -> str:
+    """Say why what is shown is not yet what was asked for; empty if it is, or nothing is shown."""
+    shown = clip_name(before)
+    if before.clip is None:
+        return ""
+    if Path(before.clip.path) != path:
+        return text.NOT_READ_YET.format(asked=path.name, shown=shown)
+    if before.weights != now.weights:
+        return text.OTHER_WEIGHTS.format(shown=shown)
+    return text.OTHER_FRAMES.format(shown=shown)
 
 
 def _layer_count(explorer: Explorer) -> int:

@@ -9,21 +9,29 @@ import gradio as gr
 
 from videomae_demo.ui import text
 from videomae_demo.ui.clip_fields import ClipButton, ClipVideo
-from videomae_demo.ui.controls import AS_TRAINED, SAMPLINGS
+from videomae_demo.ui.controls import LABELS, SAMPLINGS, Sampling
 from videomae_demo.ui.examples import SUFFIXES
-from videomae_demo.ui.mailbox.mailbox import make_mailbox
+from videomae_demo.ui.mailbox.mailbox import make_clock, make_mailbox
 from videomae_demo.ui.panel.panel import make_panel
 from videomae_demo.ui.picker.picker import PICK, make_picker
 from videomae_demo.ui.preview.preview import make_watcher
-from videomae_demo.ui.session import Session
+from videomae_demo.ui.session import Session, Visit
 from videomae_demo.ui.tabs.attend import AttendTab, build_attend
 from videomae_demo.ui.tabs.recognise import RecogniseTab, build_recognise
-from videomae_demo.ui.tabs.reconstruct import ReconstructTab, build_reconstruct
+from videomae_demo.ui.tabs.reconstruct import PRESETS, ReconstructTab, build_reconstruct
 from videomae_demo.ui.token_player.player import CHOOSE, LENSES, PAINT, token_player
 from videomae_demo.ui.weights import ExplorerPool
 
 WEBCAM = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}, "audio": False}
 """More pixels the model would not see, and it hears nothing."""
+
+TOUCHED = (
+    *("clip", "upload", "explore", "cancel", "load", "look-up"),
+    *("sampling", "interval", "step", "start", "stored-pixels"),
+    *("fusion", "discard", "first-layer", "last-layer"),
+    *("mask-kind", "ratio", "seed", "another", *(f"preset-{share * 100:.0f}" for share in PRESETS)),
+)
+"""The parts of the page whose last touch the clock remembers."""
 
 TAB_TITLES = dict(zip(LENSES, ("Recognise", "Attend", "Reconstruct"), strict=True))
 
@@ -40,22 +48,25 @@ class Head:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipColumn:
-    """Which clip, and which of its frames."""
+    """Which clip, and which of its frames; `notice` says what became of the one asked for last."""
 
     video: gr.Video
     watcher: gr.HTML
     upload: gr.UploadButton
     explore: gr.Button
+    notice: gr.HTML
     picker: gr.HTML
     seen: gr.HTML
     sampling: gr.Radio
     interval_s: gr.Number
+    step: gr.Number
     start_s: gr.Textbox
+    stored_pixels: gr.Checkbox
 
     @property
     def controls(self) -> list[Any]:
-        """What decides which frames of a clip are explored."""
-        return [self.sampling, self.interval_s, self.start_s]
+        """What decides which frames are explored, in the order of `controls.Sampling`."""
+        return [self.sampling, self.interval_s, self.step, self.start_s, self.stored_pixels]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,24 +84,31 @@ class Lenses:
 class Mail:
     """What the page's scripts say: which example was picked, token chosen, mask painted.
 
-    `pick` is heard twice, since gradio handles two wires of one event one after the other.
+    `pick` is heard twice, since gradio handles two wires of one event one after the other. The
+    `clock` knows when each part of the page was last touched.
     """
 
     pick: gr.HTML
     pick_to_show: gr.HTML
     choose: gr.HTML
     paint: gr.HTML
+    clock: gr.HTML
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """The components of one page; `status` and `cancel` show while something is at work."""
+    """The components of one page.
 
-    session: gr.State
+    `status` and `cancel` show while something is at work, `stale` while what stands beside the clip
+    field is not of the clip in it.
+    """
+
+    visit: gr.State
     head: Head
     status: gr.HTML
     cancel: gr.Button
     clip: ClipColumn
+    stale: gr.HTML
     player: gr.HTML
     mail: Mail
     lenses: Lenses
@@ -98,7 +116,7 @@ class Layout:
 
 def build_layout(pool: ExplorerPool, pictures: list[dict[str, Any]], hours_kept: int) -> Layout:
     """Place all components into the open page; `pictures` are those of the examples."""
-    session = gr.State(Session(pool.default))
+    visit = gr.State(Visit(Session(pool.default)))
     head = _build_head(pool)
     with gr.Row(elem_id="working"):
         status = make_panel("status")
@@ -107,11 +125,18 @@ def build_layout(pool: ExplorerPool, pictures: list[dict[str, Any]], hours_kept:
         with gr.Column(scale=3, min_width=240, elem_id="left"):
             clip = _build_clip(pictures, hours_kept)
         with gr.Column(scale=7, min_width=320, elem_id="middle"):
+            stale = make_panel("stale")
             player = token_player("player")
-            mail = Mail(*(make_mailbox(name) for name in (PICK, PICK, CHOOSE, PAINT)))
+            mail = Mail(
+                pick=make_mailbox(PICK),
+                pick_to_show=make_mailbox(PICK),
+                choose=make_mailbox(CHOOSE),
+                paint=make_mailbox(PAINT),
+                clock=make_clock(TOUCHED),
+            )
         with gr.Column(scale=5, min_width=300, elem_id="right"):
             lenses = _build_lenses()
-    return Layout(session, head, status, cancel, clip, player, mail, lenses)
+    return Layout(visit, head, status, cancel, clip, stale, player, mail, lenses)
 
 
 def _build_head(pool: ExplorerPool) -> Head:
@@ -155,19 +180,32 @@ def _build_clip(pictures: list[dict[str, Any]], hours_kept: int) -> ClipColumn:
             elem_id="upload",
         )
         explore = gr.Button("Explore", min_width=90, elem_id="explore")
+    notice = make_panel("notice")
     picker = make_picker(pictures, "examples")
     with gr.Accordion("What the model gets", open=True):
         seen = make_panel("seen")
     with gr.Accordion("Sampling", open=False):
-        sampling = gr.Radio(list(SAMPLINGS), value=AS_TRAINED, label="Frames", elem_id="sampling")
-        interval_s = gr.Number(
-            0.125, label="Seconds between frames", minimum=0.001, elem_id="interval"
-        )
-        start_s = gr.Textbox(
-            label="Start in seconds", info="Empty: the middle of the clip.", elem_id="start"
-        )
+        sampling = _build_sampling()
     gr.Markdown(text.keeps_uploads(hours_kept), elem_id="privacy")
-    return ClipColumn(video, watcher, upload, explore, picker, seen, sampling, interval_s, start_s)
+    return ClipColumn(video, watcher, upload, explore, notice, picker, seen, *sampling)
+
+
+def _build_sampling() -> list[Any]:
+    """Place the controls of sampling, in the order of `controls.Sampling`."""
+    usual = Sampling()
+    return [
+        gr.Radio(list(SAMPLINGS), value=usual.kind, label=LABELS["kind"], elem_id="sampling"),
+        # No limits on numbers: gradio would refuse all that has such a field among its inputs.
+        gr.Number(usual.interval_s, label=LABELS["interval_s"], elem_id="interval"),
+        gr.Number(usual.step, label=LABELS["step"], elem_id="step"),
+        gr.Textbox(label=LABELS["start_s"], info=text.START, elem_id="start"),
+        gr.Checkbox(
+            usual.stored_pixels,
+            label=LABELS["stored_pixels"],
+            info=text.STORED_PIXELS,
+            elem_id="stored-pixels",
+        ),
+    ]
 
 
 def _build_lenses() -> Lenses:

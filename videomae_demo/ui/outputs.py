@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
+from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.errors import ExplorerError
 from videomae_demo.ui import text
 from videomae_demo.ui.layout import Layout
-from videomae_demo.ui.page import UNCHANGED, Page, Pages, Unchanged
+from videomae_demo.ui.page import UNCHANGED, Page, Pages, Unchanged, WeightsList
+from videomae_demo.ui.panel import panel
 from videomae_demo.ui.sealed import seal
 from videomae_demo.ui.session import Session
+from videomae_demo.ui.token_player.player import LENSES
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +26,6 @@ def components_of(layout: Layout) -> list[Any]:
     """Return the components that a `Page` changes, in the order of `to_outputs`."""
     lenses = layout.lenses
     return [
-        layout.session,
         layout.player,
         layout.status,
         layout.head.here,
@@ -31,30 +33,31 @@ def components_of(layout: Layout) -> list[Any]:
         lenses.recognise.panel,
         lenses.attend.panel,
         lenses.reconstruct.panel,
+        layout.stale,
+        layout.clip.notice,
         lenses.code,
         layout.clip.video,
+        layout.head.weights,
         lenses.recognise.label,
-        lenses.attend.first_layer,
-        lenses.attend.last_layer,
-        lenses.reconstruct.kind,
-        lenses.reconstruct.ratio,
-        lenses.reconstruct.seed,
+        *lenses.attend.controls,
+        *lenses.reconstruct.controls,
+        *layout.clip.controls,
         *(tab.take_away.files for tab in (lenses.recognise, lenses.attend, lenses.reconstruct)),
     ]
 
 
-def deliver(pages: Pages) -> Iterator[list[Any]]:
-    """Turn pages into outputs, and what goes wrong into a toast of one sentence."""
-    for _, outputs in deliver_with_page(pages):
-        yield outputs
+def no_last_word(_why: str) -> Page:
+    """Say nothing more of work that failed than its toast does."""
+    return Page(status=[])
 
 
-def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
-    """See `deliver`; each page comes with its outputs, None stands for one that clears the status.
+def deliver(pages: Pages, last_word: Callable[[str], Page] = no_last_word) -> Iterator[list[Any]]:
+    """Turn pages into outputs, and what goes wrong into a toast of one sentence.
 
-    What a page changes of a component beyond its value is repeated in all that follow: gradio makes
-    the next outputs by editing the last ones in the browser, and a change that is edited away may
-    be lost before it was seen.
+    Before the toast comes the last page, `last_word` of that sentence. What a page changes of a
+    component beyond its value is repeated in all that follow: gradio makes the next outputs by
+    editing the last ones in the browser, and a change that is edited away may be lost before it was
+    seen.
     """
     held: dict[int, Any] = {}
     changed = False
@@ -62,16 +65,17 @@ def deliver_with_page(pages: Pages) -> Iterator[tuple[Page | None, list[Any]]]:
         for page in pages:
             outputs = _with(held, page)
             held = {place: value for place, value in enumerate(outputs) if _is_update(value)}
-            yield page, outputs
+            yield outputs
             changed = True
         if not changed:  # gradio empties all outputs of a generator that yields nothing
-            yield Page(), to_outputs(Page())
-    except gr.Error:  # a sentence already: ZeroGPU says so when a visitor's quota is used up
-        yield None, _with(held, Page(status=[]))
+            yield to_outputs(Page())
+    except gr.Error as error:  # a sentence already: ZeroGPU's when a visitor's quota is used up
+        yield _with(held, last_word(str(error.message)))
         raise
     except Exception as error:  # the one catch-all, at the edge to the visitor
         toast = _toast(error)  # before the yield, so that it is logged for a visitor who left, too
-        yield None, _with(held, Page(status=[]))
+        said = str(error) if isinstance(error, ExplorerError) else str(toast.message)
+        yield _with(held, last_word(said))
         raise toast from error
 
 
@@ -110,11 +114,13 @@ def to_outputs(page: Page) -> list[Any]:
         page.labels,
         page.attention,
         page.reconstruction,
+        _in_a_panel(page.stale, panel.sentence),
+        _in_a_panel(page.notice, panel.note),
     ]
-    outputs = [_or_skip(page.session)]
-    outputs += [gr.skip() if value is UNCHANGED else seal(value) for value in sealed]
+    outputs = [gr.skip() if value is UNCHANGED else seal(value) for value in sealed]
     outputs += [_or_skip(page.code), _or_skip(page.video)]
-    outputs += [*_label_updates(page), *_layer_updates(page), *_mask_updates(page)]
+    outputs += [*_weights_updates(page), *_label_updates(page)]
+    outputs += [*_rollout_updates(page), *_mask_updates(page), *_sampling_updates(page)]
     return outputs + _file_updates(page)
 
 
@@ -122,34 +128,69 @@ def _or_skip(value: Any) -> Any:
     return gr.skip() if value is UNCHANGED else value
 
 
+def _in_a_panel(said: str | Unchanged, block: Callable[[str], panel.Block]) -> Any:
+    if isinstance(said, Unchanged):
+        return said
+    return [block(said)] if said else []
+
+
+def _weights_updates(page: Page) -> list[Any]:
+    shown = page.weights_list
+    if not isinstance(shown, WeightsList):
+        return [gr.skip()]
+    return [gr.update(choices=list(shown.choices), value=shown.chosen)]
+
+
 def _label_updates(page: Page) -> list[Any]:
+    if isinstance(page.controls, Session):
+        return [page.controls.label]
     if isinstance(page.label_names, Unchanged):
         return [_or_skip(page.label)]
     return [gr.update(choices=list(page.label_names))]
 
 
-def _layer_updates(page: Page) -> list[Any]:
-    if not isinstance(page.layers, int):
-        return [gr.skip(), gr.skip()]
-    settings = page.session.settings if isinstance(page.session, Session) else None
-    last = page.layers if settings is None else settings.last_layer or page.layers
-    first = 1 if settings is None else settings.first_layer
-    return [
-        gr.update(maximum=page.layers, value=first),
-        gr.update(maximum=page.layers, value=last),
+def _rollout_updates(page: Page) -> list[Any]:
+    back = page.controls if isinstance(page.controls, Session) else None
+    if back is None and not isinstance(page.layers, int):
+        return [gr.skip()] * 4
+    now = back or (page.session if isinstance(page.session, Session) else None)
+    settings = RolloutSettings() if now is None else now.settings
+    count = page.layers if isinstance(page.layers, int) else back.layers if back else 0
+    if not count:  # no clip was explored, so nothing was set
+        return [gr.skip()] * 4
+    layers = [
+        gr.update(maximum=count, value=settings.first_layer),
+        gr.update(maximum=count, value=settings.last_layer or count),
     ]
+    others = [gr.skip(), gr.skip()] if back is None else [settings.fusion, settings.discard]
+    return [*others, *layers]
 
 
 def _mask_updates(page: Page) -> list[Any]:
-    mask = page.mask
+    mask = page.controls.mask if isinstance(page.controls, Session) else page.mask
     if isinstance(mask, Unchanged):
         return [_or_skip(page.mask_kind), gr.skip(), gr.skip()]
-    return [mask.kind, mask.ratio, mask.seed]
+    return [mask.kind, gr.skip() if mask.ratio is None else mask.ratio, mask.seed]
+
+
+def _sampling_updates(page: Page) -> list[Any]:
+    now = page.controls.sampling if isinstance(page.controls, Session) else page.sampling
+    if isinstance(now, Unchanged):
+        return [gr.skip(), gr.skip(), gr.skip(), _or_skip(page.start), gr.skip()]
+    start = "" if now.start_s is None else f"{now.start_s:g}"
+    return [now.kind, now.interval_s, now.step, start, now.stored_pixels]
 
 
 def _file_updates(page: Page) -> list[Any]:
-    """Take away the files of what is shown no more."""
-    return [
-        gr.skip() if isinstance(shown, Unchanged) else gr.update(value=None, visible=False)
-        for shown in (page.labels, page.attention, page.reconstruction)
-    ]
+    """Show the files that were just written, and take away those of what is shown no more."""
+    written = {} if isinstance(page.files, Unchanged) else page.files
+    shown = dict(zip(LENSES, (page.labels, page.attention, page.reconstruction), strict=True))
+    updates = []
+    for lens, panel_now in shown.items():
+        if lens in written:
+            updates.append(gr.update(value=list(written[lens]), visible=True))
+        elif isinstance(panel_now, Unchanged):
+            updates.append(gr.skip())
+        else:
+            updates.append(gr.update(value=None, visible=False))
+    return updates

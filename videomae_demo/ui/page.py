@@ -5,10 +5,11 @@ Knows no component: `outputs` maps a `Page` to those.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from videomae_demo.ui.controls import Sampling
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.session import Session
 from videomae_demo.views import MaskRequest
@@ -21,16 +22,29 @@ class Unchanged:
 UNCHANGED = Unchanged()
 
 
+@dataclass(frozen=True, slots=True)
+class WeightsList:
+    """The line and the name of each checkpoint that can be chosen, and the name of the chosen."""
+
+    choices: Sequence[tuple[str, str]]
+    chosen: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """What changes on the page; the fields are in the order of the outputs.
+    """What changes on the page.
 
     Attributes
     ----------
     session : Session
+        What the page shows from now on; no component.
     player : dict
         The token player's value.
     status, weights, clip, labels, attention, reconstruction : list of panel blocks
+    stale : str
+        Why what stands beside the clip field is dimmed; empty if it is not.
+    notice : str
+        What became of the clip that was asked for last; may be empty.
     code : str
         The view in Python.
     video : str
@@ -45,8 +59,16 @@ class Page:
         What the mask's controls show.
     mask_kind : str
         The same of its kind alone.
-    files : list of str
-        Files to take away.
+    start : str
+        What the field for the window's start holds.
+    sampling : Sampling
+        What all controls of sampling hold.
+    weights_list : WeightsList
+        Which checkpoints can be chosen, and which one is.
+    controls : Session
+        All controls go back to what this session says.
+    files : dict
+        Paths of files to take away, by lens.
     """
 
     session: Session | Unchanged = UNCHANGED
@@ -57,6 +79,8 @@ class Page:
     labels: list[panel.Block] | Unchanged = UNCHANGED
     attention: list[panel.Block] | Unchanged = UNCHANGED
     reconstruction: list[panel.Block] | Unchanged = UNCHANGED
+    stale: str | Unchanged = UNCHANGED
+    notice: str | Unchanged = UNCHANGED
     code: str | Unchanged = UNCHANGED
     video: str | Unchanged = UNCHANGED
     label: str | Unchanged | None = UNCHANGED
@@ -64,7 +88,11 @@ class Page:
     layers: int | Unchanged = UNCHANGED
     mask: MaskRequest | Unchanged = UNCHANGED
     mask_kind: str | Unchanged = UNCHANGED
-    files: list[str] | Unchanged = UNCHANGED
+    start: str | Unchanged = UNCHANGED
+    sampling: Sampling | Unchanged = UNCHANGED
+    weights_list: WeightsList | Unchanged = UNCHANGED
+    controls: Session | Unchanged = UNCHANGED
+    files: Mapping[str, Sequence[str]] | Unchanged = UNCHANGED
 
 
 Pages = Generator[Page, None, None]

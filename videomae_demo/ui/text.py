@@ -53,7 +53,6 @@ STOPPED = (
     "Stopped: the work ends at the model's next layer, a download is broken off, and what is shown "
     "stays."
 )
-STILL_SHOWN = "{error} The pictures are still those of the clip before."
 CANCELLED = "The request was cancelled."
 DISK = (
     "The machine that runs this page can't write its files ({cause}). Its owner can make room, or "
@@ -95,3 +94,23 @@ def keeps_uploads(hours: int) -> str:
         "Your clip stays on the machine that runs this page and is deleted after about "
         f"{_hours(hours)}. Until then, whoever has its address can read it."
     )
+
+
+NOT_READ_YET = "{asked} is not read yet: this is still {shown}."
+TAKEN_OUT = (
+    "The clip field is empty: this is still {shown}. Give another clip, or press Explore, which "
+    "brings this one back."
+)
+OTHER_FRAMES = "Other frames of {shown} are being read: this is still what was seen before."
+OTHER_WEIGHTS = "Other weights are being loaded: this is still what those before made of {shown}."
+STILL_SHOWN = "{why} The page still shows {shown}."
+WAS_CANCELLED = "The work was cancelled."
+GO_ON = "Press Explore to go on."
+NOT_COMPUTED = "Not computed for this clip. {why}"
+NO_CLIP_YET = "{why} Choose an example, drop a video, or press Explore."
+START = (
+    "Where the window of frames starts. Empty: the window lies in the middle of the clip. Frames "
+    "spread over the whole clip have no start."
+)
+STORED_PIXELS = "Leave the pixels as they are stored, whatever aspect the file says they have."
+CROWDED = "{count} things that you asked for are waiting already; wait for them, or press Cancel."

@@ -35,9 +35,20 @@ def whole(given: Any, name: str) -> int:
 def said(given: Any) -> Any:
     """Return what a script of the page said; see `mailbox`."""
     try:
-        return json.loads(given)
-    except (TypeError, ValueError, RecursionError):
+        return json.loads(given)["said"]
+    except (TypeError, ValueError, LookupError, RecursionError):
         raise RequestError("What the page sent can't be read; reload it.") from None
+
+
+def moment(given: Any, name: str) -> float | None:
+    """Return a moment by the browser's clock that stands under `name` in JSON; None if none does.
+
+    See `mailbox`: a letter's own is ``at``, a clock has one for each part of the page.
+    """
+    try:
+        return number(json.loads(given)[name], name)
+    except (TypeError, ValueError, LookupError, RecursionError, RequestError):
+        return None
 
 
 def token(given: Any) -> tuple[int, int, int] | None:

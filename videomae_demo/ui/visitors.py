@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Generator, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -20,26 +20,32 @@ from videomae_demo.cancellation import Cancelled, cancellable
 
 Step = TypeVar("Step")
 
+MOST_CONDEMNED = 1000
+"""How many events are remembered that were stopped before they began; few ever fail to begin."""
+
 
 class Visitors:
     """The visitors of one page; safe to share between threads."""
 
     def __init__(self) -> None:
         self._wishes: defaultdict[str, set[threading.Event]] = defaultdict(set)
-        self._unbegun: Counter[str] = Counter()
+        self._condemned: deque[str] = deque(maxlen=MOST_CONDEMNED)
         self._lock = threading.Lock()
 
-    def stop(self, request: gr.Request, waiting: int = 0) -> None:
-        """End all work of the visitor who sent `request`, or whose page was closed.
+    def stop(self, request: gr.Request, waiting: Collection[str] = ()) -> None:
+        """End all work of the visitor who sent `request`.
 
-        `waiting` tells how many pieces of work have not begun: they end when their turn comes.
+        `waiting` has the ids of gradio's events that have not begun: they end when their turn
+        comes. What is asked for later is not concerned.
         """
-        visitor = request.session_hash or ""
         with self._lock:
-            if waiting:
-                self._unbegun[visitor] = waiting
-            for wish in self._wishes.get(visitor, ()):
+            self._condemned.extend(waiting)
+            for wish in self._wishes.get(request.session_hash or "", ()):
                 wish.set()
+
+    def leave(self, request: gr.Request) -> None:
+        """End all work of a visitor whose page was closed."""
+        self.stop(request)
 
     @contextmanager
     def working(self) -> Iterator[threading.Event]:
@@ -51,9 +57,8 @@ class Visitors:
         visitor = (request.session_hash if request is not None else None) or ""
         wish = threading.Event()
         with self._lock:
-            if self._unbegun[visitor]:
+            if LocalContext.event_id.get(None) in self._condemned:
                 wish.set()
-            self._unbegun -= Counter([visitor])  # keeps no zeros
             self._wishes[visitor].add(wish)
         try:
             yield wish
@@ -63,14 +68,26 @@ class Visitors:
                 if not self._wishes[visitor]:
                     del self._wishes[visitor]
 
-    def follow(self, steps: Generator[Step, None, None]) -> Generator[Step, None, None]:
-        """Go through the steps of a piece of work; it ends without a word when it is stopped."""
-        with contextlib.closing(steps), self.working() as wish:
-            while not wish.is_set():
-                try:
-                    with cancellable(wish):  # gradio takes each step in another thread
-                        step = next(steps)
-                except (StopIteration, Cancelled):
-                    return
-                if not wish.is_set():  # what comes after a stop is not shown
-                    yield step
+
+def follow(
+    steps: Generator[Step, None, None],
+    wish: threading.Event,
+    last_word: Callable[[], Step] | None = None,
+) -> Generator[Step, None, None]:
+    """Go through the steps of a piece of work until `wish` is set.
+
+    Then the step under way ends early and is not shown; `last_word` is, if there is one.
+    """
+    with contextlib.closing(steps):
+        while not wish.is_set():
+            try:
+                with cancellable(wish):  # each step may be taken by another thread
+                    step = next(steps)
+            except StopIteration:
+                return
+            except Cancelled:
+                break
+            if not wish.is_set():  # what comes after a stop is not shown
+                yield step
+    if last_word is not None:
+        yield last_word()

@@ -1,6 +1,6 @@
-// Keeps what was said last, and tells Python that there is something.
+// Keeps what was said last, and when, and tells Python that there is something.
 
 window.addEventListener(NAME, (event) => {
-  props.value = JSON.stringify(event.detail);
+  props.value = JSON.stringify({ at: performance.now(), said: event.detail });
   trigger("input", {});
 });

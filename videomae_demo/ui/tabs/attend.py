@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from videomae_demo.analysis.settings import HEAD_FUSIONS
+from videomae_demo.ui.controls import LABELS
 from videomae_demo.ui.panel.panel import make_panel
 from videomae_demo.ui.tabs.take_away import TakeAway, build_take_away
 
@@ -32,8 +33,9 @@ def build_attend() -> AttendTab:
     """Place the components into the open tab."""
     panel = make_panel("attention")
     with gr.Row():
-        first_layer = gr.Slider(1, 12, 1, step=1, label="From layer", elem_id="first-layer")
-        last_layer = gr.Slider(1, 12, 12, step=1, label="To layer", elem_id="last-layer")
+        first, last = LABELS["first_layer"], LABELS["last_layer"]
+        first_layer = gr.Slider(1, 12, 1, step=1, label=first, elem_id="first-layer")
+        last_layer = gr.Slider(1, 12, 12, step=1, label=last, elem_id="last-layer")
     with gr.Accordion("More", open=False):
         fusion = gr.Radio(
             list(HEAD_FUSIONS),
@@ -47,7 +49,7 @@ def build_attend() -> AttendTab:
             0.95,
             0,
             step=0.05,
-            label="Discard the lowest share of each map",
+            label=LABELS["discard"],
             info="Sharpens the picture; what is thrown away was attention too.",
             elem_id="discard",
         )

@@ -8,6 +8,7 @@ import gradio as gr
 
 from videomae_demo.masking import MASK_KINDS
 from videomae_demo.ui import text
+from videomae_demo.ui.controls import LABELS
 from videomae_demo.ui.panel.panel import make_panel
 from videomae_demo.ui.tabs.take_away import TakeAway, build_take_away
 
@@ -40,10 +41,10 @@ def build_reconstruct() -> ReconstructTab:
             gr.Button(f"{share:.0%}", size="sm", min_width=48, elem_id=f"preset-{share * 100:.0f}")
             for share in PRESETS
         ]
-    ratio = gr.Slider(0.05, 0.95, 0.75, step=0.05, label="Share to hide", elem_id="ratio")
+    ratio = gr.Slider(0.05, 0.95, 0.75, step=0.05, label=LABELS["ratio"], elem_id="ratio")
     kind = gr.Radio([*MASK_KINDS, "painted"], value="tube", label="Mask", elem_id="mask-kind")
     with gr.Row(elem_classes="tight"):
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=80, elem_id="seed")
+        seed = gr.Number(0, label=LABELS["seed"], min_width=80, elem_id="seed")
         another = gr.Button("Another mask", size="sm", min_width=110, elem_id="another")
     with gr.Accordion("Why hide so much, and why tubes?", open=False):
         gr.Markdown(text.MASK_ADVICE)

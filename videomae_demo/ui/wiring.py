@@ -1,0 +1,116 @@
+"""How the events of the page's components are tied to work.
+
+Owns what all wires have in common, and that the clip field and the rest of the page agree when an
+exploration ends. Which handler an event calls is `app`'s.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from videomae_demo.ui.handlers import clip_name
+from videomae_demo.ui.layout import Layout
+from videomae_demo.ui.outputs import components_of
+from videomae_demo.ui.page import Pages
+from videomae_demo.ui.panel.panel import sentence
+from videomae_demo.ui.preview.preview import EXPLORED
+from videomae_demo.ui.sealed import seal
+from videomae_demo.ui.session import Session, Visit
+from videomae_demo.ui.work import MODEL, QUICK, Work
+
+ALWAYS_LAST: dict[str, Any] = {"trigger_mode": "always_last"}
+"""Of events in quick succession the last one counts."""
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+class Wiring:
+    """Ties events to work, on one page."""
+
+    def __init__(self, layout: Layout, work: Work) -> None:
+        self._layout = layout
+        self._work = work
+        self._outputs = components_of(layout)
+
+    def explores(
+        self,
+        event: Any,
+        handler: Any,
+        inputs: list[Any],
+        path_of: Any,
+        source: str | None = None,
+        **options: Any,
+    ) -> Any:
+        """Wire an exploration; when it ends, good or bad, the page speaks of one clip."""
+        run = self._work.changing(handler, source, explores=path_of)
+        ended = self._on(event, run, inputs, **MODEL, **options)
+        clip = self._layout.clip
+        for outcome in (ended.then, ended.failure):
+            outcome(
+                self.settle,
+                [self._layout.visit, clip.video],
+                [clip.video, self._layout.stale],
+                queue=False,
+                **QUIET,
+            )
+            outcome(None, js=tell(EXPLORED))  # see `preview`
+        return ended
+
+    def changes(
+        self,
+        event: Any,
+        handler: Any,
+        inputs: list[Any],
+        source: str | None = None,
+        *,
+        quick: bool = False,
+        **options: Any,
+    ) -> None:
+        """Wire another handler that changes what is shown; `quick` if no model has to run."""
+        run = self._work.changing(handler, source, quick=quick)
+        self._on(event, run, inputs, **(QUICK if quick else MODEL), **options)
+
+    def _on(self, event: Any, run: Any, inputs: list[Any], **options: Any) -> Any:
+        shared = [self._layout.visit, self._layout.mail.clock]
+        waiting = {"show_progress": "minimal", "show_progress_on": self._layout.status}
+        options = {**ALWAYS_LAST, **QUIET, **waiting, **options}
+        return event(run, [*shared, *inputs], self._outputs, **options)
+
+    def settle(self, visit: Visit, held: str | None, *, may_put_back: bool = True) -> list[Any]:
+        """Let the clip field and all else speak of one clip; see `chosen_clip`."""
+        back = visit.chosen.settle(held) if may_put_back else None
+        stale = visit.chosen.explain(back or held, clip_name(visit.session))
+        return [back or gr.skip(), seal([sentence(stale)] if stale else [])]
+
+
+def setting(control: Any) -> Any:
+    """Return the event of a control that was set, once per value that was meant.
+
+    That of a field to type in comes when it is left, or after Enter: half a number is no wish.
+    """
+    if isinstance(control, gr.Slider):
+        return control.release
+    if isinstance(control, gr.Number | gr.Textbox):
+        return partial(gr.on, [control.submit, control.blur])
+    return control.input
+
+
+def naming(handler: Any, name: str) -> Any:
+    """Tell a handler which control was set."""
+
+    def handle(session: Session, *given: Any) -> Pages:
+        yield from handler(session, name, *given)
+
+    return handle
+
+
+def as_shown(visit: Visit, *_: Any) -> str | None:
+    """Return what the clip field has of the clip that is shown."""
+    return visit.chosen.shown
+
+
+def tell(event: str, detail: str = "") -> str:
+    """Return JavaScript that tells the page's own scripts of an event; the server is not asked."""
+    return f"() => {{ window.dispatchEvent(new CustomEvent('{event}', {{detail: '{detail}'}})); }}"

@@ -1,0 +1,184 @@
+"""How the work of an event is done: in its turn, stoppable, and out of other visitors' way.
+
+There are two lanes. What runs a model goes through gradio's queue, one at a time on the whole page.
+What is answered from the Explorer's cache does not wait there: several answers are made at the same
+time, whatever model runs for somebody else. In both, the events of one visit follow one another;
+see `Visit`. Knows no component.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing, closing
+from typing import Any, TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+
+from videomae_demo.errors import RequestError
+from videomae_demo.ui import text, values
+from videomae_demo.ui.handlers import Handlers
+from videomae_demo.ui.outputs import deliver
+from videomae_demo.ui.page import Page, Pages
+from videomae_demo.ui.session import MOST_WAITING, Session, Visit
+from videomae_demo.ui.visitors import Visitors, follow
+
+MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+"""All that runs a model waits for one another."""
+QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": None}
+"""Answers from the cache: `QUICK_AT_ONCE` are made at the same time."""
+DOWNLOAD: dict[str, Any] = {"concurrency_id": "download", "concurrency_limit": 1}
+"""Downloads wait for one another, and nobody's clip waits for them."""
+QUICK_AT_ONCE = 8
+
+Handler = Callable[..., Pages]
+"""From a session, and what the components hold, to pages."""
+PathOf = Callable[..., str | None]
+"""From a visit, and what the components hold, to the file that the clip field has of a clip."""
+Outputs = list[Any]
+Step = TypeVar("Step")
+
+
+class Work:
+    """Makes the functions of gradio's events, out of a page's handlers."""
+
+    def __init__(self, handlers: Handlers, visitors: Visitors) -> None:
+        self._handlers = handlers
+        self._visitors = visitors
+        self._threads = anyio.CapacityLimiter(QUICK_AT_ONCE)
+
+    def changing(
+        self,
+        handler: Handler,
+        source: str | None = None,
+        *,
+        explores: PathOf | None = None,
+        quick: bool = False,
+    ) -> Callable[..., AsyncGenerator[Outputs, None]]:
+        """Return the function of work that changes what the page shows.
+
+        It takes the visit, the page's clock, and what `handler` takes after the session. The work
+        was asked for by the part of the page named `source`; without one, by a letter, which is
+        then the first that `handler` takes.
+        """
+
+        async def run(visit: Visit, clock: str, *given: Any) -> AsyncGenerator[Outputs, None]:
+            asked_at = _asked_at(clock, source, given)
+            with self._visitors.working() as wish:
+                if visit.is_crowded:
+                    for outputs in deliver(_crowded()):
+                        yield outputs
+                async with visit.turn():
+                    if visit.was_cancelled(asked_at):
+                        wish.set()
+                    path = None if explores is None else explores(visit, *given)
+                    steps = self._steps(visit, wish, handler, given, path, explores is not None)
+                    limiter = self._threads if quick else None
+                    async with aclosing(in_threads(steps, limiter)) as done:
+                        async for outputs in done:
+                            yield outputs
+
+        return run
+
+    def _steps(
+        self,
+        visit: Visit,
+        wish: Any,
+        handler: Handler,
+        given: tuple[Any, ...],
+        path: str | None,
+        explores: bool,
+    ) -> Generator[Outputs, None, None]:
+        before = visit.session
+
+        def last_word(why: str) -> Page:
+            return self._handlers.last_word(visit.session, why, before if explores else None)
+
+        def stopped() -> Page:
+            return last_word(text.WAS_CANCELLED)
+
+        if explores:
+            visit.chosen.ask(path)
+        try:
+            pages = follow(handler(before, *given), wish, stopped)
+            yield from deliver(_kept(visit, pages, explores), last_word)
+        finally:
+            if explores:
+                visit.chosen.end()
+
+    def preview(self, visit: Visit, path: str | None) -> Generator[Outputs, None, None]:
+        """Make a preview of the shown clip; it changes nothing else, so it waits for no turn."""
+        before = visit.session
+
+        def kept() -> Pages:
+            for page in self._handlers.preview(before, path):
+                if visit.session.clip == before.clip and isinstance(page.video, str):
+                    visit.chosen.shown = page.video
+                    yield page  # else it is of a clip that is shown no more
+
+        with self._visitors.working() as wish:
+            yield from deliver(follow(kept(), wish))
+
+    def fetch(self, visit: Visit, weights: str) -> Generator[Outputs, None, None]:
+        """Download weights; this changes nothing else, so it waits for no turn."""
+
+        def last_word(_why: str) -> Page:
+            # What could not be fetched is not what the list shows as chosen.
+            return Page(status=[], weights_list=self._handlers.weights_list(visit.session))
+
+        with self._visitors.working() as wish:
+            pages = follow(self._handlers.fetch(weights), wish, lambda: last_word(""))
+            yield from deliver(pages, last_word)
+
+
+def by_letter(handler: Handler) -> Handler:
+    """Let a handler take what a letter says in the place of the letter; see `mailbox`."""
+
+    def handle(session: Session, letter: str, *given: Any) -> Pages:
+        yield from handler(session, values.said(letter), *given)
+
+    return handle
+
+
+def _asked_at(clock: str, source: str | None, given: tuple[Any, ...]) -> float | None:
+    """Tell when work was asked for, by the browser's clock; None if nobody knows."""
+    if source is not None:
+        return values.moment(clock, source)
+    return values.moment(given[0], "at") if given else None
+
+
+def _kept(visit: Visit, pages: Pages, explores: bool) -> Pages:
+    """Let the visit remember what is shown, just before it is."""
+    is_new = explores
+    with closing(pages):
+        for page in pages:
+            if isinstance(page.session, Session):
+                if is_new:
+                    visit.chosen.show()
+                is_new = False
+                visit.session = page.session
+            yield page
+
+
+def _crowded() -> Pages:
+    yield Page()
+    raise RequestError(text.CROWDED.format(count=MOST_WAITING))
+
+
+async def in_threads(
+    steps: Generator[Step, None, None], limiter: anyio.CapacityLimiter | None
+) -> AsyncGenerator[Step, None]:
+    """Take each step of a generator in a thread; who closes this closes the generator."""
+
+    def take() -> list[Step]:
+        return list(itertools.islice(steps, 1))
+
+    try:
+        while step := await run_sync(take, limiter=limiter):
+            yield step[0]
+    finally:
+        # A server that shuts down does not wait for the step at work.
+        if inspect.getgeneratorstate(steps) != inspect.GEN_RUNNING:
+            steps.close()
