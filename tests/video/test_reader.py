@@ -189,9 +189,22 @@ def test_a_child_is_replaced_when_it_has_answered_often(
 def test_a_child_that_keeps_much_memory_is_replaced(
     children: Children, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    reader.scan(clip)
+    first = idle(children)
     monkeypatch.setattr(children_module, "_LARGEST_IDLE_MB", 1)
     reader.scan(clip)
-    assert children._idle == []
+    assert idle(children) != first
+    assert not is_running(first)
+
+
+@on_linux
+def test_a_child_gives_its_memory_back(children: Children, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "large.mp4", count_up(8, 1080, 1920))
+    timeline = reader.scan(path)
+    child = idle(children)
+    for _ in range(2):
+        assert reader.read_frames(timeline, range(8)).nbytes > 40 * 2**20
+    wait_until(lambda: ProcessSize.of(child).resident < 130 * 2**20)
 
 
 @on_linux

@@ -101,12 +101,13 @@ class Budget:
                 f"decoded_frames is {self.limits.decoded_frames}: cut out the part of interest."
             )
 
-    def check_memory(self, size: Size) -> None:
-        """Refuse to go on after a failure that the lack of memory explains.
+    def check_failure(self, size: Size) -> None:
+        """Refuse to go on after a failure that the lack of time or memory explains, not damage.
 
         Few decoders say so when they get no memory: the packet counts as damaged. So whatever they
         say, there must have been room for one frame of the given size.
         """
+        self.check_time()
         if bytes_left() < _FRAME_ROOM + _PIXEL_BYTES * size.pixels:
             raise too_large(self.name, self.limits)
 
@@ -118,11 +119,12 @@ class Budget:
         self.check_time()
 
 
-def too_slow(name: str, limits: Limits, decoded: int = 0) -> VideoError:
-    """Say that reading takes too long."""
+def too_slow(name: str, limits: Limits, decoded: int | None = None) -> VideoError:
+    """Say that reading takes too long; so many frames were decoded, if that is known."""
+    progress = "" if decoded is None else f" (frames decoded: {decoded})"
     return VideoError(
-        f"Decoding {name} takes longer than the limit decoding_s of {limits.decoding_s:g} s "
-        f"(frames decoded: {decoded}): cut out the part of interest, or give a smaller version."
+        f"Decoding {name} takes longer than the limit decoding_s of {limits.decoding_s:g} s"
+        f"{progress}: cut out the part of interest, or give a smaller version."
     )
 
 

@@ -7,6 +7,7 @@ other side hangs up. Knows nothing of who asks. Linux alone.
 from __future__ import annotations
 
 import ctypes
+import gc
 import mmap
 import os
 import resource
@@ -23,9 +24,6 @@ from videomae_demo.video import decode
 from videomae_demo.video.budget import too_large
 from videomae_demo.video.memory import ProcessSize
 from videomae_demo.video.wire import HungUpError, Line, Message, pack_timeline, unpack_timeline
-
-# Failures that are told by their name and their sentence.
-TOLD = {kind.__name__: kind for kind in (VideoError, RequestError, decode.SeekingError)}
 
 _PR_SET_PDEATHSIG = 1
 
@@ -64,6 +62,7 @@ def main(descriptor: int, parent: int) -> None:
         finally:
             for file in asked.files:
                 os.close(file)
+        gc.collect()  # PyAV's objects refer to each other, and to frames
         libc.malloc_trim(0)
 
 

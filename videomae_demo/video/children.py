@@ -32,7 +32,7 @@ MOST_CHILDREN = max(2, min(4, os.cpu_count() or 1))
 # A child is replaced after so many answers, lest what libraries leak adds up.
 _MOST_ANSWERS = 200
 
-# A child that keeps more memory than this when it has answered is replaced.
+# A child that still has more memory than this when it is wanted again is replaced.
 _LARGEST_IDLE_MB = 400
 
 # A child may take so long to start: a busy machine has to read the libraries from its disk.
@@ -79,7 +79,7 @@ class Child:
     Parameters
     ----------
     start : callable
-        Starts a process by its arguments, the descriptor that it inherits, and its environment.
+        Starts a process by its arguments and the descriptor that it inherits.
 
     Raises
     ------
@@ -226,7 +226,7 @@ class Children:
                 child = self._idle.pop() if self._idle else None
             if child is None:
                 return self._make()
-            if child.is_alive:
+            if child.is_alive and child.resident_mb() <= _LARGEST_IDLE_MB:
                 return child
             child.end()
 
@@ -242,7 +242,7 @@ class Children:
         return child
 
     def _take_back(self, child: Child) -> None:
-        if child.answers >= _MOST_ANSWERS or child.resident_mb() > _LARGEST_IDLE_MB:
+        if child.answers >= _MOST_ANSWERS:
             child.end()
             return
         with self._changed:

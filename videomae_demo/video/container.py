@@ -169,15 +169,15 @@ class Container:
                 self.budget.spend_frame(shown_size(frame, self.header.aspect))
                 yield frame
         except DAMAGE:
-            self._check_memory()
+            self._check_failure()
             yield None
 
     def _packets(self) -> Generator[av.Packet[VideoStream] | None]:
-        return _packets(self._container, self._stream, self._check_memory)
+        return _packets(self._container, self._stream, self._check_failure)
 
-    def _check_memory(self) -> None:
-        """Raise VideoError if the failure at hand is one to get memory."""
-        self.budget.check_memory(Size(self.header.height, self.header.width))
+    def _check_failure(self) -> None:
+        """Raise VideoError if the failure at hand is no damage."""
+        self.budget.check_failure(Size(self.header.height, self.header.width))
 
 
 def _open(file: _TimedFile, budget: Budget, head: bytes, memory: dict[str, str]) -> InputContainer:
@@ -185,7 +185,7 @@ def _open(file: _TimedFile, budget: Budget, head: bytes, memory: dict[str, str])
     try:
         container = av.open(file, mode="r", options=options, metadata_errors="replace")
     except DAMAGE as error:
-        budget.check_memory(Size(0, 0))
+        budget.check_failure(Size(0, 0))
         raise VideoError(_why_unreadable(budget.name, head, error)) from error
     picture, suffix, _ = container.format.name.partition("_pipe")
     if suffix:
