@@ -308,7 +308,7 @@ class Calls:
 
 def nested_key() -> bytes:
     """Return a pickle of a dictionary with a tuple of a tuple of a tuple ... for a key."""
-    return b"\x80\x02})" + b"\x85" * 10**6 + b"K\x01s."
+    return b"\x80\x02})" + b"\x85" * 300_000 + b"K\x01s."
 
 
 def archive(path: Path, content: bytes, compression: int = zipfile.ZIP_STORED) -> None:

@@ -98,6 +98,18 @@ class TestFolder:
             locate(tmp_path)
         assert locate(tmp_path, with_weights=False).weights == ()
 
+    def test_a_folder_that_is_shut_is_an_error_of_ours(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def shut(path: Path) -> bool:
+            if path.parent == tmp_path:
+                raise PermissionError(13, "Permission denied")
+            return False
+
+        monkeypatch.setattr(Path, "is_file", shut)
+        with pytest.raises(CheckpointError, match=r"can't be looked through: Permission denied"):
+            locate(tmp_path)
+
     def test_a_file_is_weights_alone(self, tmp_path: Path) -> None:
         path = fill(tmp_path, "checkpoint.pth", "config.json", "preprocessor_config.json")
         files = locate(path / "checkpoint.pth")
