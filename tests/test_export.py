@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,3 +46,12 @@ def test_the_original_is_left_alone(explorer, clip_path, tmp_path):
     before = clip_path.read_bytes(), clip_path.stat().st_mtime_ns
     export.save_rollout(explorer.attend(ClipRequest(clip_path)), tmp_path)
     assert (clip_path.read_bytes(), clip_path.stat().st_mtime_ns) == before
+
+
+def test_what_is_exact_is_titled_so(explorer, clip_path):
+    view = explorer.reconstruct(ClipRequest(clip_path))
+    result = view.reconstruction
+    exact = replace(result, baselines=(replace(result.baselines[0], psnr_db=math.inf),))
+    titles = [t.title for t in export.reconstruction_tracks(replace(view, reconstruction=exact))]
+    assert titles[2] == f"reconstruction {result.prediction.psnr_db:.1f}\u00a0dB"
+    assert titles[3] == "visible mean exact"

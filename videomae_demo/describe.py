@@ -166,7 +166,7 @@ def explain_reconstruction(view: ReconstructionView) -> str:
     painted = mask.kind == "painted"
     drawn = "a mask painted by hand" if painted else f"{mask.kind} mask, seed {mask.seed}"
     scores = ", ".join(
-        f"{PICTURE_TITLES[p.name]} {_decibels(p)}{' (leak)' if p.leaks else ''}"
+        f"{PICTURE_TITLES[p.name]} {decibels(p)}{' (leak)' if p.leaks else ''}"
         for p in result.pictures
     )
     sentences = (
@@ -222,14 +222,14 @@ def how_near(result: Reconstruction) -> str:
     best = result.best_filling
     if rival.leaks and _shown_db(best) >= _shown_db(ours):
         verdict += (
-            f" Even {PICTURE_TITLES[best.name]}, which leaks nothing, has {_decibels(best, 'dB')}."
+            f" Even {PICTURE_TITLES[best.name]}, which leaks nothing, has {decibels(best, 'dB')}."
         )
     return verdict
 
 
 def _compared(ours: Picture, other: Picture, title: str) -> str:
     gain_db = _shown_db(ours) - _shown_db(other)
-    numbers = f"({_decibels(ours)} against {_decibels(other)})"
+    numbers = f"({decibels(ours)} against {decibels(other)})"
     if math.isnan(gain_db) or abs(gain_db) < 0.05:  # both are exact, or the same number is shown
         return f"The reconstruction is as near to the original as {title} {numbers}."
     word = "better" if gain_db > 0 else "worse"
@@ -286,7 +286,8 @@ def _shown_db(picture: Picture) -> float:
     return round(picture.psnr_db, 1)
 
 
-def _decibels(picture: Picture, unit: str = "") -> str:
+def decibels(picture: Picture, unit: str = "") -> str:
+    """Write down how near a picture came; "exact" where nothing differs."""
     if math.isinf(picture.psnr_db):
         return "exact"
     return f"{picture.psnr_db:.1f} {unit}".rstrip()

@@ -14,6 +14,7 @@ import numpy as np
 from videomae_demo.analysis.reconstruction import Picture
 from videomae_demo.describe import (
     PICTURE_TITLES,
+    decibels,
     describe_labels,
     explain_reconstruction,
     explain_rollout,
@@ -138,7 +139,8 @@ def reconstruction_tracks(view: ReconstructionView) -> list[Track]:
 
 def _title(picture: Picture) -> str:
     leak = " (leak)" if picture.leaks else ""
-    return f"{PICTURE_TITLES[picture.name]} {picture.psnr_db:.1f}\u00a0dB{leak}"
+    near = decibels(picture, "dB").replace(" ", "\u00a0")
+    return f"{PICTURE_TITLES[picture.name]} {near}{leak}"
 
 
 def frame_rate(clip: SeenClip) -> float:

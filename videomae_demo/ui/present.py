@@ -129,7 +129,9 @@ def show_reconstruction(
     tracks["target"] = sprite("original", to_uint8(result.target), save)
     for picture in result.pictures:
         leak = ", leaks" if picture.leaks else ""
-        title = f"{describe.PICTURE_TITLES[picture.name]} ({_decibel(picture.psnr_db)}{leak})"
+        title = (
+            f"{describe.PICTURE_TITLES[picture.name]} ({describe.decibels(picture, 'dB')}{leak})"
+        )
         tracks[picture.name] = sprite(title, to_uint8(picture.frames), save)
     rival = result.rival
     best_first = sorted(
@@ -320,7 +322,3 @@ def _ticks(upper: float) -> list[float]:
 
 def _base64(array: NDArray[Any]) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
-
-
-def _decibel(psnr_db: float) -> str:
-    return "exact" if np.isinf(psnr_db) else f"{psnr_db:.1f} dB"
