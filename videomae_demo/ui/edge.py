@@ -11,13 +11,14 @@ from typing import Any
 
 import anyio.to_thread
 import gradio as gr
-from starlette.applications import Starlette
+from gradio.routes import App
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui.bodies import Body
 from videomae_demo.ui.gate import Gate
 from videomae_demo.ui.headers import HeadersAndOrigins
+from videomae_demo.ui.listeners import Listeners, awaited_on
 from videomae_demo.ui.served import ServedFiles
 from videomae_demo.ui.stopping import Stopping
 from videomae_demo.ui.uploads import UploadRoute
@@ -67,11 +68,12 @@ class Edge:
         self.stopping.serve_until_stopped(page, meanwhile, self.served.kept.close)
 
     @asynccontextmanager
-    async def _stand_in_front(self, app: Starlette) -> AsyncIterator[None]:
+    async def _stand_in_front(self, app: App) -> AsyncIterator[None]:
         # Gradio adds its middlewares around those that it is given, so that its answer to another
         # site's question could not be changed any more.
         assert app.middleware_stack is not None  # it is what brought us here
-        app.middleware_stack = self.around(app.middleware_stack)
+        listeners = Listeners(app.middleware_stack, awaited_on(app.get_blocks()))
+        app.middleware_stack = self.around(listeners)
         sweeping = asyncio.create_task(self._sweep())
         yield
         sweeping.cancel()

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -24,7 +25,7 @@ from videomae_demo.ui.refusals import Refusal, refuse
 API = "/gradio_api/"
 LARGEST_BODY = 2**20
 """In bytes: a painted mask, the largest thing that is sent, has a few thousand."""
-MOST_BODIES = 64 * LARGEST_BODY
+MOST_BODIES = 16 * LARGEST_BODY
 """In bytes: of all requests together whose bodies are being read."""
 LONGEST_VISITOR = 128
 """In characters: gradio's session hashes have about a dozen."""
@@ -42,6 +43,12 @@ def route_of(scope: Scope) -> str:
     """Return the path that a request asks for, on the page itself."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))
+
+
+def query_of(scope: Scope) -> dict[str, str]:
+    """Return what a request's address says behind the question mark; of a name, the last value."""
+    query: bytes = scope["query_string"]
+    return dict(parse_qsl(query.decode("latin-1")))
 
 
 class Gate:

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
-from urllib.parse import parse_qs
 
 import anyio
 import anyio.to_thread
@@ -23,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videomae_demo.limits import Limits
 from videomae_demo.ui.bodies import TooSlow, pieces
-from videomae_demo.ui.gate import API, route_of
+from videomae_demo.ui.gate import API, query_of, route_of
 from videomae_demo.ui.kept import KeptFiles, NoRoomError
 from videomae_demo.ui.parts import Begun, Parts, Piece, too_large
 from videomae_demo.ui.refusals import Refusal, refuse
@@ -36,6 +35,7 @@ ENVELOPE = 2**20
 ASKED_EARLY_S = 3.0
 """The page asks for the progress of an upload before it sends the upload."""
 TOLD_EVERY_S = 0.1
+LONGEST_ID = 128
 
 
 class UploadRoute:
@@ -192,5 +192,4 @@ def _write(file: IO[bytes], data: bytes) -> None:
 
 
 def _upload_id(scope: Scope) -> str:
-    query: bytes = scope["query_string"]
-    return parse_qs(query.decode("latin-1")).get("upload_id", [""])[0][:128]
+    return query_of(scope).get("upload_id", "")[:LONGEST_ID]
