@@ -9,12 +9,13 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from videomae_demo.cancellation import check_cancelled
 from videomae_demo.errors import RequestError
 from videomae_demo.ui import text
 from videomae_demo.ui.page import Page
 from videomae_demo.ui.session import MOST_WAITING, Session, Visit
 from videomae_demo.ui.visitors import Visitors
-from videomae_demo.ui.work import Work, by_letter, in_threads
+from videomae_demo.ui.work import Work, by_letter, in_threads, keeping_preview
 
 
 class Handlers:
@@ -214,13 +215,43 @@ def test_a_preview_is_what_the_field_shows_if_its_clip_still_is(visit):
                 visit.session = replace(visit.session, clip="another")
             yield Page(video="preview.mp4")
 
-    work = Work(Previewing(), Visitors())
+    preview = Work(Handlers(), Visitors()).beside(keeping_preview(Previewing().preview))
     visit.chosen.shown = "a.mp4"
-    assert any("preview.mp4" in outputs for outputs in work.preview(visit, "a.mp4"))
+    assert any("preview.mp4" in outputs for outputs in run(all_of(preview(visit, "", "a.mp4"))))
     assert visit.chosen.shown == "preview.mp4"
     visit.chosen.shown = "b.mp4"
-    assert not any("preview.mp4" in outputs for outputs in work.preview(visit, "late.mp4"))
+    late = run(all_of(preview(visit, "", "late.mp4")))
+    assert not any("preview.mp4" in outputs for outputs in late)
     assert visit.chosen.shown == "b.mp4"
+
+
+def test_a_preview_ends_with_its_visitor(visit):
+    visitors, read = Visitors(), []
+
+    class Previewing(Handlers):
+        def preview(self, session, path):
+            visitors.leave(SimpleNamespace(session_hash=""))
+            check_cancelled()  # as the reader of clips does
+            read.append(path)
+            yield Page(video="preview.mp4")
+
+    preview = Work(Handlers(), visitors).beside(keeping_preview(Previewing().preview))
+    outputs = run(all_of(preview(visit, "", "a.mp4")))
+    assert not read and not any("preview.mp4" in page for page in outputs)
+
+
+def test_work_beside_the_others_waits_for_no_turn(visit, work):
+    def write(session: Session, visit: Visit):
+        yield Page(files={"recognise": [session.weights]})
+
+    async def both():
+        async with visit.turn():
+            return await all_of(work.beside(write, "a")(visit, "null"))
+
+    assert run(both())
+    visit.cancelled_at = 1.0
+    (nothing,) = run(all_of(work.beside(write, "a")(visit, '{"a": 0.5}')))
+    assert nothing == [gr.skip()] * len(nothing)
 
 
 def test_a_page_has_a_visit_of_its_own(visit):

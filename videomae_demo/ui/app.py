@@ -33,7 +33,7 @@ from videomae_demo.ui.token_player.player import LENS
 from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
 from videomae_demo.ui.wiring import ALWAYS_LAST, QUIET, Wiring, as_shown, naming, setting, tell
-from videomae_demo.ui.work import DOWNLOAD, MODEL, QUICK, Work, by_letter
+from videomae_demo.ui.work import DOWNLOAD, MODEL, QUICK, Work, by_letter, keeping_preview
 
 logger = logging.getLogger(__name__)
 
@@ -129,8 +129,8 @@ class PageBuilder:
             page.load(lambda: self._example(0), None, clip.video, queue=False, **QUIET)
         held = [visit, clip.video]
         clip.video.change(explain, held, self.layout.stale, queue=False, **ALWAYS_LAST, **QUIET)
-        preview, options = clip.watcher.unplayable, {**ALWAYS_LAST, **QUICK, **QUIET}
-        preview(self.work.preview, held, self.outputs, **options)
+        preview, quiet = keeping_preview(self.handlers.preview), {"show_progress": "hidden"}
+        self.wiring.beside(clip.watcher.unplayable, preview, [clip.video], **QUICK, **quiet)
 
     def _wire_lenses(self) -> None:
         handlers, mail, lenses = self.handlers, self.layout.mail, self.layout.lenses
@@ -163,23 +163,24 @@ class PageBuilder:
         # In the browser alone, so that of several clicks the last one counts.
         for share, button in zip(PRESETS, tab.presets, strict=True):
             chosen = button.click(None, None, tab.ratio, js=f"() => {share}")
-            redraw(chosen.then, "ratio", button.elem_id)
+            redraw(chosen.then, "preset", button.elem_id)
         drawn = tab.another.click(None, tab.seed, tab.seed, js="seed => Math.trunc(seed || 0) + 1")
         redraw(drawn.then, "seed", tab.another.elem_id)
 
     def _wire_take_away(self, part: TakeAway) -> None:
-        def write(session: Session) -> Pages:
+        def write(session: Session, visit: Visit) -> Pages:
             """Write the files of a lens, and lay copies of them where gradio serves from."""
             with tempfile.TemporaryDirectory(prefix="take-away-") as folder:
                 for page in self.handlers.files(session, part.lens, Path(folder)):
-                    if isinstance(page.files, Mapping):
+                    is_shown = session.shows_in(part.lens) == visit.session.shows_in(part.lens)
+                    if isinstance(page.files, Mapping) and is_shown:
                         copies = [self.served.copy(path) for path in page.files[part.lens]]
-                        page = replace(page, files={part.lens: copies})
-                    yield page
+                        yield replace(page, files={part.lens: copies})
 
         # A reconstruction is not kept, so it has to be made once more.
-        quick, source = part.lens != "reconstruct", part.button.elem_id
-        self.wiring.changes(part.button.click, write, [], source, quick=quick, trigger_mode="once")
+        lane = MODEL if part.lens == "reconstruct" else QUICK
+        click, source = part.button.click, part.button.elem_id
+        self.wiring.beside(click, write, [], source, **lane, trigger_mode="once")
 
     def _wire_weights(self) -> None:
         head, visit = self.layout.head, self.layout.visit

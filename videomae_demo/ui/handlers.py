@@ -1,35 +1,31 @@
 """What happens when a visitor does something: generators that yield a `Page` per stage.
 
-Owns the order of the work. Knows no component: `outputs` maps a `Page` to those and turns an
-`ExplorerError` into a toast. Each step is a question to the Explorer, which remembers the pass that
-all rollouts share; a handler that is closed between two stages leaves nothing behind.
+Owns what they mean for what is shown; the stages of an exploration are those of `stages`. Knows no
+component: `outputs` maps a `Page` to those and turns an `ExplorerError` into a toast. Each step is
+a question to the Explorer, which remembers the pass that all rollouts share; a handler that is
+closed between two stages leaves nothing behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.errors import ExplorerError, RequestError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui import controls, present, text, values
 from videomae_demo.ui.examples import Example
-from videomae_demo.ui.page import UNCHANGED, Page, Pages, WeightsList
+from videomae_demo.ui.page import Page, Pages, WeightsList
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.preview.preview import make_preview
 from videomae_demo.ui.session import Session
-from videomae_demo.ui.snippet import view_in_python
-from videomae_demo.ui.token_player.player import LENSES
-from videomae_demo.ui.weights import ExplorerPool, describe_download
-from videomae_demo.views import ClipRequest, LabelsView, MaskRequest
+from videomae_demo.ui.stages import Stages, clip_of, layer_count, stage
+from videomae_demo.ui.weights import ExplorerPool
+from videomae_demo.views import MaskRequest
 
-if TYPE_CHECKING:  # torch takes seconds to import, and building the page needs none of it
-    from videomae_demo.explorer import Explorer
-
-STAGES = 5
 PARTS = {"recognise": "labels", "attend": "attention", "reconstruct": "reconstruction"}
 """The parts of a `Page` that show the lenses."""
 
@@ -58,6 +54,7 @@ class Handlers:
         self.examples = tuple(examples)
         self._save = save
         self._limits = limits
+        self._stages = Stages(pool, save, limits)
 
     def open(self, session: Session) -> Pages:
         """Open the page finished: its first example is explored."""
@@ -84,7 +81,7 @@ class Handlers:
         `sampling` is what the controls hold, in the order of `controls.Sampling`. An invalid field
         keeps its last valid value; what is wrong with it was said when it was filled in.
         """
-        path = _clip(session).path if path is None else path
+        path = clip_of(session).path if path is None else path
         yield from self._explore_anew(session, self._original(Path(path)), sampling)
 
     def _explore_anew(self, session: Session, path: Path, given: Sequence[Any]) -> Pages:
@@ -93,7 +90,7 @@ class Handlers:
             # In another clip, a moment, a token and a true label mean something else.
             chosen = replace(chosen, start_s=None)
             now = replace(session, settings=replace(session.settings, query=None), label=None)
-        yield from self._explore(session, now, path, chosen)
+        yield from self._stages.explore(session, now, path, chosen)
 
     def resample(self, session: Session, changed: str, *sampling: Any) -> Pages:
         """Explore other frames of the present clip; `changed` is the field that a visitor set."""
@@ -109,7 +106,7 @@ class Handlers:
             return
         # At other times, a token is another one; the label is that of the clip.
         now = replace(session, settings=replace(session.settings, query=None))
-        yield from self._explore(session, now, Path(session.clip.path), chosen)
+        yield from self._stages.explore(session, now, Path(session.clip.path), chosen)
 
     def _sampling(
         self, session: Session, given: Sequence[Any]
@@ -125,29 +122,19 @@ class Handlers:
     def fetch(self, weights: str) -> Pages:
         """Download what these weights lack on this machine; whoever closes this breaks it off."""
         self.pool.offer(weights)
-        yield from self._fetch(weights)
-
-    def _fetch(self, weights: str) -> Pages:
-        absent = self.pool.absent(weights)
-        if not absent:
-            return
-        with self.pool.download(absent) as download:
-            for progress in download:
-                said = describe_download(progress, absent)
-                done = panel.progress(said, progress.done_bytes, progress.total_bytes or 1)
-                yield Page(status=[done])
+        yield from self._stages.fetch(weights)
 
     def load(self, session: Session, weights: str) -> Pages:
         """Change the checkpoints, and explore the clip again."""
         try:
             yield from self._load(session, weights)
         except ExplorerError:
-            yield Page(weights_list=self.weights_list(session))
+            yield Page(weights_list=self._stages.weights_list(session))
             raise
 
     def _load(self, session: Session, weights: str) -> Pages:
         offer = self.pool.offer(weights)
-        yield Page(status=[panel.progress(f"Loading {offer.title}", 0, STAGES)])
+        yield Page(status=stage(f"Loading {offer.title}", 0))
         explorer = self.pool.get(weights)
         labels = set(explorer.recogniser.model.config.id2label.values())
         knows = bool(explorer.recogniser.card.label_count) and session.label in labels
@@ -165,21 +152,21 @@ class Handlers:
                 now,
                 status=[],
                 weights=present.weights_panel(explorer),
-                weights_list=self.weights_list(now),
+                weights_list=self._stages.weights_list(now),
             )
             return
-        yield from self._explore(session, now, Path(session.clip.path), session.sampling)
+        yield from self._stages.explore(session, now, Path(session.clip.path), session.sampling)
 
     def choose(self, session: Session, token: Any) -> Pages:
         """Start the rollout from a token, or from what the head reads; no pass of the model."""
         settings = replace(session.settings, query=values.token(token))
-        yield from self._attend(replace(session, settings=settings))
+        yield from self._stages.attend(replace(session, settings=settings))
 
     def set_rollout(
         self, session: Session, fusion: Any, discard: float, first_layer: int, last_layer: int
     ) -> Pages:
         """Change how attention is rolled out; no pass of the model."""
-        count = _layer_count(self.pool.get(session.weights))
+        count = layer_count(self.pool.get(session.weights))
         last = values.whole(last_layer, controls.field_name("last_layer"))
         settings = RolloutSettings(
             fusion,
@@ -193,13 +180,13 @@ class Handlers:
         except RequestError:
             yield Page(session, layers=count)  # the controls go back to what is shown
             raise
-        yield from self._attend(replace(session, settings=settings))
+        yield from self._stages.attend(replace(session, settings=settings))
 
     def set_mask(self, session: Session, changed: str, kind: str, ratio: Any, seed: Any) -> Pages:
         """Draw another mask and reconstruct; `changed` is the control that a visitor set.
 
-        Another control that holds nonsense keeps its last valid value. Another share or seed takes
-        the place of a painted mask, in tubes.
+        That is "kind", "ratio", "seed" or "preset". Another control that holds nonsense keeps its
+        last valid value. Another share or seed takes the place of a painted mask, in tubes.
         """
         if kind == "painted" and changed == "kind":
             if session.mask.kind != "painted":
@@ -213,11 +200,11 @@ class Handlers:
         mask, wrong = controls.read_mask(session.mask, named)
         if changed in wrong:
             raise wrong[changed]
-        if changed == "seed" and mask.seed == session.mask.seed:
-            return  # the field was left as it is, and a painted mask stays
+        if changed in ("ratio", "seed") and named[changed] == getattr(session.mask, changed):
+            return  # the field was left as it is, and so is what was painted
         if kind == "painted":
             yield Page(mask_kind=mask.kind)
-        yield from self._reconstruct(replace(session, mask=mask, drawn=session.drawn + 1))
+        yield from self._stages.reconstruct(replace(session, mask=mask, drawn=session.drawn + 1))
 
     def paint(self, session: Session, said: Any) -> Pages:
         """Reconstruct behind a painted mask.
@@ -231,20 +218,19 @@ class Handlers:
         number = values.whole(said.get("painting"), "painting's number")
         tokens = self.pool.get(session.weights).reconstructor.card.grid.tokens
         painted = controls.to_painted_mask(said.get("mask"), tokens)
-        yield from self._reconstruct(replace(session, mask=painted, painting=number))
+        yield from self._stages.reconstruct(replace(session, mask=painted, painting=number))
 
     def look_up(self, session: Session, label: str | None) -> Pages:
         """Show where one label stands."""
         session = replace(session, label=label or None)
-        view = self._explorer(session).classify(_clip(session))
-        yield Page(session, labels=self._labels_panel(view, session))
+        view = self._stages.explorer(session).classify(clip_of(session))
+        yield Page(session, labels=self._stages.labels_panel(view, session))
 
     def files(self, session: Session, lens: str, folder: Path) -> Pages:
         """Write the files of one lens into `folder`."""
         from videomae_demo import export  # matplotlib, only when files are asked for
 
-        explorer, clip = self._explorer(session), _clip(session)
-        yield Page(status=[panel.progress("Writing the files", 1, 2)])
+        explorer, clip = self._stages.explorer(session), clip_of(session)
         if lens == "recognise":
             labels = explorer.classify(clip)
             paths = export.save_labels(labels, folder, present.TOP_K, session.label)
@@ -253,7 +239,7 @@ class Handlers:
         else:
             view = explorer.reconstruct(clip, session.mask)
             paths = export.save_reconstruction(view, folder)
-        yield Page(status=[], files={lens: [str(path) for path in paths]})
+        yield Page(files={lens: [str(path) for path in paths]})
 
     def last_word(self, now: Session, why: str, before: Session | None = None) -> Page:
         """Return what the page says when work ended before it was done.
@@ -263,7 +249,7 @@ class Handlers:
         that are missing say `why`, too.
         """
         cancelled = why == text.WAS_CANCELLED
-        parts: dict[str, Any] = {"controls": now} if cancelled else {}
+        parts: dict[str, Any] = {"controls": now, "player": now.player} if cancelled else {}
         if before is not None:
             hint = f" {text.GO_ON}" if cancelled else ""
             note = [panel.note(text.NOT_COMPUTED.format(why=why) + hint)]
@@ -271,167 +257,18 @@ class Handlers:
             if now.clip is None:
                 parts["player"] = {"empty": text.NO_CLIP_YET.format(why=why)}
             elif now is before:
-                parts["notice"] = text.STILL_SHOWN.format(why=why, shown=clip_name(now))
+                parts["notice"] = text.STILL_SHOWN.format(why=why, shown=now.clip_name)
                 parts["sampling"] = now.sampling
         return Page(status=[], **parts)
 
-    def _explore(
-        self, before: Session, now: Session, path: Path, sampling: controls.Sampling
-    ) -> Pages:
-        """Go through all views of a clip, one stage after the other.
-
-        `before` is what the page shows. Until the frames are there, it does; from then on all of
-        the page is of this clip, and `now`.
-        """
-        is_other = before.clip is None or Path(before.clip.path) != path
-        yield Page(stale=_why_stale(before, now, path), notice="")
-        yield from self._fetch(now.weights)
-        yield Page(status=_stage("Loading the weights", 0))
-        explorer = self.pool.get(now.weights)
-        card = explorer.recogniser.card
-        yield Page(status=_stage("Reading the clip", 1))
-        request = sampling.request(path, card.sampling)
-        seen = explorer.see(request)
-        player, layers = present.show_clip(seen, card, self._save), _layer_count(explorer)
-        session = replace(
-            now,
-            clip=request,
-            sampling=sampling,
-            drawn=before.drawn + 1,
-            layers=layers,
-            missing=LENSES,
-            player=player,
-        )
-        loads = not before.player or before.weights != now.weights
-        yield Page(
-            session,
-            player=player,
-            weights=present.weights_panel(explorer) if loads else UNCHANGED,
-            weights_list=self.weights_list(session) if loads else UNCHANGED,
-            clip=present.clip_panel(seen, card, player["tracks"]["clip"]),
-            labels=[],
-            attention=[],
-            reconstruction=[],
-            stale="",
-            label=None if session.label is None else UNCHANGED,
-            layers=layers if loads else UNCHANGED,
-            start="" if is_other else UNCHANGED,
-            status=_stage("Recognising", 2),
-        )
-        session = yield from self._classify(session)
-        yield Page(status=_stage("Following attention", 3))
-        session = yield from self._attend(session)
-        yield Page(status=_stage("Reconstructing what was hidden", 4))
-        yield from self._reconstruct(session)
-        yield Page(status=[])
-
-    def _classify(self, session: Session) -> Generator[Page, None, Session]:
-        explorer, session = self._explorer(session), _computed(session, "recognise")
-        if not explorer.recogniser.card.label_count:
-            yield Page(session, labels=[panel.note(text.NO_LABELS)], label_names=())
-            return session
-        view = explorer.classify(_clip(session))
-        names = sorted(view.classification.labels)
-        yield Page(session, labels=self._labels_panel(view, session), label_names=names)
-        return session
-
-    def _attend(self, session: Session) -> Generator[Page, None, Session]:
-        view = self._explorer(session).attend(_clip(session), session.settings)
-        session = self._shown(session, "attend", present.show_rollout(session.player, view))
-        yield Page(
-            session,
-            player=session.player,
-            attention=present.rollout_panel(view),
-            code=self._code(session),
-        )
-        return session
-
-    def _reconstruct(self, session: Session) -> Pages:
-        explorer = self._explorer(session)
-        view = explorer.reconstruct(_clip(session), session.mask)
-        card = explorer.recogniser.card
-        player = present.show_reconstruction(session.player, view, card, self._save)
-        # The page's script keeps what is painted on a mask against answers that are older.
-        numbers = {"drawn": session.drawn, "painting": session.painting}
-        player["mask"] = player["mask"] | numbers
-        # What a visitor set is not set again, since they may have gone on by now.
-        decided_here = view.mask if session.mask.ratio is None else UNCHANGED
-        session = self._shown(replace(session, mask=view.mask), "reconstruct", player)
-        yield Page(
-            session,
-            player=player,
-            reconstruction=present.reconstruction_panel(view),
-            mask=decided_here,
-            code=self._code(session),
-        )
-
     def weights_list(self, session: Session) -> WeightsList:
         """Return what can be loaded, as it is on this machine by now, and what is."""
-        return WeightsList(self.pool.choices(), session.weights)
+        return self._stages.weights_list(session)
 
     def _original(self, path: Path) -> Path:
         """Return the example that a file is a copy of; else the file."""
         same = (e.path for e in self.examples if e.path.name == path.name)
         return next((example for example in same if _same_bytes(example, path)), path)
-
-    def _shown(self, session: Session, lens: str, player: dict[str, Any]) -> Session:
-        tracks: Mapping[str, Any] = player["tracks"]
-        if not all(Path(track["file"]).is_file() for track in tracks.values()):
-            raise RequestError(text.cleared(self._limits.kept_hours))
-        return _computed(replace(session, player=player), lens)
-
-    def _explorer(self, session: Session) -> Explorer:
-        if session.clip is None or not session.player:
-            raise RequestError(text.NO_CLIP)
-        return self.pool.get(session.weights)
-
-    def _code(self, session: Session) -> str:
-        return view_in_python(session, self.pool.reconstructor_of(session.weights))
-
-    def _labels_panel(self, view: LabelsView, session: Session) -> list[panel.Block]:
-        remark = None
-        if view.is_foreign:
-            names = ", ".join(view.classification.labels)
-            remark = (
-                f"The bundled weights know only these {len(view.classification.labels)} synthetic "
-                f"motions: {names}. For what people do, load Kinetics weights above."
-            )
-        return present.labels_panel(view, session.label, remark)
-
-
-def _clip(session: Session) -> ClipRequest:
-    if session.clip is None:
-        raise RequestError(text.NO_CLIP)
-    return session.clip
-
-
-def _computed(session: Session, lens: str) -> Session:
-    return replace(session, missing=tuple(name for name in session.missing if name != lens))
-
-
-def clip_name(session: Session) -> str:
-    """Return the name of the file that is shown; empty before the first one."""
-    return "" if session.clip is None else Path(session.clip.path).name
-
-
-def _why_stale(before: Session, now: Session, path: Path) -> str:
-    """Say why what is shown is not yet what was asked for; empty if it is, or nothing is shown."""
-    shown = clip_name(before)
-    if before.clip is None:
-        return ""
-    if Path(before.clip.path) != path:
-        return text.NOT_READ_YET.format(asked=path.name, shown=shown)
-    if before.weights != now.weights:
-        return text.OTHER_WEIGHTS.format(shown=shown)
-    return text.OTHER_FRAMES.format(shown=shown)
-
-
-def _layer_count(explorer: Explorer) -> int:
-    return explorer.recogniser.model.config.num_hidden_layers
-
-
-def _stage(name: str, done: int) -> list[panel.Block]:
-    return [panel.progress(f"{name} ...", done, STAGES)]
 
 
 def _same_bytes(one: Path, other: Path) -> bool:

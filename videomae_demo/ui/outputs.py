@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import gradio as gr
@@ -48,10 +48,12 @@ def components_of(layout: Layout) -> list[Any]:
 
 def no_last_word(_why: str) -> Page:
     """Say nothing more of work that failed than its toast does."""
-    return Page(status=[])
+    return Page()
 
 
-def deliver(pages: Pages, last_word: Callable[[str], Page] = no_last_word) -> Iterator[list[Any]]:
+def deliver(
+    pages: Pages, last_word: Callable[[str], Page] = no_last_word
+) -> Generator[list[Any], None, None]:
     """Turn pages into outputs, and what goes wrong into a toast of one sentence.
 
     Before the toast comes the last page, `last_word` of that sentence. What a page changes of a

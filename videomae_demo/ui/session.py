@@ -11,6 +11,7 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
@@ -62,6 +63,16 @@ class Session:
     layers: int = 0
     missing: tuple[str, ...] = ()
     player: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def clip_name(self) -> str:
+        """The name of the file that is shown; empty before the first one."""
+        return "" if self.clip is None else Path(self.clip.path).name
+
+    def shows_in(self, lens: str) -> tuple[Any, ...]:
+        """Return what decides on the pictures of a lens: alike for two that show the same."""
+        part = {"recognise": self.label, "attend": self.settings, "reconstruct": self.mask}[lens]
+        return self.weights, self.clip, part
 
 
 class Visit:

@@ -11,7 +11,6 @@ from typing import Any
 
 import gradio as gr
 
-from videomae_demo.ui.handlers import clip_name
 from videomae_demo.ui.layout import Layout
 from videomae_demo.ui.outputs import components_of
 from videomae_demo.ui.page import Pages
@@ -72,6 +71,12 @@ class Wiring:
         run = self._work.changing(handler, source, quick=quick)
         self._on(event, run, inputs, **(QUICK if quick else MODEL), **options)
 
+    def beside(
+        self, event: Any, handler: Any, inputs: list[Any], source: str | None = None, **options: Any
+    ) -> None:
+        """Wire a handler that changes nothing of the session; see `Work.beside`."""
+        self._on(event, self._work.beside(handler, source), inputs, **options)
+
     def _on(self, event: Any, run: Any, inputs: list[Any], **options: Any) -> Any:
         shared = [self._layout.visit, self._layout.mail.clock]
         waiting = {"show_progress": "minimal", "show_progress_on": self._layout.status}
@@ -81,7 +86,7 @@ class Wiring:
     def settle(self, visit: Visit, held: str | None, *, may_put_back: bool = True) -> list[Any]:
         """Let the clip field and all else speak of one clip; see `chosen_clip`."""
         back = visit.chosen.settle(held) if may_put_back else None
-        stale = visit.chosen.explain(back or held, clip_name(visit.session))
+        stale = visit.chosen.explain(back or held, visit.session.clip_name)
         return [back or gr.skip(), seal([sentence(stale)] if stale else [])]
 
 

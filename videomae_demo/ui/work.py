@@ -108,18 +108,26 @@ class Work:
             if explores:
                 visit.chosen.end()
 
-    def preview(self, visit: Visit, path: str | None) -> Generator[Outputs, None, None]:
-        """Make a preview of the shown clip; it changes nothing else, so it waits for no turn."""
-        before = visit.session
+    def beside(
+        self, handler: Handler, source: str | None = None
+    ) -> Callable[..., AsyncGenerator[Outputs, None]]:
+        """Do the same for work that changes nothing of the session, and so waits for no turn.
 
-        def kept() -> Pages:
-            for page in self._handlers.preview(before, path):
-                if visit.session.clip == before.clip and isinstance(page.video, str):
-                    visit.chosen.shown = page.video
-                    yield page  # else it is of a clip that is shown no more
+        Its handler takes the visit after the session with which it began: by then, the page may
+        show something else.
+        """
 
-        with self._visitors.working() as wish:
-            yield from deliver(follow(kept(), wish))
+        async def run(visit: Visit, clock: str, *given: Any) -> AsyncGenerator[Outputs, None]:
+            asked_at = _asked_at(clock, source, given)
+            with self._visitors.working() as wish:
+                if visit.was_cancelled(asked_at):
+                    wish.set()
+                pages = follow(handler(visit.session, visit, *given), wish)
+                async with aclosing(in_threads(deliver(pages), self._threads)) as done:
+                    async for outputs in done:
+                        yield outputs
+
+        return run
 
     def fetch(self, visit: Visit, weights: str) -> Generator[Outputs, None, None]:
         """Download weights; this changes nothing else, so it waits for no turn."""
@@ -131,6 +139,18 @@ class Work:
         with self._visitors.working() as wish:
             pages = follow(self._handlers.fetch(weights), wish, lambda: last_word(""))
             yield from deliver(pages, last_word)
+
+
+def keeping_preview(preview: Handler) -> Handler:
+    """Let the clip field know the preview of its clip; see `Work.beside`."""
+
+    def handle(session: Session, visit: Visit, path: str | None) -> Pages:
+        for page in preview(session, path):
+            if visit.session.clip == session.clip and isinstance(page.video, str):
+                visit.chosen.shown = page.video
+                yield page  # else it is of a clip that is shown no more
+
+    return handle
 
 
 def by_letter(handler: Handler) -> Handler:
