@@ -1,9 +1,13 @@
 """Asks an ASGI application without a network; the body is made while it is read."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import anyio
+
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -61,8 +65,14 @@ def ask(
         await app(scope, stream.__anext__, send)
         await stream.aclose()
 
-    anyio.run(run)
+    run_alone(run)
     return answer
+
+
+def run_alone(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Run a coroutine in a thread of its own: the browser of other tests has a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(anyio.run, work).result()
 
 
 async def echo(scope, receive, send) -> None:

@@ -8,10 +8,9 @@ import time
 from itertools import chain, repeat
 from pathlib import Path
 
-import anyio
 import httpx
 import pytest
-from asgi_request import ask, echo
+from asgi_request import ask, echo, run_alone
 
 from videomae_demo.limits import Limits
 from videomae_demo.ui import bodies, uploads
@@ -237,7 +236,7 @@ def test_the_page_is_told_how_far_an_upload_is():
             progress.done = len(told) == 2
         return told
 
-    assert anyio.run(follow) == [
+    assert run_alone(follow) == [
         {"msg": "update", "orig_name": "", "chunk_size": 0},
         {"msg": "update", "orig_name": "a.mp4", "chunk_size": 42},
         {"msg": "done"},
