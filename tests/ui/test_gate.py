@@ -74,6 +74,11 @@ def test_a_refusal_waits_for_the_rest_of_the_body_for_a_moment_only(app, monkeyp
     assert answer.read <= LARGEST_BODY + 2**18
 
 
+def test_who_still_sends_can_finish_and_read_the_refusal(app):
+    answer = ask(app, JOIN, repeat(b" " * 2**16, 100), headers=CHUNKED)
+    assert (answer.status, answer.read) == (413, 100 * 2**16)
+
+
 def test_many_bodies_at_once_have_a_limit_together(app, monkeypatch):
     monkeypatch.setattr(gate, "MOST_BODIES", 1000)
     assert ask(app, JOIN, [b" " * 1000], headers=CHUNKED).status == 200

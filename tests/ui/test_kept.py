@@ -63,6 +63,13 @@ def test_what_is_old_expires_and_its_folder_with_it(kept, clock):
     assert kept.folder.exists()
 
 
+def test_a_copy_is_as_old_as_itself(kept):
+    path = write(kept, "a")
+    os.utime(path, (0, 0))  # the times of its original
+    kept.sweep()
+    assert path.exists()
+
+
 def test_it_expires_though_somebody_looks_at_it(kept, clock):
     path = write(kept, "a")
     kept.opened("anna")

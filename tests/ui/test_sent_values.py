@@ -29,16 +29,28 @@ def test_a_tokens_place_keeps_its_order():
     ("given", "start"), [(None, None), ("", None), (0, 0.0), ("0", 0.0), ("1.5", 1.5)]
 )
 def test_a_start_of_0_is_the_beginning_and_nothing_is_the_middle(given, start):
-    found = controls.to_start(given)
-    assert found == start and (found is None) == (start is None)
+    found, wrong = controls.read_sampling(controls.Sampling(start_s=9.0), {"start_s": given})
+    assert (found.start_s, wrong) == (start, {})
+    assert (found.start_s is None) == (start is None)
 
 
 def test_a_mask_is_what_its_controls_say():
-    assert controls.to_mask("cell", 0.6, 7) == MaskRequest("cell", 0.6, 7)
+    given = {"kind": "cell", "ratio": 0.6, "seed": 7}
+    assert controls.read_mask(MaskRequest(), given) == (MaskRequest("cell", 0.6, 7), {})
 
 
-def test_the_interval_is_what_its_control_says():
-    assert controls.to_rule(controls.EVERY, 0.375) == SamplingRule.stride(0.375)
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({"kind": controls.SECONDS, "interval_s": 0.375}, SamplingRule.stride(0.375)),
+        ({"kind": controls.FRAMES, "step": 6}, SamplingRule.every(6)),
+        ({"kind": controls.UNIFORM}, SamplingRule.uniform()),
+        ({"kind": controls.OWN}, None),
+    ],
+)
+def test_the_rule_is_what_its_controls_say(given, rule):
+    found, wrong = controls.read_sampling(controls.Sampling(), given)
+    assert (found.rule(), wrong) == (rule, {})
 
 
 def test_any_mark_hides_a_token():

@@ -13,9 +13,9 @@ import pytest
 from conftest import ROOT
 
 from videomae_demo.limits import Limits
-from videomae_demo.ui import app
-from videomae_demo.ui.handlers import Page
+from videomae_demo.ui import outputs
 from videomae_demo.ui.kept import NoRoomError
+from videomae_demo.ui.page import Page
 from videomae_demo.ui.served import ServedFiles
 
 
@@ -116,5 +116,5 @@ def test_a_disk_that_is_full_later_is_told_in_a_sentence(caplog):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(gr.Error, match=r"can't write its files \(No space left on device\)"):
-        list(app.deliver(fail()))
+        list(outputs.deliver(fail()))
     assert "No space left" in caplog.text

@@ -382,9 +382,9 @@ def test_uploads_pictures_and_files_to_take_away_expire(hold_page, clips):
     ):
         mine = {upload(http, clips[0])}
         clip = {"path": min(mine), "meta": FILE}
-        told = ask(http, wire_of(http, "upload"), [None, clip, "as trained", 0.1, ""])
+        told = set_off(http, "clip", "upload", {"clip": clip})
         mine |= paths_in(told)
-        told = ask(http, wire_of(http, "write"), [None])
+        told = set_off(http, "write-recognise", "click")
         assert "labels.png" in told
         mine |= paths_in(told)
         assert len(mine) > 6
@@ -403,9 +403,24 @@ def is_served(http: httpx.Client, path: str) -> bool:
         return True
 
 
-def ask(http: httpx.Client, wire: int, data: list) -> str:
-    """Do as a browser does, for one visitor; return all that the page says to that."""
-    asked = {"session_hash": "visitor", "fn_index": wire, "data": data}
+def set_off(http: httpx.Client, element: str, event: str, given: dict | None = None) -> str:
+    """Do as a browser does, for one visitor; return all that the page says to that.
+
+    `given` are values of elements by their names; all others have what they begin with.
+    """
+    config = http.get("/config").json()
+    parts = {part["id"]: part["props"] for part in config["components"]}
+    wire = next(
+        wire
+        for wire in config["dependencies"]
+        if [[parts.get(target, {}).get("elem_id"), event] for target, event in wire["targets"]]
+        == [[element, event]]
+        and wire["backend_fn"]
+        and wire["queue"] is not False
+    )
+    values = {name: part.get("value") for name, part in parts.items()}
+    data = [(given or {}).get(parts[name].get("elem_id"), values[name]) for name in wire["inputs"]]
+    asked = {"session_hash": "visitor", "fn_index": wire["id"], "data": data}
     assert http.post("/gradio_api/queue/join", json=asked).status_code == 200
     return listen(http, "visitor")
 

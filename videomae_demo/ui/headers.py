@@ -20,7 +20,7 @@ EMBEDDERS = "'self' https://huggingface.co https://*.hf.space"
 # Gradio's page has scripts and styles within it, and makes functions of our components' scripts.
 PAGE_POLICY = {
     "default-src": "'self'",
-    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",
     "style-src": "'self' 'unsafe-inline'",
     "img-src": "'self' data: blob:",
     "media-src": "'self' data: blob:",

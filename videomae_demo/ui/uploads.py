@@ -104,7 +104,8 @@ class UploadRoute:
         """Return how many bytes an upload has at most, or refuse it."""
         most = self._largest + ENVELOPE
         told = headers.get("content-length", "")
-        size = int(told) if told.isascii() and told.isdigit() else most
+        is_number = told.isascii() and told.isdigit() and len(told) < 20
+        size = int(told) if is_number else most
         if size > most:
             raise Refusal(413, too_large(self._largest))
         return size
