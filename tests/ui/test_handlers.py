@@ -28,6 +28,7 @@ from videomae_demo.model.processor import CropBox
 from videomae_demo.roles import CheckpointCard
 from videomae_demo.ui import app, outputs, text, weights
 from videomae_demo.ui.controls import FRAMES, OWN, SECONDS, UNIFORM, Sampling
+from videomae_demo.ui.edge import Edge
 from videomae_demo.ui.examples import Example, find_examples
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.page import Page, Unchanged
@@ -705,7 +706,7 @@ def test_what_gradio_says_already_is_passed_on(caplog):
 
 def test_every_page_fills_every_output(made):
     pool = made.pool
-    builder = app.PageBuilder(pool, ())
+    builder = app.PageBuilder(pool, (), Edge())
 
     async def build():  # without a loop, gradio makes some of its own and leaves them open
         builder.build()

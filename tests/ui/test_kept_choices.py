@@ -21,7 +21,8 @@ class MadeExplorer:
 
     def __init__(self) -> None:
         self.asked: list = []
-        config = SimpleNamespace(num_hidden_layers=6)
+        self.id2label = dict(enumerate(made_labels().classification.labels))
+        config = SimpleNamespace(num_hidden_layers=6, id2label=self.id2label)
         self.recogniser = SimpleNamespace(card=made_card(), model=SimpleNamespace(config=config))
         self.reconstructor = SimpleNamespace(card=made_card())
         self.device = "cpu"
@@ -65,7 +66,7 @@ def made(tmp_path, explorer) -> Handlers:
 
     examples = (Example(tmp_path / "first.mp4", "first"), Example(tmp_path / "b.mp4", "second"))
     pool = Pool("tested", make=lambda weights, reconstructor: explorer)
-    return Handlers(pool, examples, save, 24)
+    return Handlers(pool, examples, save)
 
 
 def last(pages, name: str):
@@ -76,11 +77,11 @@ def last(pages, name: str):
 @pytest.fixture
 def chosen(made) -> Session:
     """A session in which all was chosen that can be."""
-    session = last(list(made.open()), "session")
+    session = last(list(made.open(Session("tested"))), "session")
     session = last(list(made.look_up(session, "skip")), "session")
     session = last(list(made.set_rollout(session, "max", 0.5, 2, 5)), "session")
     session = last(list(made.choose(session, [1, 0, 2])), "session")
-    session = last(list(made.set_mask(session, "random", 0.6, 7)), "session")
+    session = last(list(made.set_mask(session, "ratio", "random", 0.6, 7)), "session")
     assert session.label == "skip"
     return session
 
@@ -99,14 +100,23 @@ def test_another_clip_forgets_the_label_and_the_token(made, chosen):
     assert (session.mask.kind, session.mask.ratio, session.mask.seed) == ("random", 0.6, 7)
 
 
-def test_other_weights_forget_the_label_the_token_and_the_layers(made, explorer, chosen):
+def test_other_weights_forget_the_token_the_layers_and_a_label_they_do_not_know(
+    made, explorer, chosen
+):
     explorer.asked.clear()
+    del explorer.id2label[list(explorer.id2label.values()).index("skip")]
     pages = list(made.load(chosen, "large"))
     session = last(pages, "session")
     assert session.weights == "large"
     assert session.label is None and last(pages, "label") is None
     assert "rank" not in said(pages)
     assert explorer.asked == [RolloutSettings("max", 0.5), MaskRequest("random", seed=7)]
+
+
+def test_other_weights_keep_a_label_that_they_know(made, chosen):
+    pages = list(made.load(chosen, "large"))
+    assert last(pages, "session").label == "skip"
+    assert "skip: 8.00%, rank 4 of 7" in said(pages)
 
 
 def test_the_label_stays_while_the_clip_does(made, chosen):
@@ -123,7 +133,7 @@ def test_the_last_layer_is_all_layers(made, chosen):
 
 
 def test_labels_are_looked_up_in_the_order_of_the_alphabet(made):
-    names = last(list(made.open()), "label_names")
+    names = last(list(made.open(Session("tested"))), "label_names")
     assert list(names) == ["hop", "jump", "lie", "run", "sit", "skip", "walk"]
 
 

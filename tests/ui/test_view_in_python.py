@@ -41,7 +41,7 @@ def asked_in(code: str, *names: str) -> list[object]:
     ],
 )
 def test_clip_settings_and_mask_are_those_of_the_session(clip):
-    code = view_in_python(Session("bundled", clip, SETTINGS, MASK))
+    code = view_in_python(Session("bundled", clip, settings=SETTINGS, mask=MASK))
     asked = asked_in(code, "ClipRequest", "RolloutSettings", "MaskRequest")
     assert asked == [clip, SETTINGS, MASK]
     assert "Explorer('bundled')" in code
