@@ -98,7 +98,9 @@ def test_controls_go_back_to_what_is_shown(open_page, hold, asked):
     visitor.go_to("Reconstruct")
     before = len(asked())
     closed = hold("closed")
-    visitor.page.locator("#mask-kind").get_by_label("random").check()
+    visitor.page.locator("#mask-kind").get_by_label(
+        "cell"
+    ).check()  # nobody else asks for it, so it has to be made
     wait_until(lambda: len(asked()) > before)
     cancel(visitor)
     closed.unlink()
