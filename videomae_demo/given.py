@@ -9,9 +9,7 @@ import math
 import numbers
 from typing import Any
 
-from videomae_demo.errors import RequestError
-
-LONGEST_SHOWN = 80
+from videomae_demo.errors import RequestError, shown
 
 
 def number(given: Any, name: str) -> float:
@@ -27,7 +25,7 @@ def number(given: Any, name: str) -> float:
     except OverflowError:  # a whole number with hundreds of digits
         value = math.inf
     if not math.isfinite(value):
-        raise RequestError(f"The {name} is {briefly(given)}; it must be a number.")
+        raise RequestError(f"The {name} is {shown(given)}; it must be a number.")
     return value
 
 
@@ -40,16 +38,8 @@ def whole(given: Any, name: str, least: int = 0) -> int:
         When it is anything else.
     """
     if not _is(given, numbers.Integral) or given < least:
-        raise RequestError(
-            f"The {name} is {briefly(given)}; it must be a whole number from {least}."
-        )
+        raise RequestError(f"The {name} is {shown(given)}; it must be a whole number from {least}.")
     return int(given)
-
-
-def briefly(given: Any) -> str:
-    """Return how a value is written in Python, cut where it grows long."""
-    text = repr(given)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _is(given: Any, kind: type) -> bool:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from videomae_demo.errors import RequestError
-from videomae_demo.given import briefly, number, whole
+from videomae_demo.errors import RequestError, shown
+from videomae_demo.given import number, whole
 from videomae_demo.video.sampling import SamplingRule
 
 if TYPE_CHECKING:
@@ -52,17 +52,15 @@ class ClipRequest:
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, Path | str):
-            raise RequestError(f"The clip is {briefly(self.path)}; give the path of a file.")
+            raise RequestError(f"The clip is {shown(self.path)}; give the path of a file.")
         if self.start_s is not None:
             object.__setattr__(self, "start_s", number(self.start_s, "start in seconds"))
         if not isinstance(self.sampling, SamplingRule | None):
             raise RequestError(
-                f"The sampling is {briefly(self.sampling)}; give a SamplingRule, or None."
+                f"The sampling is {shown(self.sampling)}; give a SamplingRule, or None."
             )
         if not isinstance(self.stored_pixels, bool):
-            raise RequestError(
-                f"stored_pixels is {briefly(self.stored_pixels)}; give True or False."
-            )
+            raise RequestError(f"stored_pixels is {shown(self.stored_pixels)}; give True or False.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +93,13 @@ class MaskRequest:
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, str):
-            raise RequestError(f"The mask kind is {briefly(self.kind)}; give its name.")
+            raise RequestError(f"The mask kind is {shown(self.kind)}; give its name.")
         if self.ratio is not None:
             object.__setattr__(self, "ratio", number(self.ratio, "mask ratio"))
         object.__setattr__(self, "seed", whole(self.seed, "mask seed"))
         if not isinstance(self.painted, bytes | None):
             raise RequestError(
-                f"The painted mask is {briefly(self.painted)}; give bytes, one bit per token."
+                f"The painted mask is {shown(self.painted)}; give bytes, one bit per token."
             )
         if (self.painted is None) == (self.kind == "painted"):
             raise RequestError(

@@ -279,7 +279,7 @@ def test_the_panel_of_the_reconstruction_counts_tokens_and_decibels():
         "distance-weighted": 14.56,
         "nearest visible": None,
     }
-    assert [row["name"] for row in measures["rows"] if row["best"]] == ["reconstruction"]
+    assert [row["name"] for row in measures["rows"] if row["marked"]] == ["reconstruction"]
     assert text.LEAK not in said
 
 

@@ -170,7 +170,8 @@ def reconstruct(
 
 def _baselines(tokens: Tensor, hidden: Tensor, config: VideoMAEConfig) -> tuple[Picture, ...]:
     """Fill the hidden tokens without a model; true-patch-mean only where the decoder leaks too."""
-    colours = tokens.unflatten(-1, (-1, config.num_channels)).mean(dim=1)  # (N, C)
+    by_pixel = tokens.unflatten(-1, (-1, config.num_channels))
+    colours = by_pixel.double().mean(dim=1).float()  # (N, C), exact where a patch has one colour
     pixels_per_token = config.token_values // config.num_channels
     near = _Neighbours.of(config.grid, hidden)
     fills = {

@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from videomae_demo.errors import RequestError
-from videomae_demo.given import briefly, number, whole
+from videomae_demo.errors import RequestError, shown
+from videomae_demo.given import number, whole
 
 HeadFusion: TypeAlias = Literal["mean", "max", "min"]
 HEAD_FUSIONS: tuple[HeadFusion, ...] = get_args(HeadFusion)
@@ -47,7 +47,7 @@ class RolloutSettings:
     def __post_init__(self) -> None:
         if not isinstance(self.fusion, str) or self.fusion not in HEAD_FUSIONS:
             raise RequestError(
-                f"The head fusion {briefly(self.fusion)} is unknown; choose "
+                f"The head fusion {shown(self.fusion)} is unknown; choose "
                 f"{', '.join(HEAD_FUSIONS)}."
             )
         discard = number(self.discard, "discarded fraction")
@@ -82,7 +82,7 @@ class RolloutSettings:
 def _token(given: Any) -> tuple[int, int, int]:
     """Return a token's place. A list would index an array in another way than a tuple does."""
     if not isinstance(given, Sequence | np.ndarray) or len(given) != 3:
-        raise RequestError(f"The token is {briefly(given)}; give its time, row and column.")
+        raise RequestError(f"The token is {shown(given)}; give its time, row and column.")
     time, row, column = given
     return whole(time, "token's time"), whole(row, "token's row"), whole(column, "token's column")
 

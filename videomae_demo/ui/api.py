@@ -17,10 +17,11 @@ from videomae_demo import describe
 from videomae_demo.analysis.settings import HEAD_FUSIONS, RolloutSettings
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.errors import ExplorerError, RequestError
+from videomae_demo.given import number
 from videomae_demo.masking import MASK_KINDS
 from videomae_demo.ui import text
 from videomae_demo.ui.clip_fields import ClipFile
-from videomae_demo.ui.values import number, token, whole
+from videomae_demo.ui.values import token, whole
 from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
 from videomae_demo.video.sampling import SamplingRule

@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from videomae_demo.errors import RequestError
-from videomae_demo.given import briefly
+from videomae_demo.errors import RequestError, shown
+from videomae_demo.given import number
 from videomae_demo.ui import values
 from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.views import ClipRequest, MaskRequest
 
 OWN, SECONDS, FRAMES, UNIFORM = (
-    "the checkpoint's own",
+    "the usual of these weights",
     "every so many seconds",
     "every so many frames",
     "spread over the whole clip",
@@ -123,7 +123,7 @@ def read_mask(
         given,
         {
             "kind": _drawn_kind,
-            "ratio": lambda value: values.number(value, field_name("ratio")),
+            "ratio": lambda value: number(value, field_name("ratio")),
             "seed": lambda value: values.whole(value, field_name("seed")),
         },
     )
@@ -143,7 +143,7 @@ def _read(
 
 def _kind(given: Any) -> str:
     if given not in SAMPLINGS:
-        raise RequestError(f"The sampling is {briefly(given)}; choose {', '.join(SAMPLINGS)}.")
+        raise RequestError(f"The sampling is {shown(given)}; choose {', '.join(SAMPLINGS)}.")
     return str(given)
 
 
@@ -152,7 +152,7 @@ def _drawn_kind(given: Any) -> str:
 
 
 def _interval(given: Any) -> float:
-    interval_s = values.number(given, field_name("interval_s"))
+    interval_s = number(given, field_name("interval_s"))
     if interval_s <= 0:
         raise RequestError(f"The {field_name('interval_s')} is {given}; give a number above 0.")
     return interval_s
@@ -174,7 +174,7 @@ def _start(given: Any) -> float | None:
         start_s = -1.0
     if not 0 <= start_s < math.inf:
         raise RequestError(
-            f"The {field_name('start_s')} is {briefly(given)}; give seconds from 0, or "
+            f"The {field_name('start_s')} is {shown(given)}; give seconds from 0, or "
             "nothing for the middle of the clip."
         )
     return start_s

@@ -15,6 +15,7 @@ from typing import Any
 
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.errors import ExplorerError, RequestError
+from videomae_demo.given import number
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui import controls, present, text, values
 from videomae_demo.ui.examples import Example
@@ -170,7 +171,7 @@ class Handlers:
         last = values.whole(last_layer, controls.field_name("last_layer"))
         settings = RolloutSettings(
             fusion,
-            values.number(discard, controls.field_name("discard")),
+            number(discard, controls.field_name("discard")),
             values.whole(first_layer, controls.field_name("first_layer")),
             None if last >= count else last,
             session.settings.query,

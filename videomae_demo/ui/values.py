@@ -5,30 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from videomae_demo import given as checked
-from videomae_demo.errors import RequestError
+from videomae_demo.errors import RequestError, shown
+from videomae_demo.given import number
 
 LARGEST_WHOLE = 2**53 - 1
 """JSON and JavaScript keep whole numbers exactly up to here."""
 
 
-def number(given: Any, name: str) -> float:
-    """Return a finite number.
+def whole(given: Any, name: str) -> int:
+    """Return a whole number; 3.0 is one, since JavaScript knows no other.
 
     Raises
     ------
     RequestError
         When it is anything else; so for the other functions here.
     """
-    return checked.number(given, name)
-
-
-def whole(given: Any, name: str) -> int:
-    """Return a whole number from 0."""
     if not 0 <= number(given, name) <= LARGEST_WHOLE or given != int(given):
-        raise RequestError(
-            f"The {name} is {checked.briefly(given)}; it must be a whole number from 0."
-        )
+        raise RequestError(f"The {name} is {shown(given)}; it must be a whole number from 0.")
     return int(given)
 
 
@@ -56,6 +49,6 @@ def token(given: Any) -> tuple[int, int, int] | None:
     if given is None:
         return None
     if not isinstance(given, list | tuple) or len(given) != 3:
-        raise RequestError(f"The token is {checked.briefly(given)}; give [time, row, column].")
+        raise RequestError(f"The token is {shown(given)}; give [time, row, column].")
     time, row, column = (whole(at, "token's place") for at in given)
     return time, row, column

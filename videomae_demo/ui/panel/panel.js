@@ -48,7 +48,7 @@ const DRAW = {
     const known = block.rows.map((row) => row.value).filter((value) => value !== null);
     const top = Math.max(...known, 1);
     for (const row of block.rows) {
-      const item = make("li", row.best ? "panel-marked" : "");
+      const item = make("li", row.marked ? "panel-marked" : "");
       const track = make("div", "panel-track");
       const fill = make("div", "panel-fill");
       fill.style.width = row.value === null ? "100%" : `${Math.max(0, (100 * row.value) / top)}%`;

@@ -69,12 +69,12 @@ def facts(rows: Sequence[tuple[str, str]]) -> Block:
     return {"kind": "facts", "rows": [list(row) for row in rows]}
 
 
-def measures(rows: Sequence[tuple[str, float | None]], unit: str, best: str) -> Block:
-    """Make a table of measures with small bars; None stands for "exact"."""
+def measures(rows: Sequence[tuple[str, float | None]], unit: str, marked: str) -> Block:
+    """Make a table of measures with small bars, one row marked; None stands for "exact"."""
     return {
         "kind": "measures",
         "unit": unit,
-        "rows": [{"name": name, "value": value, "best": name == best} for name, value in rows],
+        "rows": [{"name": name, "value": value, "marked": name == marked} for name, value in rows],
     }
 
 
