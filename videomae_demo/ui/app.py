@@ -32,7 +32,7 @@ from videomae_demo.ui.theme import STYLE_SHEET, make_theme
 from videomae_demo.ui.token_player.player import LENS
 from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
-from videomae_demo.ui.wiring import ALWAYS_LAST, QUIET, Wiring, as_shown, naming, setting, tell
+from videomae_demo.ui.wiring import QUIET, Wiring, as_shown, naming, setting, tell
 from videomae_demo.ui.work import DOWNLOAD, MODEL, QUICK, Work, by_letter, keeping_preview
 
 logger = logging.getLogger(__name__)
@@ -116,19 +116,16 @@ class PageBuilder:
         By events of their own: gradio changes a streamed value in the browser in place, and a clip
         that is followed by "unchanged" could not be sent back.
         """
-        clip, pick, visit = self.layout.clip, self.layout.mail.pick_to_show, self.layout.visit
+        clip, mail = self.layout.clip, self.layout.mail
+        pick = mail.pick_to_show
 
         def show(letter: str) -> Any:
             return self._example(values.said(letter)) or gr.skip()
 
-        def explain(visit: Visit, held: str | None) -> Any:
-            return self.wiring.settle(visit, held, may_put_back=False)[1]
-
         pick.input(show, pick, clip.video, queue=False, trigger_mode="always_last", **QUIET)
         if self.handlers.examples:
             page.load(lambda: self._example(0), None, clip.video, queue=False, **QUIET)
-        held = [visit, clip.video]
-        clip.video.change(explain, held, self.layout.stale, queue=False, **ALWAYS_LAST, **QUIET)
+        self.wiring.explain(clip.video.change, mail.explored.input)
         preview, quiet = keeping_preview(self.handlers.preview), {"show_progress": "hidden"}
         self.wiring.beside(clip.watcher.unplayable, preview, [clip.video], **QUICK, **quiet)
 

@@ -14,7 +14,7 @@ from videomae_demo.ui.examples import SUFFIXES
 from videomae_demo.ui.mailbox.mailbox import make_clock, make_mailbox
 from videomae_demo.ui.panel.panel import make_panel
 from videomae_demo.ui.picker.picker import PICK, make_picker
-from videomae_demo.ui.preview.preview import make_watcher
+from videomae_demo.ui.preview.preview import EXPLORED, make_watcher
 from videomae_demo.ui.session import Session, Visit
 from videomae_demo.ui.tabs.attend import AttendTab, build_attend
 from videomae_demo.ui.tabs.recognise import RecogniseTab, build_recognise
@@ -82,7 +82,7 @@ class Lenses:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mail:
-    """What the page's scripts say: which example was picked, token chosen, mask painted.
+    """What the page's scripts say: what was picked, chosen, painted, and that a clip is explored.
 
     `pick` is heard twice, since gradio handles two wires of one event one after the other. The
     `clock` knows when each part of the page was last touched.
@@ -92,6 +92,7 @@ class Mail:
     pick_to_show: gr.HTML
     choose: gr.HTML
     paint: gr.HTML
+    explored: gr.HTML
     clock: gr.HTML
 
 
@@ -132,6 +133,7 @@ def build_layout(pool: ExplorerPool, pictures: list[dict[str, Any]], hours_kept:
                 pick_to_show=make_mailbox(PICK),
                 choose=make_mailbox(CHOOSE),
                 paint=make_mailbox(PAINT),
+                explored=make_mailbox(EXPLORED),
                 clock=make_clock(TOUCHED),
             )
         with gr.Column(scale=5, min_width=300, elem_id="right"):

@@ -47,14 +47,10 @@ class Wiring:
         ended = self._on(event, run, inputs, **MODEL, **options)
         clip = self._layout.clip
         for outcome in (ended.then, ended.failure):
-            outcome(
-                self.settle,
-                [self._layout.visit, clip.video],
-                [clip.video, self._layout.stale],
-                queue=False,
-                **QUIET,
+            settled = outcome(
+                self._settle, [self._layout.visit, clip.video], clip.video, queue=False, **QUIET
             )
-            outcome(None, js=tell(EXPLORED))  # see `preview`
+            settled.then(None, js=tell(EXPLORED))  # see `preview` and `explain`
         return ended
 
     def changes(
@@ -83,11 +79,23 @@ class Wiring:
         options = {**ALWAYS_LAST, **QUIET, **waiting, **options}
         return event(run, [*shared, *inputs], self._outputs, **options)
 
-    def settle(self, visit: Visit, held: str | None, *, may_put_back: bool = True) -> list[Any]:
-        """Let the clip field and all else speak of one clip; see `chosen_clip`."""
-        back = visit.chosen.settle(held) if may_put_back else None
-        stale = visit.chosen.explain(back or held, visit.session.clip_name)
-        return [back or gr.skip(), seal([sentence(stale)] if stale else [])]
+    def explain(self, *events: Any) -> None:
+        """Wire what may have made the page speak of two clips; see `chosen_clip`.
+
+        All of it is one event of gradio's, of which the last one counts: two would be answered in
+        any order, and an older answer could hide what a newer one says.
+        """
+
+        def say(visit: Visit, held: str | None) -> Any:
+            stale = visit.chosen.explain(held, visit.session.clip_name)
+            return seal([sentence(stale)] if stale else [])
+
+        held = [self._layout.visit, self._layout.clip.video]
+        gr.on(list(events), say, held, self._layout.stale, queue=False, **ALWAYS_LAST, **QUIET)
+
+    def _settle(self, visit: Visit, held: str | None) -> Any:
+        """Put a clip back that must come back into the field; see `chosen_clip`."""
+        return visit.chosen.settle(held) or gr.skip()
 
 
 def setting(control: Any) -> Any:
