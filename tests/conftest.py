@@ -1,8 +1,12 @@
 """What several rooms test with: tiny checkpoints in folders, a hub that has them, a short clip."""
 
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: more threads only get in the way
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import av
 import numpy as np
