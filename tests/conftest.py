@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: more threads only get in the way
+if "PYTEST_XDIST_WORKER" in os.environ:  # it has one core
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import av
