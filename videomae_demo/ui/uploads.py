@@ -29,7 +29,9 @@ from videomae_demo.ui.refusals import Refusal, refuse
 
 ROUTE = API + "upload"
 PROGRESS_ROUTE = API + "upload_progress"
-MOST_AT_ONCE = 16
+MOST_AT_ONCE = 128
+"""A class of pupils may begin at the same moment; of each upload, one piece is in memory."""
+WRITERS = 16
 ENVELOPE = 2**20
 """In bytes: what an upload may have beside its files."""
 ASKED_EARLY_S = 3.0
@@ -46,7 +48,7 @@ class UploadRoute:
         self._kept = kept
         self._largest = limits.upload_mb * 2**20
         self._at_once = 0
-        self._threads = anyio.CapacityLimiter(MOST_AT_ONCE)
+        self._threads = anyio.CapacityLimiter(WRITERS)
         self._progress: dict[str, Progress] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
