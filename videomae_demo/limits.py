@@ -59,7 +59,7 @@ class Limits:
     decoded_frames: int = 36_000
     decoding_s: float = 120.0
     decoding_mb: int = 2048
-    queue_length: int = 32
+    queue_length: int = 64
     cache_mb: int = 1024
     weights_mb: int = 1500
     kept_hours: int = 24
