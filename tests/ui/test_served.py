@@ -14,9 +14,13 @@ from conftest import ROOT
 
 from videomae_demo.limits import Limits
 from videomae_demo.ui import outputs
+from videomae_demo.ui.app import PageBuilder
+from videomae_demo.ui.edge import Edge
+from videomae_demo.ui.examples import Example
 from videomae_demo.ui.kept import NoRoomError
 from videomae_demo.ui.page import Page
 from videomae_demo.ui.served import ServedFiles
+from videomae_demo.ui.weights import ExplorerPool
 
 
 @pytest.fixture
@@ -108,6 +112,18 @@ def test_without_a_folder_to_write_to_the_page_says_so_and_ends():
     assert done.returncode == 2
     assert "can't write to" in done.stderr and "set GRADIO_TEMP_DIR" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_is_full_is_told_to_who_takes_an_example(cache, clip_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    builder = PageBuilder(ExplorerPool("bundled"), (Example(clip_path, "square"),), Edge())
+    assert Path(builder._example(0)).name == clip_path.name
+    assert builder._example(1) is builder._example(-1) is builder._example("0") is None
+    monkeypatch.setattr(builder.served, "copy", full)
+    with pytest.raises(gr.Error, match=r"can't write its files \(No space left on device\)"):
+        builder._example(0)
 
 
 def test_a_disk_that_is_full_later_is_told_in_a_sentence(caplog):

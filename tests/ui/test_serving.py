@@ -13,9 +13,10 @@ import pytest
 from conftest import ROOT, free_port, serve
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import ValidationError
-from gradio_client.utils import QueueError
+from gradio_client.utils import QueueError, Status
 
 from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings, describe
+from videomae_demo.ui.work import ENDPOINTS
 from videomae_demo.video.encode import write_mp4
 
 PATIENCE_S = 120
@@ -331,15 +332,33 @@ def test_a_full_queue_says_that_it_is_busy(hold_page, explorer, clips):
     ):
         page.close()
         ask = [handle_file(clips[0]), "", 3, ""]
-        first = client.submit(*ask, api_name="/classify")
-        wait_until(lambda: page.layers() == 1)
-        second = client.submit(*ask, api_name="/classify")
+        jobs = []
+        for _ in range(ENDPOINTS["concurrency_limit"]):  # they wait for the model, not in the queue
+            jobs.append(client.submit(*ask, api_name="/classify"))
+            wait_until(lambda: jobs[-1].status().code == Status.PROCESSING)
+        jobs.append(client.submit(*ask, api_name="/classify"))
         wait_until(lambda: page.waiting() == 1)
         with pytest.raises(QueueError, match="Queue is full"):
             client.predict(*ask, api_name="/classify")
         page.open()
-        for job in (first, second):
+        for job in jobs:
             assert flat(job.result(PATIENCE_S)["labels"]) == pytest.approx(flat(expected), rel=1e-4)
+
+
+def test_what_is_known_is_answered_while_a_model_runs_for_somebody_else(hold_page, clips):
+    with hold_page() as page, httpx.Client(base_url=page.address, timeout=PATIENCE_S) as http:
+        known, other = ({"path": upload(http, clip), "meta": FILE} for clip in clips[:2])
+        before = call(http, "classify", known, "", 3, "")
+        assert before[0]
+        begun = page.layers()
+        page.close()
+        with ThreadPoolExecutor(1) as others:
+            waits = others.submit(call, http, "classify", other, "", 3, "")
+            wait_until(lambda: page.layers() > begun)
+            assert call(http, "classify", known, "", 3, "") == before
+            assert not waits.done()
+            page.open()
+            assert waits.result(PATIENCE_S)[0]
 
 
 def test_who_leaves_gives_the_device_back_at_the_next_layer(hold_page, explorer, clips):

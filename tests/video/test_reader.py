@@ -450,3 +450,35 @@ def test_the_frames_of_a_child_that_dies_cost_nothing(children: Children, clip: 
             reader.read_frames(timeline, [0] * 2000, limits=Limits(decoding_s=0.01))
         reader.scan(clip)
     assert ProcessSize.of().data - before < 2**26
+
+
+@on_linux
+def test_frames_are_the_readers_own(children: Children, clip: Path) -> None:
+    timeline = reader.scan(clip)
+    first = reader.read_frames(timeline, [3, 4])
+    before = first.copy()
+    reader.read_frames(timeline, [30, 31])
+    np.testing.assert_array_equal(first, before)
+    first[:] = 0  # whoever has them may change them
+    np.testing.assert_array_equal(reader.read_frames(timeline, [3, 4]), before)
+
+
+@on_linux
+def test_nobody_can_shrink_the_memory_of_the_frames(
+    children: Children, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared: list[int] = []
+    create = os.memfd_create
+
+    def create_and_keep(*arguments: object) -> int:
+        file = create(*arguments)
+        shared.append(os.dup(file))
+        return file
+
+    monkeypatch.setattr(os, "memfd_create", create_and_keep)
+    reader.read_frames(reader.scan(clip), [3])
+    (file,) = shared
+    for size in (0, 1 << 30):
+        with pytest.raises(PermissionError):
+            os.ftruncate(file, size)
+    os.close(file)

@@ -20,7 +20,7 @@ from videomae_demo.ui.edge import Edge
 from videomae_demo.ui.examples import Example, find_examples, thumbnail
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.layout import build_layout
-from videomae_demo.ui.outputs import components_of, to_outputs
+from videomae_demo.ui.outputs import components_of, to_outputs, to_toast
 from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.panel.panel import sentence
 from videomae_demo.ui.sealed import seal
@@ -33,7 +33,15 @@ from videomae_demo.ui.token_player.player import LENS
 from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.weights import ExplorerPool
 from videomae_demo.ui.wiring import QUIET, Wiring, as_shown, naming, setting, tell
-from videomae_demo.ui.work import DOWNLOAD, MODEL, QUICK, Work, by_letter, keeping_preview
+from videomae_demo.ui.work import (
+    DOWNLOAD,
+    ENDPOINTS,
+    MODEL,
+    QUICK,
+    Work,
+    by_letter,
+    keeping_preview,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +68,7 @@ class PageBuilder:
             self.work = Work(self.handlers, self.visitors)
             self.wiring = Wiring(self.layout, self.work)
             self._wire(page)
-            api.add_endpoints(self.pool, self.visitors, MODEL)
+            api.add_endpoints(self.pool, self.visitors, ENDPOINTS)
         self.served.hand_to(page)
         self._page = page
         page.queue(max_size=self.limits.queue_length, api_open=False)
@@ -221,8 +229,12 @@ class PageBuilder:
     def _example(self, index: Any) -> str | None:
         """Return the file that the clip field has of an example; None if there is no such one."""
         examples = self.handlers.examples
-        is_one = isinstance(index, int) and 0 <= index < len(examples)
-        return self.served.copy(examples[index].path) if is_one else None
+        if not isinstance(index, int) or not 0 <= index < len(examples):
+            return None
+        try:
+            return self.served.copy(examples[index].path)
+        except OSError as error:
+            raise to_toast(error) from error
 
     def _bring_back(self, visit: Visit, held: str | None) -> Any:
         """Put the clip that is shown into an empty field."""

@@ -75,13 +75,15 @@ def deliver(
         yield _with(held, last_word(str(error.message)))
         raise
     except Exception as error:  # the one catch-all, at the edge to the visitor
-        toast = _toast(error)  # before the yield, so that it is logged for a visitor who left, too
+        toast = to_toast(
+            error
+        )  # before the yield, so that it is logged for a visitor who left, too
         said = str(error) if isinstance(error, ExplorerError) else str(toast.message)
         yield _with(held, last_word(said))
         raise toast from error
 
 
-def _toast(error: Exception) -> gr.Error:
+def to_toast(error: Exception) -> gr.Error:
     """Say in one sentence what went wrong; what is no visitor's doing is logged as well."""
     if isinstance(error, ExplorerError):
         # The message is rendered as HTML, and may hold a file's name.

@@ -1,9 +1,9 @@
 """How the work of an event is done: in its turn, stoppable, and out of other visitors' way.
 
-There are two lanes. What runs a model goes through gradio's queue, one at a time on the whole page.
-What is answered from the Explorer's cache does not wait there: several answers are made at the same
-time, whatever model runs for somebody else. In both, the events of one visit follow one another;
-see `Visit`. Knows no component.
+There are lanes. What runs a model for the page goes through gradio's queue one at a time. What is
+answered from the Explorer's cache does not wait there: several answers are made at the same time,
+whatever model runs for somebody else. In both, the events of one visit follow one another; see
+`Visit`. Programs have a lane of their own. Knows no component.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """All that runs a model waits for one another."""
 QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": None}
 """Answers from the cache: `QUICK_AT_ONCE` are made at the same time."""
+ENDPOINTS: dict[str, Any] = {"concurrency_id": "endpoints", "concurrency_limit": 4}
+"""What programs ask for: what is known is not kept waiting by one model that runs. Models wait for
+one another at the device."""
 DOWNLOAD: dict[str, Any] = {"concurrency_id": "download", "concurrency_limit": 1}
 """Downloads wait for one another, and nobody's clip waits for them."""
 QUICK_AT_ONCE = 8

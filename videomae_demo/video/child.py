@@ -47,6 +47,7 @@ def main(descriptor: int, parent: int) -> None:
         return  # it had ended before
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(kind, (0, 0))
+    gc.freeze()  # what is loaded by now stays: no need to look through it after each answer
     idle = ProcessSize.of()
     line = Line(socket.socket(fileno=descriptor))
     line.send(Message({"ready": True}))

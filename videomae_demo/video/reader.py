@@ -11,6 +11,8 @@ memory is bounded by `frame_pixels` alone. Knows nothing of decoding.
 from __future__ import annotations
 
 import dataclasses
+import math
+import mmap
 import os
 import signal
 import sys
@@ -37,7 +39,16 @@ from videomae_demo.video.decode import SeekingError
 from videomae_demo.video.timeline import Timeline
 from videomae_demo.video.wire import HungUpError, Message, pack_timeline, unpack_timeline
 
+if sys.platform != "win32":
+    import fcntl
+
 _Taken = TypeVar("_Taken")
+
+# A child writes frames into memory that this process goes on to use. It can't make that smaller,
+# which would end this process when it looks.
+_SEALS = 0
+if sys.platform == "linux":
+    _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 _TOLD = {"VideoError": VideoError, "RequestError": RequestError, "SeekingError": SeekingError}
 
@@ -88,21 +99,33 @@ def read_frames(
     Cancelled
         When nobody waits any more.
     """
-    frames = np.empty(decode.frames_shape(timeline, indices, longest_side_px), dtype=np.uint8)
+    shape = decode.frames_shape(timeline, indices, longest_side_px)
     if not _children_read():
-        decode.read_into(frames, timeline, indices, limits)
-        return frames
+        return _read_here(shape, timeline, indices, limits)
     packed = pack_timeline(timeline)
     fields = {**packed.fields, "do": "read", "longest_side_px": longest_side_px}
     arrays = [*packed.arrays, np.asarray(indices, dtype=np.int64)]
-    shared = os.memfd_create("frames")
+    shared = os.memfd_create("frames", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
-        os.ftruncate(shared, frames.nbytes)
-        _ask(timeline.path, fields, limits, lambda _: _copy(shared, frames), arrays, [shared])
+        os.ftruncate(shared, math.prod(shape))
+        fcntl.fcntl(shared, fcntl.F_ADD_SEALS, _SEALS)
+        _ask(timeline.path, fields, limits, lambda _: None, arrays, [shared])
+        pixels = mmap.mmap(shared, math.prod(shape), access=mmap.ACCESS_COPY)
+        return np.frombuffer(pixels, dtype=np.uint8).reshape(shape)
     except NoChildError:
-        decode.read_into(frames, timeline, indices, limits)
+        return _read_here(shape, timeline, indices, limits)
     finally:
         os.close(shared)
+
+
+def _read_here(
+    shape: tuple[int, int, int, int],
+    timeline: Timeline,
+    indices: Sequence[int] | npt.NDArray[np.int64],
+    limits: Limits,
+) -> npt.NDArray[np.uint8]:
+    frames = np.empty(shape, dtype=np.uint8)
+    decode.read_into(frames, timeline, indices, limits)
     return frames
 
 
@@ -222,13 +245,3 @@ def _why_dead(error: ChildDiedError | HungUpError, name: str, limits: Limits) ->
         f"memory than the limit decoding_mb of {limits.decoding_mb} MB or than this machine has; "
         "convert it to h264 mp4, or give a smaller version."
     )
-
-
-def _copy(file: int, frames: npt.NDArray[np.uint8]) -> None:
-    """Fill the array from the start of a file."""
-    rest = frames.data.cast("B")
-    while rest:
-        got = os.preadv(file, [rest], frames.nbytes - len(rest))
-        if not got:
-            raise HungUpError("the frames are gone")
-        rest = rest[got:]
