@@ -21,8 +21,8 @@ from torch.nn.functional import cosine_similarity
 from benchmarks.machine import best_times, describe_machine
 from videomae_demo.analysis.rollout import AttentionRecorder, rollout, start_from_head
 from videomae_demo.analysis.settings import RolloutSettings
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.masking import tube
-from videomae_demo.model.config import VideoMAEConfig
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 
 SIZES = {  # width, depth, heads; decoder width, heads, depth

@@ -35,7 +35,7 @@ from gradio_client.utils import QueueError
 from benchmarks.bombs import picture_stream_bomb, sample_table_bomb
 from benchmarks.machine import describe_machine
 from benchmarks.startup import ROOT, answers, free_port
-from videomae_demo import ClipRequest, Explorer, MaskRequest, describe
+from videomae_demo import ClipRequest, Explorer, MaskRequest
 from videomae_demo.video.encode import write_mp4
 
 CLIENTS = 50
@@ -106,9 +106,9 @@ def make_clips(folder: Path, count: int) -> list[Path]:
 def describe_all(explorer: Explorer, path: Path) -> list[Any]:
     """Return what each endpoint should answer, in the parts that tell clips apart."""
     clip = ClipRequest(path)
-    labels = describe.describe_labels(explorer.classify(clip), 3)
-    rollout = describe.describe_rollout(explorer.attend(clip))
-    rebuilt = describe.describe_reconstruction(explorer.reconstruct(clip, MaskRequest("tube", 0.5)))
+    labels = explorer.classify(clip).to_json(3)
+    rollout = explorer.attend(clip).to_json()
+    rebuilt = explorer.reconstruct(clip, MaskRequest("tube", 0.5)).to_json()
     return [labels["entropy"], rollout["over_time"], rebuilt["loss"]]
 
 

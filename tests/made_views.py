@@ -12,11 +12,14 @@ from videomae_demo.analysis.classification import Classification
 from videomae_demo.analysis.reconstruction import Picture, Reconstruction
 from videomae_demo.analysis.rollout import Rollout
 from videomae_demo.analysis.settings import RolloutSettings
-from videomae_demo.model.config import TokenGrid
+from videomae_demo.config import TokenGrid
+from videomae_demo.engine.clips import SeenClip
+from videomae_demo.engine.roles import CheckpointCard
+from videomae_demo.lenses.attend import RolloutView
+from videomae_demo.lenses.recognise import LabelsView
+from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
 from videomae_demo.model.processor import CropBox
-from videomae_demo.roles import CheckpointCard
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import LabelsView, MaskRequest, ReconstructionView, RolloutView, SeenClip
 
 GRID = TokenGrid(3, 2, 4)
 TIMES_S = (1.0, 1.1, 1.4, 1.5, 1.923456789, 1.923456789)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from original_network import OriginalEncoder, OriginalPretraining
 
-from videomae_demo import clips
-from videomae_demo.cli import main
+from videomae_demo.cli.main import main
+from videomae_demo.engine import clips
 from videomae_demo.video.reader import scan
 
 
@@ -171,7 +171,7 @@ def test_a_place_that_takes_no_files_is_refused_before_any_work(
 
 
 def test_a_folder_that_may_not_be_written_is_refused(run, clip_path, tmp_path, monkeypatch):
-    monkeypatch.setattr("videomae_demo.cli.os.access", lambda *_: False)
+    monkeypatch.setattr("videomae_demo.cli.shared.os.access", lambda *_: False)
     code, _, err = run("classify", clip_path, "--out", tmp_path / "new")
     assert code == 2
     assert f"you may not write into {tmp_path}" in err
@@ -182,7 +182,7 @@ def test_a_disk_that_is_full_ends_in_a_sentence(run, clip_path, tmp_path, monkey
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("videomae_demo.export.save_labels", full)
+    monkeypatch.setattr("videomae_demo.lenses.recognise.LabelsView.save", full)
     code, out, err = run("classify", clip_path, "--out", tmp_path)
     assert (code, out) == (2, "")
     assert "can't be written" in err and "No space left on device" in err

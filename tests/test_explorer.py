@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from videomae_demo.cancellation import Cancelled, cancellable
+from videomae_demo.config import TokenGrid
+from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import CheckpointError, RequestError, VideoError
-from videomae_demo.explorer import Explorer, RolloutSettings, default_ratio
+from videomae_demo.explorer import Explorer, RolloutSettings
+from videomae_demo.lenses.reconstruct import MaskRequest, default_ratio
 from videomae_demo.limits import Limits
 from videomae_demo.masking import tube
-from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import (
     Encoder,
@@ -21,7 +23,6 @@ from videomae_demo.video.clip import sample_clip
 from videomae_demo.video.encode import write_mp4
 from videomae_demo.video.reader import read_frames, scan
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import ClipRequest, MaskRequest
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_a_file_that_changes_in_between_is_not_taken_for_the_one_that_was_read(
 ):
     copy = tmp_path / "clip.mp4"
     copy.write_bytes(clip_path.read_bytes())
-    prepare = Explorer._prepare
+    prepare = Explorer.prepare
 
     def prepare_and_change(*arguments):
         prepared = prepare(*arguments)
@@ -150,7 +151,7 @@ def test_a_file_that_changes_in_between_is_not_taken_for_the_one_that_was_read(
         return prepared
 
     with monkeypatch.context() as patch:
-        patch.setattr(Explorer, "_prepare", prepare_and_change)
+        patch.setattr(Explorer, "prepare", prepare_and_change)
         old = explorer.classify(ClipRequest(copy))
     new = explorer.classify(ClipRequest(copy))
     expected = Explorer(explorer.weights, device="cpu").classify(ClipRequest(copy))
@@ -165,7 +166,7 @@ def test_what_seeking_got_wrong_is_found_out_once(explorer, clip_path, monkeypat
         given.append(timeline)
         return sample_clip(truth, *arguments, **options)
 
-    monkeypatch.setattr("videomae_demo.clips.sample_clip", sample_after_decoding_everything)
+    monkeypatch.setattr("videomae_demo.engine.clips.sample_clip", sample_after_decoding_everything)
     for start_s in (0.0, 0.1):
         explorer.see(ClipRequest(clip_path, start_s=start_s))
     assert [timeline is truth for timeline in given] == [False, True]

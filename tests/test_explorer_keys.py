@@ -8,14 +8,15 @@ import torch
 from tiny import save_tiny
 
 from videomae_demo.analysis.settings import RolloutSettings
-from videomae_demo.explorer import Explorer, default_ratio
-from videomae_demo.model.config import TokenGrid
+from videomae_demo.config import TokenGrid
+from videomae_demo.engine.clips import ClipRequest
+from videomae_demo.explorer import Explorer
+from videomae_demo.lenses.reconstruct import MaskRequest, default_ratio
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae_demo.video.decode import read_frames, scan
 from videomae_demo.video.encode import write_mp4
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import ClipRequest, MaskRequest
 
 
 @pytest.fixture

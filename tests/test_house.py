@@ -15,13 +15,14 @@ ROOMS = (
     "given",
     "limits",
     "cancellation",
-    "model.json_file",
-    "model.sizes",
-    "model.config",
-    "masking",
-    "video",
-    "rendering",
     "device",
+    "shipped",
+    "json_file",
+    "sizes",
+    "config",
+    "masking",
+    "rendering",
+    "video",
     "checkpoints",
     "model.patches",
     "model.layers",
@@ -33,19 +34,20 @@ ROOMS = (
     "model.frames",
     "model.processor",
     "analysis",
-    "cache",
-    "roles",
-    "passes",
-    "views",
-    "describe",
-    "clips",
+    "engine.cache",
+    "engine.roles",
+    "engine.clips",
+    "engine.passes",
+    "engine.engine",
+    "lenses",
     "explorer",
-    "export",
+    "pool",
     "verify",
     "training",
+    "ui.gradio_edge",
+    "ui",
     "cli",
     "__main__",
-    "ui",
 )
 WITHOUT_TORCH = (
     "masking",
@@ -54,10 +56,10 @@ WITHOUT_TORCH = (
     "errors",
     "given",
     "limits",
-    "model.config",
+    "config",
     "analysis.settings",
-    "views",
-    "describe",
+    "pool",
+    "cli",
     "ui",
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
@@ -131,7 +133,7 @@ def test_building_the_page_waits_for_no_heavy_library():
 import os, sys
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 from videomae_demo.ui.app import build_page
-from videomae_demo.ui.weights import ExplorerPool
+from videomae_demo.pool import ExplorerPool
 build_page(ExplorerPool())
 print(sorted({"torch", "matplotlib", "safetensors"} & set(sys.modules)))
 """

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from videomae_demo import masking
+from videomae_demo.config import TokenGrid
 from videomae_demo.errors import RequestError
-from videomae_demo.model.config import TokenGrid
 
 SQUARE = TokenGrid(8, 14, 14)
 OBLONG = TokenGrid(4, 2, 6)

@@ -7,12 +7,12 @@ import pytest
 import torch
 from tiny import save_tiny
 
-from videomae_demo import describe, roles
 from videomae_demo.checkpoints import catalog
+from videomae_demo.engine import roles
+from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.explorer import Explorer
 from videomae_demo.model.videomae import VideoMAEForPreTraining
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import ClipRequest
 
 UNIFORM, FAST, SLOW = (
     SamplingRule.uniform(),
@@ -56,11 +56,11 @@ def test_both_see_the_recognisers_frames_whichever_is_asked_first(known, clip_pa
         f"{FOLLOWS} (4 frames spread over the whole clip); it was trained on others (4 frames, one "
         "every 42 ms).",
     )
-    assert remarks(masked)[0] in describe.notes(masked)
+    assert remarks(masked)[0] in masked.notes
 
 
 def test_the_recogniser_is_not_loaded_to_know_its_rule(known, clip_path, monkeypatch):
-    monkeypatch.setattr("videomae_demo.explorer.load_recogniser", None)
+    monkeypatch.setattr("videomae_demo.engine.engine.load_recogniser", None)
     view = Explorer("fine-tuned", device="cpu").reconstruct(ClipRequest(clip_path))
     assert view.clip.indices.tolist() == [6, 18, 30, 42]
 
@@ -106,7 +106,7 @@ def test_a_guess_is_not_said_to_be_how_a_checkpoint_was_trained(
         request = ClipRequest(clip_path, sampling=rule)
         for view in (explorer.classify(request), explorer.reconstruct(request)):
             assert remarks(view) == ()
-            assert any("It is not known on which frames" in note for note in describe.notes(view))
+            assert any("It is not known on which frames" in note for note in view.notes)
 
 
 @pytest.fixture
@@ -153,6 +153,6 @@ def test_what_the_reconstructor_computes_is_of_the_recognisers_frames(known, cli
     """The bytes that it gets are those of the frames that the view names."""
     explorer = Explorer("fine-tuned", device="cpu")
     view = explorer.reconstruct(ClipRequest(clip_path))
-    chosen = explorer._prepare(ClipRequest(clip_path), explorer.recogniser).pixel_values
+    chosen = explorer.prepare(ClipRequest(clip_path), explorer.recogniser).pixel_values
     original = explorer.reconstructor.model.to_pixels(chosen)[0].permute(0, 2, 3, 1)
     np.testing.assert_allclose(view.reconstruction.target, torch.clamp(original, 0, 1), atol=1e-6)

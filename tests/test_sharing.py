@@ -11,16 +11,16 @@ import pytest
 import torch
 from tiny import save_tiny
 
-from videomae_demo import clips
-from videomae_demo import explorer as engine
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.device import one_at_a_time
+from videomae_demo.engine import clips, engine
+from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import VideoError
 from videomae_demo.explorer import Explorer, RolloutSettings
+from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.model.videomae import VideoMAEForPreTraining
 from videomae_demo.video.encode import write_mp4
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import ClipRequest, MaskRequest
 
 PATIENCE_S = 30
 CPU = torch.device("cpu")
@@ -245,7 +245,7 @@ def test_the_checkpoint_is_part_of_the_key(explorer, clip_path, monkeypatch):
     monkeypatch.setattr(explorer.reconstructor.processor, "image_mean", (0.1, 0.2, 0.3))
     frames = clips.sample_clip(clips.scan(clip_path), 4, SamplingRule.stride(4 / 30)).frames
     for role in (explorer.recogniser, explorer.reconstructor):
-        found = explorer._prepare(ClipRequest(clip_path), role).pixel_values
+        found = explorer.prepare(ClipRequest(clip_path), role).pixel_values
         expected = role.processor(frames, return_tensors="pt").pixel_values
         torch.testing.assert_close(found, expected, rtol=0, atol=0)
 

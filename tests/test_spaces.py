@@ -79,14 +79,14 @@ def test_a_worker_answers_as_a_machine_of_ones_own(
 
 
 def test_what_one_pass_found_is_kept_by_the_process_that_stays(explored):
-    assert [note["task"] for note in explored[1]] == ["recognise", "fuse", "predict"] * 2
+    assert [note["task"] for note in explored[1]] == ["run", "fuse", "predict"] * 2
 
 
 def test_calls_are_short_and_weights_never_travel(explored, recogniser_folder):
     weights = (recogniser_folder / "model.safetensors").stat().st_size
     for note in explored[1]:
         assert 10 <= note["duration_s"] <= 15
-        if note["task"] != "fuse":  # whose argument is what `recognise` handed back
+        if note["task"] != "fuse":  # whose argument is what `run` handed back
             pixels = 4 * 3 * 32 * 32 * 4
             assert note["asked_bytes"] < pixels + 4096 < pixels + weights
 

@@ -16,11 +16,12 @@ from made_views import (
     made_rollout,
 )
 
-from videomae_demo import describe, explorer
+from videomae_demo import explorer
 from videomae_demo.analysis.settings import RolloutSettings
-from videomae_demo.cli import main
+from videomae_demo.cli.main import main
+from videomae_demo.lenses.answer import describe_clip
+from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import MaskRequest
 
 NOTES = ["A note of the checkpoint.", "A note of the clip."]
 
@@ -34,7 +35,7 @@ def number_after(words: str, text: str) -> float:
 
 
 def test_a_clip_is_described_in_full():
-    described = describe.describe_clip(made_clip())
+    described = describe_clip(made_clip())
     assert described["clip"] == "made.mp4"
     assert described["duration_s"] == 3.251235
     assert described["source"] == {"height": 240, "width": 320}
@@ -47,7 +48,7 @@ def test_a_clip_is_described_in_full():
 
 
 def test_labels_are_described_best_first_and_the_one_that_was_asked_for():
-    described = describe.describe_labels(made_labels(), 3, "SKIP")
+    described = made_labels().to_json(3, "SKIP")
     assert [(score["label"], score["probability"]) for score in described["labels"]] == [
         ("jump", 0.4),
         ("lie", 0.3),
@@ -62,7 +63,7 @@ def test_labels_are_described_best_first_and_the_one_that_was_asked_for():
 
 def test_a_rollout_is_described_by_its_peak_and_its_slices():
     settings = RolloutSettings("max", 0.25, 2, 5, (0, 1, 2))
-    described = describe.describe_rollout(made_rollout(settings))
+    described = made_rollout(settings).to_json()
     assert described["peak"]["token"] == [1, 1, 3]
     assert described["peak"]["times_uniform"] == pytest.approx(6)
     assert described["over_time"] == pytest.approx([2 / 8, 7.75 / 8, 14.25 / 8])
@@ -75,7 +76,7 @@ def test_a_rollout_is_described_by_its_peak_and_its_slices():
 
 
 def test_a_reconstruction_is_described_and_what_is_exact_has_no_number():
-    described = json.loads(json.dumps(describe.describe_reconstruction(made_reconstruction())))
+    described = json.loads(json.dumps(made_reconstruction().to_json()))
     assert (described["mask"]["kind"], described["mask"]["seed"]) == ("random", 7)
     assert described["mask"]["ratio"] == 0.25
     assert described["hidden_tokens"] == 6
@@ -89,7 +90,7 @@ def test_a_reconstruction_is_described_and_what_is_exact_has_no_number():
         14.56,
     ]
     assert described["leaks"] == []
-    leaky = describe.describe_reconstruction(made_reconstruction(leaks=True, exact=False))
+    leaky = made_reconstruction(leaks=True, exact=False).to_json()
     assert leaky["leaks"] == ["prediction", "true-patch-mean"]
     assert leaky["psnr_db"]["nearest-visible"] == 25.49
     assert described["notes"] == NOTES
@@ -108,20 +109,20 @@ def test_a_reconstruction_is_described_and_what_is_exact_has_no_number():
     ],
 )
 def test_the_rollouts_sentence_tells_its_layers(settings, layers):
-    told = describe.explain_rollout(made_rollout(settings))
+    told = made_rollout(settings).explanation()
     assert layers in told
     assert "where it starts" in told
     assert "discarded" not in told
 
 
 def test_the_rollouts_sentence_tells_what_was_discarded():
-    told = describe.explain_rollout(made_rollout(RolloutSettings("min", 0.9)))
+    told = made_rollout(RolloutSettings("min", 0.9)).explanation()
     assert number_after("lowest", told) == 90
     assert "min" in told
 
 
 def test_the_reconstructions_sentence_tells_the_share_and_every_measure():
-    told = describe.explain_reconstruction(made_reconstruction(exact=False))
+    told = made_reconstruction(exact=False).explanation()
     assert told.startswith("25%")
     assert "random mask, seed 7" in told
     assert number_after("reconstruction ", told) == 20.3
@@ -132,7 +133,7 @@ def test_the_reconstructions_sentence_tells_the_share_and_every_measure():
 
 
 def test_the_reconstructions_sentence_marks_what_leaks():
-    told = describe.explain_reconstruction(made_reconstruction(leaks=True, exact=False))
+    told = made_reconstruction(leaks=True, exact=False).explanation()
     assert "20.3 (leak)" in told and "30.6 (leak)" in told
     assert told.count("(leak)") == 2
 

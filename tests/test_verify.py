@@ -16,7 +16,7 @@ from transformers import VideoMAEForVideoClassification as ReferenceForClassific
 from videomae_demo import verify
 from videomae_demo.checkpoints.catalog import CATALOG
 from videomae_demo.checkpoints.published import PUBLISHED, PublishedValues
-from videomae_demo.cli import main
+from videomae_demo.cli.main import main
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 
 NAME, SMALL, SHORT = "base-finetuned-kinetics", "small-finetuned-kinetics", "base-short"

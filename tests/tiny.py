@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD
 

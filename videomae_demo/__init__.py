@@ -10,30 +10,35 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from videomae_demo.analysis.settings import RolloutSettings
+    from videomae_demo.config import TokenGrid, VideoMAEConfig
+    from videomae_demo.engine.clips import ClipRequest
     from videomae_demo.errors import CheckpointError, ExplorerError, RequestError, VideoError
     from videomae_demo.explorer import Explorer
-    from videomae_demo.model.config import TokenGrid, VideoMAEConfig
+    from videomae_demo.lenses.reconstruct import MaskRequest
+    from videomae_demo.limits import Limits
     from videomae_demo.model.processor import VideoMAEImageProcessor
     from videomae_demo.model.videomae import (
         VideoMAEForPreTraining,
         VideoMAEForVideoClassification,
         VideoMAEModel,
     )
-    from videomae_demo.views import ClipRequest, MaskRequest
+    from videomae_demo.video.sampling import SamplingRule
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "CheckpointError": "errors",
-    "ClipRequest": "views",
+    "ClipRequest": "engine.clips",
     "Explorer": "explorer",
     "ExplorerError": "errors",
-    "MaskRequest": "views",
+    "Limits": "limits",
+    "MaskRequest": "lenses.reconstruct",
     "RequestError": "errors",
     "RolloutSettings": "analysis.settings",
-    "TokenGrid": "model.config",
+    "SamplingRule": "video.sampling",
+    "TokenGrid": "config",
     "VideoError": "errors",
-    "VideoMAEConfig": "model.config",
+    "VideoMAEConfig": "config",
     "VideoMAEForPreTraining": "model.videomae",
     "VideoMAEForVideoClassification": "model.videomae",
     "VideoMAEImageProcessor": "model.processor",
@@ -45,9 +50,11 @@ __all__ = [
     "ClipRequest",
     "Explorer",
     "ExplorerError",
+    "Limits",
     "MaskRequest",
     "RequestError",
     "RolloutSettings",
+    "SamplingRule",
     "TokenGrid",
     "VideoError",
     "VideoMAEConfig",

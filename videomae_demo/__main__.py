@@ -1,8 +1,8 @@
-"""``python -m videomae_demo``: see `cli`."""
+"""``python -m videomae_demo``: see `cli.main`."""
 
 import sys
 
-from videomae_demo.cli import main
+from videomae_demo.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

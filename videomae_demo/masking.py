@@ -17,8 +17,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from videomae_demo.config import TokenGrid
 from videomae_demo.errors import RequestError
-from videomae_demo.model.config import TokenGrid
 
 Mask: TypeAlias = NDArray[np.bool_]
 

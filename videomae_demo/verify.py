@@ -29,8 +29,8 @@ from videomae_demo.checkpoints.published import (
     PublishedValues,
 )
 from videomae_demo.checkpoints.source import CheckpointFiles, locate, locate_file
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import CheckpointError, RequestError
-from videomae_demo.model.config import VideoMAEConfig
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 

@@ -7,14 +7,15 @@ import pytest
 import torch
 from tiny import save_tiny
 
-from videomae_demo import explorer as explorer_module
 from videomae_demo.analysis.colours import TrueColours
+from videomae_demo.config import TokenGrid
+from videomae_demo.engine import engine as engine_module
+from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.explorer import Explorer
+from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.masking import tube
-from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD, VideoMAEForPreTraining
-from videomae_demo.views import ClipRequest, MaskRequest
 
 STATISTICS = {
     "ImageNet": {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD},
@@ -84,7 +85,7 @@ def test_a_perfect_prediction_is_the_original_and_loses_nothing(
     def perfect(reconstructor, pixel_values, hidden):
         return reconstructor.model.targets(torch.from_numpy(pixel_values))[0, hidden].numpy()
 
-    monkeypatch.setattr(explorer_module, "predict", perfect)
+    monkeypatch.setattr(engine_module, "predict", perfect)
     result = reconstruct(folder, clip_path)[0].reconstruction
     np.testing.assert_allclose(result.prediction.frames, result.target, atol=1e-5)
     assert result.prediction.psnr_db >= (100 if norm_pix_loss else math.inf)
@@ -93,13 +94,13 @@ def test_a_perfect_prediction_is_the_original_and_loses_nothing(
 
 def test_the_loss_stays_that_of_the_model(folder, clip_path, monkeypatch):
     given = []
-    predict = explorer_module.predict
+    predict = engine_module.predict
 
     def remember(reconstructor, pixel_values, hidden):
         given.append((torch.from_numpy(pixel_values), torch.from_numpy(hidden)[None]))
         return predict(reconstructor, pixel_values, hidden)
 
-    monkeypatch.setattr(explorer_module, "predict", remember)
+    monkeypatch.setattr(engine_module, "predict", remember)
     view, model = reconstruct(folder, clip_path)
     with torch.no_grad():
         loss = model(*given[0]).loss

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from videomae_demo.analysis.reconstruction import NORMALISED_RANGE, reconstruct
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import RequestError
-from videomae_demo.model.config import VideoMAEConfig
 from videomae_demo.model.patches import normalise_tokens, patchify, token_statistics
 
 

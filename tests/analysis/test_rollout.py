@@ -12,8 +12,8 @@ from videomae_demo.analysis.rollout import (
     start_from_head,
     start_from_token,
 )
+from videomae_demo.config import TokenGrid
 from videomae_demo.errors import RequestError
-from videomae_demo.model.config import TokenGrid
 
 GRID = TokenGrid(2, 3, 4)
 THREE = TokenGrid(1, 1, 3)

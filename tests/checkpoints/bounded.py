@@ -14,7 +14,7 @@ PATIENCE_S = 60  # of a machine that has much else to do
 
 _CONTEXT = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
 if sys.platform != "win32":
-    _CONTEXT.set_forkserver_preload(["videomae_demo.roles"])
+    _CONTEXT.set_forkserver_preload(["videomae_demo.engine.roles"])
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def load(path: Path, role: str, memory_bytes: int = MEMORY_BYTES) -> Outcome:
 def _load(path: str, role: str, memory_bytes: int, answer: Connection) -> None:
     import torch
 
+    from videomae_demo.engine.roles import find_reconstructor, load_recogniser
     from videomae_demo.errors import ExplorerError
-    from videomae_demo.roles import find_reconstructor, load_recogniser
 
     torch.set_num_threads(1)
     take = {"recogniser": load_recogniser, "reconstructor": find_reconstructor}[role]

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from videomae_demo.checkpoints.catalog import CATALOG, CatalogEntry, find_entry, known_names
-from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.video.sampling import SamplingRule
 
 everything = pytest.mark.parametrize("entry", CATALOG, ids=lambda entry: entry.name)

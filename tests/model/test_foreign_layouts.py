@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import videomae_demo
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import CheckpointError
-from videomae_demo.model.config import VideoMAEConfig
 from videomae_demo.model.pretrained import PretrainedModel
 
 CLIP = {"image_size": 32, "num_frames": 4, "num_channels": 3}

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from model_cases import fill, worst
 from torch import Tensor
 
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import CheckpointError
 from videomae_demo.model import layers
-from videomae_demo.model.config import VideoMAEConfig
 from videomae_demo.model.layers import Block, SelfAttention, probability_blocks
 
 WIDTH, HEADS, TOKENS = 12, 3, 10

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.model.videomae import VideoMAEForVideoClassification
 
 ROOT = Path(__file__).resolve().parents[2]

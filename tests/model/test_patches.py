@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from videomae_demo.config import TokenGrid
 from videomae_demo.errors import RequestError
-from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.patches import (
     denormalise_tokens,
     normalise_tokens,

@@ -30,8 +30,8 @@ from videomae_demo.checkpoints import layouts
 from videomae_demo.checkpoints.load import LoadReport
 from videomae_demo.checkpoints.read import read_tensors
 from videomae_demo.checkpoints.source import locate
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import CheckpointError, RequestError
-from videomae_demo.model.config import VideoMAEConfig
 from videomae_demo.model.patches import sincos_positions
 from videomae_demo.model.pretrained import PretrainedModel
 

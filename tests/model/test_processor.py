@@ -304,26 +304,6 @@ class TestOutput:
         assert processor(clip, return_tensors="np", crop_size=20).pixel_values.shape[-1] == 20
         np.testing.assert_array_equal(processor(clip, return_tensors="np").pixel_values, before)
 
-    @pytest.mark.parametrize(
-        "options", [IMAGENET, {"do_normalize": False}, {"rescale_factor": 0.5}]
-    )
-    def test_pixels_come_back_for_display(self, options: dict[str, Any]) -> None:
-        clip = random_clip(2, 3, 32, 32, 3)
-        processor = VideoMAEImageProcessor(size=32, crop_size=32, **options)
-        for return_tensors in ("pt", "np"):
-            pixel_values = processor(clip, return_tensors=return_tensors).pixel_values
-            pixels = processor.to_pixels(pixel_values)
-            assert pixels.dtype == np.float32
-            assert 0 <= pixels.min() <= pixels.max() <= 1
-            np.testing.assert_array_equal(np.rint(pixels * 255), clip)
-
-    def test_display_leaves_its_input_alone(self, processor: VideoMAEImageProcessor) -> None:
-        pixel_values = processor(random_clip(2, 32, 32, 3), return_tensors="pt").pixel_values
-        before = pixel_values.clone()
-        processor.to_pixels(pixel_values)
-        processor.to_pixels(pixel_values.numpy())
-        assert pixel_values.equal(before)
-
 
 class TestCropBox:
     def test_a_landscape_frame_loses_its_sides(self) -> None:
@@ -349,7 +329,6 @@ class TestCropBox:
         ramp[..., 0] = np.arange(height)[:, None]
         ramp[..., 1] = np.arange(width)
         box = processor.crop_box(height, width)
-        seen = np.rint(
-            processor.to_pixels(processor(ramp, return_tensors="np").pixel_values) * 255
-        )[0, 0]
-        assert tuple(seen[15, 18, :2]) == (box.top + 15, box.left + 18)
+        options = {"do_rescale": False, "do_normalize": False}
+        seen = processor(ramp, return_tensors="np", **options).pixel_values[0, 0]
+        assert tuple(seen[:2, 15, 18]) == (box.top + 15, box.left + 18)

@@ -12,7 +12,7 @@ import torch
 import videomae_demo
 from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.checkpoints.labels import find_labels
-from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.model.processor import VideoMAEImageProcessor
 
 SHARED = {

@@ -26,7 +26,7 @@ from original_network import OriginalEncoder, OriginalPretraining
 from safetensors.torch import load_file
 
 import videomae_demo
-from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.model.pretrained import PretrainedModel
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -14,7 +14,7 @@ import pytest
 from model_cases import SHAPE, fill
 
 import videomae_demo
-from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.config import VideoMAEConfig
 
 THEIR_IMPORT = "from transformers import AutoImageProcessor, "
 OUR_IMPORT = "from videomae_demo import VideoMAEImageProcessor as AutoImageProcessor, "

@@ -33,9 +33,9 @@ from model_cases import (
 from torch import Tensor
 
 import videomae_demo
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.model import layers
-from videomae_demo.model.config import VideoMAEConfig
 from videomae_demo.model.patches import select_tokens, sincos_positions
 from videomae_demo.model.pretrained import PretrainedModel
 from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD

@@ -18,11 +18,11 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 import gradio as gr
 
 from videomae_demo.limits import Limits
+from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui.app import build_page, launch_options
-from videomae_demo.ui.edge import Edge
 from videomae_demo.ui.examples import find_examples
-from videomae_demo.ui.visitors import Visitors
-from videomae_demo.ui.weights import ExplorerPool
+from videomae_demo.ui.gradio_edge.edge import Edge
+from videomae_demo.ui.gradio_edge.visitors import Visitors
 
 
 def put_into_the_hands_of(folder: Path) -> None:

@@ -11,7 +11,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 from visitor import PATIENCE_MS, Visitor
 
-from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings, describe
+from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings
 from videomae_demo.rendering.colour import Scale
 from videomae_demo.rendering.overlay import overlay
 
@@ -222,11 +222,11 @@ def test_the_endpoints_give_the_numbers_of_the_command_line(
             client.predict(handle_file(clip_path), "../secret", 2, "", api_name="/classify")
     finally:
         client.close()
-    assert labels == described(describe.describe_labels(explorer.classify(clip), 2, "moving left"))
+    assert labels == described(explorer.classify(clip).to_json(2, "moving left"))
     settings = RolloutSettings("max", 0.5, 1, 2, (0, 1, 1))
-    assert rollout == described(describe.describe_rollout(explorer.attend(clip, settings)))
+    assert rollout == described(explorer.attend(clip, settings).to_json())
     mask = MaskRequest("random", 0.5, 3)
-    assert rebuilt == described(describe.describe_reconstruction(explorer.reconstruct(clip, mask)))
+    assert rebuilt == described(explorer.reconstruct(clip, mask).to_json())
 
 
 def described(view: dict) -> dict:

@@ -16,8 +16,8 @@ from gradio.data_classes import FileData
 from playwright.sync_api import expect
 from visitor import PATIENCE_MS, Visitor
 
-from videomae_demo.ui import clip_fields
-from videomae_demo.ui.clip_fields import ClipButton, ClipFile, ClipVideo
+from videomae_demo.ui.gradio_edge import clip_fields
+from videomae_demo.ui.gradio_edge.clip_fields import ClipButton, ClipFile, ClipVideo
 
 PATIENCE_S = 120
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"

@@ -9,8 +9,8 @@ from conftest import free_port, serve
 
 from videomae_demo.errors import RequestError
 from videomae_demo.limits import DEFAULT_LIMITS
-from videomae_demo.ui.exposure import is_public
-from videomae_demo.ui.weights import KEPT_EXPLORERS, ExplorerPool
+from videomae_demo.pool import KEPT_EXPLORERS, ExplorerPool
+from videomae_demo.ui.gradio_edge.exposure import is_public
 
 TIGHT = dataclasses.replace(DEFAULT_LIMITS, weights_mb=800)
 
@@ -74,11 +74,14 @@ def test_all_explorers_together_stay_within_the_memory_for_caches(monkeypatch):
     made = []
     monkeypatch.setattr(
         "videomae_demo.explorer.Explorer",
-        lambda *names, cache_bytes, limits: made.append((cache_bytes, limits)),
+        lambda *names, cache_bytes, limits, clips: made.append((cache_bytes, limits, clips)),
     )
     limits = dataclasses.replace(DEFAULT_LIMITS, cache_mb=100)
     ExplorerPool("bundled", limits=limits).get("bundled")
-    assert made == [(100 * 2**20 // KEPT_EXPLORERS, limits)]
+    ((share, given, clips),) = made
+    assert share * KEPT_EXPLORERS + clips._cache.limit_bytes <= 100 * 2**20
+    assert share * (KEPT_EXPLORERS + 1) > 99 * 2**20
+    assert given == limits
 
 
 def test_a_public_page_keeps_uploads_for_two_hours_unless_told_otherwise(tmp_path):

@@ -6,8 +6,8 @@ from itertools import repeat
 import pytest
 from asgi_request import ask, echo
 
-from videomae_demo.ui import bodies, gate
-from videomae_demo.ui.gate import LARGEST_BODY, Gate
+from videomae_demo.ui.gradio_edge import bodies, gate
+from videomae_demo.ui.gradio_edge.gate import LARGEST_BODY, Gate
 
 JOIN = "/gradio_api/queue/join"
 CHUNKED = {"transfer-encoding": "chunked"}

@@ -16,34 +16,31 @@ import gradio as gr
 import numpy as np
 import pytest
 
+from videomae_demo import pool as pools
 from videomae_demo.analysis.classification import Classification
 from videomae_demo.analysis.reconstruction import Picture, Reconstruction
 from videomae_demo.analysis.rollout import Rollout
 from videomae_demo.checkpoints.download import DownloadProgress
+from videomae_demo.config import TokenGrid
+from videomae_demo.engine.clips import ClipRequest, SeenClip
+from videomae_demo.engine.roles import CheckpointCard
 from videomae_demo.errors import CheckpointError, RequestError, VideoError
 from videomae_demo.explorer import RolloutSettings
+from videomae_demo.lenses.attend import RolloutView
+from videomae_demo.lenses.recognise import LabelsView
+from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
 from videomae_demo.limits import Limits
-from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import CropBox
-from videomae_demo.roles import CheckpointCard
-from videomae_demo.ui import app, outputs, text, weights
+from videomae_demo.pool import ExplorerPool, Offer
+from videomae_demo.ui import app, outputs, text
 from videomae_demo.ui.controls import FRAMES, OWN, SECONDS, UNIFORM, Sampling
-from videomae_demo.ui.edge import Edge
 from videomae_demo.ui.examples import Example, find_examples
+from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.page import Page, Unchanged
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
-from videomae_demo.ui.weights import ExplorerPool, Offer
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import (
-    ClipRequest,
-    LabelsView,
-    MaskRequest,
-    ReconstructionView,
-    RolloutView,
-    SeenClip,
-)
 
 GRID = TokenGrid(2, 3, 3)
 LABELS = ("<b>left</b>", "right", "still")
@@ -522,7 +519,7 @@ def test_weights_that_the_page_opens_with_are_fetched_first(made, explorer):
 
 def test_what_is_here_comes_first_and_says_so(monkeypatch):
     here = {"large-finetuned-kinetics", "large"}
-    monkeypatch.setattr(weights, "is_here", here.__contains__)
+    monkeypatch.setattr(pools, "is_here", here.__contains__)
     pool = ExplorerPool()
     lines = [offer.line for offer in pool.offers()]
     assert lines[:2] == [
@@ -545,7 +542,7 @@ def test_what_is_here_comes_first_and_says_so(monkeypatch):
     ],
 )
 def test_only_what_will_be_used_is_fetched(asked, reconstructor, absent, monkeypatch):
-    monkeypatch.setattr(weights, "is_here", lambda name: name.startswith("bundled"))
+    monkeypatch.setattr(pools, "is_here", lambda name: name.startswith("bundled"))
     assert ExplorerPool(asked, reconstructor).absent(asked) == absent
 
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from asgi_request import ask, echo
 
-from videomae_demo.ui.headers import EMBEDDERS, SHARED_SCRIPTS, HeadersAndOrigins
+from videomae_demo.ui.gradio_edge.headers import EMBEDDERS, SHARED_SCRIPTS, HeadersAndOrigins
 
 JOIN = "/gradio_api/queue/join"
 

@@ -3,9 +3,9 @@
 import pytest
 from asgi_request import ask
 
-from videomae_demo.ui import visits
-from videomae_demo.ui.kept import KeptFiles
-from videomae_demo.ui.visits import Visits
+from videomae_demo.ui.gradio_edge import visits
+from videomae_demo.ui.gradio_edge.kept import KeptFiles
+from videomae_demo.ui.gradio_edge.visits import Visits
 
 
 @pytest.fixture

@@ -10,7 +10,13 @@ import pytest
 from conftest import ROOT
 
 from videomae_demo.limits import Limits
-from videomae_demo.ui.kept import FRESH_S, INCOMING, MOST_PICTURES, KeptFiles, NoRoomError
+from videomae_demo.ui.gradio_edge.kept import (
+    FRESH_S,
+    INCOMING,
+    MOST_PICTURES,
+    KeptFiles,
+    NoRoomError,
+)
 
 MB = 2**20
 LIMITS = Limits(uploads_mb=4, kept_hours=1)
@@ -176,7 +182,7 @@ def test_what_belongs_to_the_page_stays(kept, clock):
 LEAVE = """
 import os, sys
 from pathlib import Path
-from videomae_demo.ui.kept import KeptFiles
+from videomae_demo.ui.gradio_edge.kept import KeptFiles
 kept = KeptFiles(Path(sys.argv[1]))
 for name in ("clip", "incoming"):
     path = kept.folder / name / "a.mp4" if name == "clip" else kept.incoming()

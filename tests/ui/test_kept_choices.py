@@ -8,12 +8,12 @@ import pytest
 from made_views import made_card, made_clip, made_labels, made_reconstruction, made_rollout
 
 from videomae_demo.analysis.settings import RolloutSettings
+from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.pool import ExplorerPool, Offer
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.page import Unchanged
 from videomae_demo.ui.session import Session
-from videomae_demo.ui.weights import ExplorerPool, Offer
-from videomae_demo.views import MaskRequest
 
 
 class MadeExplorer:

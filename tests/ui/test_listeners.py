@@ -6,7 +6,7 @@ import httpx
 import pytest
 from asgi_request import ask, echo
 
-from videomae_demo.ui.listeners import Listeners
+from videomae_demo.ui.gradio_edge.listeners import Listeners
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import base64
 import pytest
 
 from videomae_demo.errors import RequestError
+from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.ui import controls, values
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import MaskRequest
 
 
 @pytest.mark.parametrize("given", [0, 1, 1.0, 2**53 - 1])

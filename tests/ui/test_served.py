@@ -13,14 +13,14 @@ import pytest
 from conftest import ROOT
 
 from videomae_demo.limits import Limits
+from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import outputs
 from videomae_demo.ui.app import PageBuilder
-from videomae_demo.ui.edge import Edge
 from videomae_demo.ui.examples import Example
-from videomae_demo.ui.kept import NoRoomError
+from videomae_demo.ui.gradio_edge.edge import Edge
+from videomae_demo.ui.gradio_edge.kept import NoRoomError
+from videomae_demo.ui.gradio_edge.served import ServedFiles
 from videomae_demo.ui.page import Page
-from videomae_demo.ui.served import ServedFiles
-from videomae_demo.ui.weights import ExplorerPool
 
 
 @pytest.fixture
@@ -118,12 +118,14 @@ def test_a_disk_that_is_full_is_told_to_who_takes_an_example(cache, clip_path, m
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    builder = PageBuilder(ExplorerPool("bundled"), (Example(clip_path, "square"),), Edge())
+    edge = Edge()
+    builder = PageBuilder(ExplorerPool("bundled"), (Example(clip_path, "square"),), edge)
     assert Path(builder._example(0)).name == clip_path.name
     assert builder._example(1) is builder._example(-1) is builder._example("0") is None
     monkeypatch.setattr(builder.served, "copy", full)
     with pytest.raises(gr.Error, match=r"can't write its files \(No space left on device\)"):
         builder._example(0)
+    edge.served.kept.close()
 
 
 def test_a_disk_that_is_full_later_is_told_in_a_sentence(caplog):

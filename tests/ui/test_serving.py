@@ -15,7 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import ValidationError
 from gradio_client.utils import QueueError, Status
 
-from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings, describe
+from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings
 from videomae_demo.ui.work import ENDPOINTS
 from videomae_demo.video.encode import write_mp4
 
@@ -246,9 +246,9 @@ def test_a_request_leaves_the_upload_as_it_was(http, clips):
 def expected_answers(explorer: Explorer, path: Path) -> list[dict]:
     clip = ClipRequest(path)
     return [
-        describe.describe_labels(explorer.classify(clip), 3),
-        describe.describe_rollout(explorer.attend(clip, RolloutSettings("max", 0.25))),
-        describe.describe_reconstruction(explorer.reconstruct(clip, MaskRequest("random", 0.5, 3))),
+        explorer.classify(clip).to_json(3),
+        explorer.attend(clip, RolloutSettings("max", 0.25)).to_json(),
+        explorer.reconstruct(clip, MaskRequest("random", 0.5, 3)).to_json(),
     ]
 
 
@@ -325,7 +325,7 @@ def hold_page(tmp_path, recogniser_folder, reconstructor_folder, examples_folder
 
 
 def test_a_full_queue_says_that_it_is_busy(hold_page, explorer, clips):
-    expected = describe.describe_labels(explorer.classify(ClipRequest(clips[0])), 3)["labels"]
+    expected = explorer.classify(ClipRequest(clips[0])).to_json(3)["labels"]
     with (
         hold_page(VIDEOMAE_MAX_QUEUE_LENGTH="1") as page,
         client_of(page.address) as client,
@@ -465,9 +465,9 @@ def test_the_readmes_client_gets_answers(own_address, monkeypatch):
     names["client"].close()
     explorer, clip = Explorer("bundled", device="cpu"), ClipRequest("assets/clips/orbiting.mp4")
     expected = [
-        describe.describe_labels(explorer.classify(clip), 5),
-        describe.describe_rollout(explorer.attend(clip, RolloutSettings(query=(3, 4, 4)))),
-        describe.describe_reconstruction(explorer.reconstruct(clip, MaskRequest(ratio=0.9))),
+        explorer.classify(clip).to_json(5),
+        explorer.attend(clip, RolloutSettings(query=(3, 4, 4))).to_json(),
+        explorer.reconstruct(clip, MaskRequest(ratio=0.9)).to_json(),
     ]
     assert [answer["clip"] for answer in answers] == ["orbiting.mp4"] * 3
     assert answers[0]["entropy"] == pytest.approx(expected[0]["entropy"], rel=1e-3)

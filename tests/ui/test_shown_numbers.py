@@ -20,8 +20,8 @@ from made_views import (
 
 from videomae_demo.analysis.rollout import Rollout
 from videomae_demo.analysis.settings import RolloutSettings
+from videomae_demo.config import TokenGrid
 from videomae_demo.errors import CheckpointError
-from videomae_demo.model.config import TokenGrid
 from videomae_demo.model.processor import CropBox
 from videomae_demo.ui import present, text
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT, free_port, page_command, wait_for
 from test_serving import FILE, USUAL_FRAMES, HeldPage, upload, wait_until, wire_of
 
-from videomae_demo.ui.stopping import GRACE_S, LAST_WORDS_S, STOPPED, STOPPING
+from videomae_demo.ui.gradio_edge.stopping import GRACE_S, LAST_WORDS_S, STOPPED, STOPPING
 
 PATIENCE_S = 120
 SLACK_S = 10

@@ -13,10 +13,16 @@ import pytest
 from asgi_request import ask, echo, run_alone
 
 from videomae_demo.limits import Limits
-from videomae_demo.ui import bodies, uploads
-from videomae_demo.ui.kept import KeptFiles
-from videomae_demo.ui.parts import MOST_FIELD_BYTES, MOST_FIELDS, MOST_FILES, Begun, Content
-from videomae_demo.ui.uploads import ROUTE, Progress, UploadRoute
+from videomae_demo.ui.gradio_edge import bodies, uploads
+from videomae_demo.ui.gradio_edge.kept import KeptFiles
+from videomae_demo.ui.gradio_edge.parts import (
+    MOST_FIELD_BYTES,
+    MOST_FIELDS,
+    MOST_FILES,
+    Begun,
+    Content,
+)
+from videomae_demo.ui.gradio_edge.uploads import ROUTE, Progress, UploadRoute
 
 LIMITS = Limits(upload_mb=1, uploads_mb=3)
 FORM = {"content-type": "multipart/form-data; boundary=edge"}

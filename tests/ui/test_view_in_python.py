@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from videomae_demo.analysis.settings import RolloutSettings
+from videomae_demo.engine.clips import ClipRequest
+from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import ClipRequest, MaskRequest
 
 SETTINGS = RolloutSettings("min", 0.35, 2, 5, (1, 0, 3))
 MASK = MaskRequest("random", 0.65, 7)

@@ -7,7 +7,7 @@ import pytest
 from gradio.context import LocalContext
 
 from videomae_demo.cancellation import Cancelled, cancellable, check_cancelled
-from videomae_demo.ui.visitors import MOST_CONDEMNED, Visitors, follow
+from videomae_demo.ui.gradio_edge.visitors import MOST_CONDEMNED, Visitors, follow
 
 
 def visitor(name: str | None):

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from tiny import save_tiny
 
-from videomae_demo import describe
 from videomae_demo.analysis.classification import Classification
+from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.explorer import Explorer
+from videomae_demo.lenses.recognise import how_sure
+from videomae_demo.lenses.reconstruct import PICTURE_TITLES, MaskRequest, how_near
 from videomae_demo.model.videomae import VideoMAEForPreTraining
 from videomae_demo.ui import present, text
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import ClipRequest, MaskRequest
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_the_headline_is_the_best_label_and_its_verdict_comes_next(labels):
     lead, sentence, *_ = present.labels_panel(view, None, None)
     assert (lead["kind"], lead["text"]) == ("lead", "moving left")
     assert sentence["text"].startswith("It is sure: moving left 90%, and next moving right 6.0%.")
-    assert sentence["text"] == describe.how_sure(view.classification)
+    assert sentence["text"] == how_sure(view.classification)
 
 
 def test_a_tie_is_said_below_the_headline(labels):
@@ -89,14 +90,14 @@ def test_the_reconstructions_verdict_stands_beside_its_numbers(explorer, clip_pa
     ours = measured.pop("reconstruction")
     best = max(measured, key=measured.get)
     (verdict,) = [sentence for sentence in said(panel) if "the best filling" in sentence]
-    assert verdict == describe.how_near(view.reconstruction)
+    assert verdict == how_near(view.reconstruction)
     assert f"the best filling, {best} ({ours:.1f} against {measured[best]:.1f})" in verdict
     difference = round(ours, 1) - round(measured[best], 1)
     assert ("better" in verdict, "worse" in verdict) == (difference > 0.05, difference < -0.05)
     player = present.show_clip(view.clip, view.checkpoint, save)
     player = present.show_reconstruction(player, view, explorer.recogniser.card, save)
     lens = player["lenses"]["reconstruct"]
-    assert describe.PICTURE_TITLES[lens["compare"][0]] == best
+    assert PICTURE_TITLES[lens["compare"][0]] == best
     assert lens["panes"][3]["track"] == lens["compare"][0]
     assert ("copied-in-time" in lens["compare"]) is (kind != "tube")
     assert verdict in lens["text"]
@@ -144,8 +145,8 @@ def test_remarks_on_frames_are_on_the_page(explorer, labels, clip_path):
 
 def test_whose_reconstruction_it_is_is_on_the_page(recogniser_folder, clip_path):
     view = Explorer(str(recogniser_folder), device="cpu").reconstruct(ClipRequest(clip_path))
-    assert describe.made_by(view) in said(present.reconstruction_panel(view))
-    assert f"since {recogniser_folder.name} has no decoder" in describe.made_by(view)
+    assert view.made_by() in said(present.reconstruction_panel(view))
+    assert f"since {recogniser_folder.name} has no decoder" in view.made_by()
 
 
 def test_no_text_calls_a_mask_easy_or_a_model_good_by_itself():

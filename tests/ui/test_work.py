@@ -12,9 +12,9 @@ import pytest
 from videomae_demo.cancellation import check_cancelled
 from videomae_demo.errors import RequestError
 from videomae_demo.ui import text
+from videomae_demo.ui.gradio_edge.visitors import Visitors
 from videomae_demo.ui.page import Page
 from videomae_demo.ui.session import MOST_WAITING, Session, Visit
-from videomae_demo.ui.visitors import Visitors
 from videomae_demo.ui.work import Work, by_letter, in_threads, keeping_preview
 
 

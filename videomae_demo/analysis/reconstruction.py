@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videomae_demo.analysis.colours import AS_THE_MODEL_HAS_THEM, TrueColours
+from videomae_demo.config import TokenGrid, VideoMAEConfig
 from videomae_demo.errors import RequestError
-from videomae_demo.model.config import TokenGrid, VideoMAEConfig
 from videomae_demo.model.patches import (
     denormalise_tokens,
     normalise_tokens,

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videomae_demo.analysis.settings import HeadFusion, RolloutSettings
+from videomae_demo.config import TokenGrid
 from videomae_demo.errors import RequestError
-from videomae_demo.model.config import TokenGrid
 
 SCALED_SHARE = 0.99
 """Share of the tokens that a picture's scale spans; see `Rollout.scale_end`."""

@@ -7,9 +7,10 @@ outputs is all that tells which data set it knows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-LABELS_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "labels"
+from videomae_demo.shipped import ASSETS
+
+LABELS_FOLDER = ASSETS / "labels"
 
 _FILES = {400: ("Kinetics-400", "kinetics400.txt"), 174: ("Something-Something v2", "ssv2.txt")}
 

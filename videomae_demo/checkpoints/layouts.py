@@ -16,8 +16,8 @@ from videomae_demo.checkpoints import original_layout, videomae_v2_layout
 from videomae_demo.checkpoints.original_layout import Architecture
 from videomae_demo.checkpoints.read import read_tensors
 from videomae_demo.checkpoints.source import CheckpointFiles
+from videomae_demo.config import CONFIG_NAME, read_config
 from videomae_demo.errors import CheckpointError
-from videomae_demo.model.config import CONFIG_NAME, read_config
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,8 +27,8 @@ from videomae_demo.checkpoints.shapes import (
     has_decoder,
     shape_of,
 )
+from videomae_demo.config import VideoMAEConfig, unnamed_labels
 from videomae_demo.errors import CheckpointError
-from videomae_demo.model.config import VideoMAEConfig, unnamed_labels
 
 LAYER_NORM_EPS = 1e-6
 

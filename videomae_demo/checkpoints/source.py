@@ -14,12 +14,13 @@ from typing import Any
 
 from videomae_demo.checkpoints.catalog import CatalogEntry, find_entry, known_names
 from videomae_demo.checkpoints.places import File, Folder, Place, Repo, RepoFile
+from videomae_demo.config import CONFIG_NAME
 from videomae_demo.errors import CheckpointError, shown
-from videomae_demo.model.config import CONFIG_NAME
-from videomae_demo.model.json_file import read_json_object
+from videomae_demo.json_file import read_json_object
+from videomae_demo.shipped import ASSETS
 
 PREPROCESSOR_NAME = "preprocessor_config.json"
-BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "checkpoints"
+BUNDLED_FOLDER = ASSETS / "checkpoints"
 
 # In order of preference: safe formats first, whole files before shards.
 WEIGHTS_NAME = "model.safetensors"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import RequestError
-from videomae_demo.model.config import VideoMAEConfig
 
 
 def check_pixel_values(

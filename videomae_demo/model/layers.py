@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import CheckpointError
-from videomae_demo.model.config import VideoMAEConfig
 
 RowObserver: TypeAlias = Callable[[slice, Tensor], None]
 """Called with a block's rows and their probabilities (B, heads, rows, N), valid during the call."""

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import RequestError
-from videomae_demo.model.config import VideoMAEConfig
 
 IGNORED_LABEL = -100
 """A clip with this label does not count, as everywhere in PyTorch."""

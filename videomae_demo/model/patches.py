@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from videomae_demo.config import TokenGrid
 from videomae_demo.errors import RequestError
-from videomae_demo.model.config import TokenGrid
 
 EPSILON = 1e-6
 """Added to a token's standard deviation before dividing by it, as in the original code."""

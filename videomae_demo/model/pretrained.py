@@ -18,8 +18,8 @@ from videomae_demo.checkpoints.original_layout import Architecture
 from videomae_demo.checkpoints.read import listed
 from videomae_demo.checkpoints.shapes import decoder_sizes, encoder_sizes, has_decoder
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
+from videomae_demo.config import CONFIG_NAME, VideoMAEConfig
 from videomae_demo.errors import CheckpointError, RequestError
-from videomae_demo.model.config import CONFIG_NAME, VideoMAEConfig
 
 logger = logging.getLogger(__name__)
 

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from videomae_demo.checkpoints.source import PREPROCESSOR_NAME, locate_preprocessor
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import CheckpointError, RequestError, shown
-from videomae_demo.model.config import VideoMAEConfig
+from videomae_demo.json_file import read_json_object
 from videomae_demo.model.frames import (
     Layout,
     as_array,
@@ -31,8 +32,7 @@ from videomae_demo.model.frames import (
     refuse_rescaled,
     stack_clips,
 )
-from videomae_demo.model.json_file import read_json_object
-from videomae_demo.model.sizes import is_whole
+from videomae_demo.sizes import is_whole
 
 _LAYOUTS = ("channels_first", "channels_last")
 _DEFAULT_EDGE = VideoMAEConfig.image_size
@@ -269,29 +269,6 @@ class VideoMAEImageProcessor:
             width=box_width * width / resized_width,
             height=box_height * height / resized_height,
         )
-
-    def to_pixels(self, pixel_values: torch.Tensor | NDArray[Any]) -> NDArray[np.float32]:
-        """Undo rescaling and normalising, for display.
-
-        Parameters
-        ----------
-        pixel_values : tensor or array
-            (..., T, C, H, W), as this processor made them.
-
-        Returns
-        -------
-        array
-            (..., T, H, W, C) float32, clipped to 0..1.
-        """
-        if isinstance(pixel_values, torch.Tensor):
-            pixel_values = pixel_values.detach().float().cpu().numpy()
-        values = np.moveaxis(pixel_values, -3, -1).astype(np.float32)
-        if self.do_normalize:
-            values *= np.asarray(self.image_std, np.float32)
-            values += np.asarray(self.image_mean, np.float32)
-        if self.do_rescale:
-            values /= np.float32(self.rescale_factor * _BYTE_MAX)
-        return values.clip(0, 1)
 
     def _changed(self, changes: Mapping[str, Any]) -> VideoMAEImageProcessor:
         given = {name: value for name, value in changes.items() if value is not None}

@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import RequestError
-from videomae_demo.model.config import VideoMAEConfig
 from videomae_demo.model.inputs import check_pixel_values, count_marked, expand_head_mask
 from videomae_demo.model.layers import Block
 from videomae_demo.model.losses import classification_loss

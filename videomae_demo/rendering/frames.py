@@ -128,8 +128,13 @@ def to_uint8(frames: NDArray[np.float32]) -> Pixels:
     return (frames * 255).round().clip(0, 255).astype(np.uint8)
 
 
+def to_png(picture: Pixels) -> bytes:
+    """Return one (H, W, 3) RGB picture as a PNG file."""
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return encoded.tobytes()
+
+
 def write_png(path: Path, picture: Pixels) -> Path:
     """Write one (H, W, 3) RGB picture as PNG; return its path."""
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    path.write_bytes(encoded.tobytes())
+    path.write_bytes(to_png(picture))
     return path

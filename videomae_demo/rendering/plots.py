@@ -223,6 +223,15 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = _DPI) -> Path:
     return target
 
 
+def to_pixels(figure: Figure) -> NDArray[np.uint8]:
+    """Return a figure as a picture, (H, W, 3) uint8, at the size that `save_figure` writes."""
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)  # see `_figure`
+    canvas.draw()  # type: ignore[no-untyped-call]
+    drawn: NDArray[np.uint8] = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return drawn[..., :3].copy()
+
+
 def _per_cent(probability: float) -> str:
     return "< 0.1 %" if 0 < probability < 0.0005 else f"{100 * probability:.1f} %"
 

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from videomae_demo.shipped import ASSETS
+
 RUNS = Path("runs")
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 
 def add_train(commands: Any) -> None:

@@ -1,6 +1,6 @@
 """The named endpoints /classify, /attend and /reconstruct: the command line's JSON, over the web.
 
-They answer with `describe`, so the numbers are those of the command line.
+They answer with `to_json` of the views, as the command line does.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from videomae_demo import describe
 from videomae_demo.analysis.settings import HEAD_FUSIONS, RolloutSettings
 from videomae_demo.cancellation import Cancelled, cancellable
+from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import ExplorerError, RequestError
 from videomae_demo.given import number
+from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.masking import MASK_KINDS
+from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import text
-from videomae_demo.ui.clip_fields import ClipFile
+from videomae_demo.ui.gradio_edge.clip_fields import ClipFile
+from videomae_demo.ui.gradio_edge.visitors import Visitors
 from videomae_demo.ui.values import token, whole
-from videomae_demo.ui.visitors import Visitors
-from videomae_demo.ui.weights import ExplorerPool
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import ClipRequest, MaskRequest
 
 if TYPE_CHECKING:
     from videomae_demo.explorer import Explorer
@@ -59,8 +59,7 @@ class Endpoints:
     ) -> Json:
         """Name what happens in a clip."""
         count, request = whole(top_k, "top_k"), _clip(clip, sampling, start, stored_pixels)
-        view = self._explorer(weights).classify(request)
-        return describe.describe_labels(view, count, label or None)
+        return self._explorer(weights).classify(request).to_json(count, label or None)
 
     def attend(
         self,
@@ -84,7 +83,7 @@ class Endpoints:
             token(query or None),
         )
         request = _clip(clip, sampling, start, stored_pixels)
-        return describe.describe_rollout(self._explorer(weights).attend(request, settings))
+        return self._explorer(weights).attend(request, settings).to_json()
 
     def reconstruct(
         self,
@@ -100,8 +99,7 @@ class Endpoints:
         """Hide a part of a clip and measure the reconstruction; `ratio` 0 takes the default."""
         mask = MaskRequest(kind, number(ratio, "ratio") or None, whole(seed, "seed"))
         request = _clip(clip, sampling, start, stored_pixels)
-        view = self._explorer(weights).reconstruct(request, mask)
-        return describe.describe_reconstruction(view)
+        return self._explorer(weights).reconstruct(request, mask).to_json()
 
     def _explorer(self, weights: str) -> Explorer:
         name = weights or self.pool.default

@@ -14,24 +14,24 @@ import gradio as gr
 
 from videomae_demo.errors import ExplorerError
 from videomae_demo.limits import Limits
+from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import api, present, text, values
 from videomae_demo.ui.controls import Sampling
-from videomae_demo.ui.edge import Edge
 from videomae_demo.ui.examples import Example, find_examples, thumbnail
+from videomae_demo.ui.gradio_edge.edge import Edge
+from videomae_demo.ui.gradio_edge.sealed import seal
+from videomae_demo.ui.gradio_edge.served import ServedFiles
+from videomae_demo.ui.gradio_edge.visitors import Visitors
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.layout import build_layout
 from videomae_demo.ui.outputs import components_of, to_outputs, to_toast
 from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.panel.panel import sentence
-from videomae_demo.ui.sealed import seal
-from videomae_demo.ui.served import ServedFiles
 from videomae_demo.ui.session import Session, Visit
 from videomae_demo.ui.tabs.reconstruct import PRESETS, ReconstructTab
 from videomae_demo.ui.tabs.take_away import TakeAway
 from videomae_demo.ui.theme import STYLE_SHEET, make_theme
 from videomae_demo.ui.token_player.player import LENS
-from videomae_demo.ui.visitors import Visitors
-from videomae_demo.ui.weights import ExplorerPool
 from videomae_demo.ui.wiring import QUIET, Wiring, as_shown, naming, setting, tell
 from videomae_demo.ui.work import (
     DOWNLOAD,

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import RequestError, shown
 from videomae_demo.given import number
+from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.ui import values
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import ClipRequest, MaskRequest
 
 OWN, SECONDS, FRAMES, UNIFORM = (
     "the usual of these weights",

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.rendering.frames import resize
+from videomae_demo.shipped import ASSETS
 from videomae_demo.video.reader import read_chosen, scan
 
 ROOT = Path(__file__).resolve().parents[2]
-CLIPS_FOLDER = ROOT / "assets" / "clips"
+CLIPS_FOLDER = ASSETS / "clips"
 SUFFIXES = {".mp4", ".webm", ".mkv", ".mov", ".avi", ".gif"}
 THUMBNAIL_PX = 112
 

@@ -16,7 +16,9 @@ from typing import Any
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.errors import ExplorerError, RequestError
 from videomae_demo.given import number
+from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
+from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import controls, present, text, values
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.page import Page, Pages, WeightsList
@@ -24,8 +26,6 @@ from videomae_demo.ui.panel import panel
 from videomae_demo.ui.preview.preview import make_preview
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.stages import Stages, clip_of, layer_count, stage
-from videomae_demo.ui.weights import ExplorerPool
-from videomae_demo.views import MaskRequest
 
 PARTS = {"recognise": "labels", "attend": "attention", "reconstruct": "reconstruction"}
 """The parts of a `Page` that show the lenses."""
@@ -229,17 +229,15 @@ class Handlers:
 
     def files(self, session: Session, lens: str, folder: Path) -> Pages:
         """Write the files of one lens into `folder`."""
-        from videomae_demo import export  # matplotlib, only when files are asked for
-
         explorer, clip = self._stages.explorer(session), clip_of(session)
         if lens == "recognise":
             labels = explorer.classify(clip)
-            paths = export.save_labels(labels, folder, present.TOP_K, session.label)
+            paths = labels.save(folder, present.TOP_K, session.label)
         elif lens == "attend":
-            paths = export.save_rollout(explorer.attend(clip, session.settings), folder)
+            paths = explorer.attend(clip, session.settings).save(folder)
         else:
             view = explorer.reconstruct(clip, session.mask)
-            paths = export.save_reconstruction(view, folder)
+            paths = view.save(folder)
         yield Page(files={lens: [str(path) for path in paths]})
 
     def last_word(self, now: Session, why: str, before: Session | None = None) -> Page:

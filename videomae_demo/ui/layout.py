@@ -7,11 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import text
-from videomae_demo.ui.clip_fields import ClipButton, ClipVideo
 from videomae_demo.ui.controls import LABELS, SAMPLINGS, Sampling
 from videomae_demo.ui.examples import SUFFIXES
-from videomae_demo.ui.mailbox.mailbox import make_clock, make_mailbox
+from videomae_demo.ui.gradio_edge.clip_fields import ClipButton, ClipVideo
+from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_clock, make_mailbox
 from videomae_demo.ui.panel.panel import make_panel
 from videomae_demo.ui.picker.picker import PICK, make_picker
 from videomae_demo.ui.preview.preview import EXPLORED, make_watcher
@@ -20,7 +21,6 @@ from videomae_demo.ui.tabs.attend import AttendTab, build_attend
 from videomae_demo.ui.tabs.recognise import RecogniseTab, build_recognise
 from videomae_demo.ui.tabs.reconstruct import PRESETS, ReconstructTab, build_reconstruct
 from videomae_demo.ui.token_player.player import CHOOSE, LENSES, PAINT, token_player
-from videomae_demo.ui.weights import ExplorerPool
 
 WEBCAM = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}, "audio": False}
 """More pixels the model would not see, and it hears nothing."""

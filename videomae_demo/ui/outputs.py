@@ -12,10 +12,10 @@ import gradio as gr
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.errors import ExplorerError
 from videomae_demo.ui import text
+from videomae_demo.ui.gradio_edge.sealed import seal
 from videomae_demo.ui.layout import Layout
 from videomae_demo.ui.page import UNCHANGED, Page, Pages, Unchanged, WeightsList
 from videomae_demo.ui.panel import panel
-from videomae_demo.ui.sealed import seal
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.token_player.player import LENSES
 

@@ -9,10 +9,10 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.ui.controls import Sampling
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.session import Session
-from videomae_demo.views import MaskRequest
 
 
 class Unchanged:

@@ -14,17 +14,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from videomae_demo import describe
 from videomae_demo.checkpoints.catalog import find_entry
+from videomae_demo.engine.clips import SeenClip
 from videomae_demo.errors import ExplorerError
+from videomae_demo.lenses.answer import share as percentage
+from videomae_demo.lenses.attend import RolloutView
+from videomae_demo.lenses.recognise import MOTIONS_ONLY, LabelsView, how_sure, nearest_motion
+from videomae_demo.lenses.reconstruct import (
+    PICTURE_TITLES,
+    ReconstructionView,
+    decibels,
+    how_near,
+    never_visible,
+)
 from videomae_demo.rendering.frames import to_uint8
 from videomae_demo.ui import text
 from videomae_demo.ui.panel import panel
-from videomae_demo.views import LabelsView, ReconstructionView, RolloutView, SeenClip
 
 if TYPE_CHECKING:
+    from videomae_demo.engine.roles import CheckpointCard
     from videomae_demo.explorer import Explorer
-    from videomae_demo.roles import CheckpointCard
 
 Value = dict[str, Any]
 SaveBytes = Callable[[bytes, str], str]
@@ -99,8 +108,8 @@ def show_rollout(player: Value, view: RolloutView) -> Value:
     """Add the lens of attention."""
     scores, query = view.rollout.times_uniform, view.rollout.settings.query
     upper = view.rollout.scale_end
-    peak = np.unravel_index(int(scores.argmax()), scores.shape)
-    time_s = float(view.clip.timestamps_s[int(peak[0]) * view.checkpoint.tubelet_size])
+    time, row, column = view.peak
+    time_s = float(view.clip.timestamps_s[time * view.checkpoint.tubelet_size])
     attend = _lens(view.clip, view.checkpoint) | {
         "title": "Where and when the model looked",
         "panes": [{"track": "clip", "overlay": True}],
@@ -110,7 +119,7 @@ def show_rollout(player: Value, view: RolloutView) -> Value:
         "keys": text.STAGE_KEYS,
         "hint": text.ATTEND_HINT,
         "text": f"Attention rollout. Highest: {scores.max():.1f}x uniform, at {time_s:.2f} s, "
-        f"row {peak[1]}, column {peak[2]}.",
+        f"row {row}, column {column}.",
     }
     rollout = _scores("attention rollout", "x uniform", scores, upper, smooth=True)
     rollout |= {"above": bool(scores.max() > upper), "ticks": _ticks(upper)}
@@ -129,9 +138,7 @@ def show_reconstruction(
     tracks["target"] = sprite("original", to_uint8(result.target), save)
     for picture in result.pictures:
         leak = ", leaks" if picture.leaks else ""
-        title = (
-            f"{describe.PICTURE_TITLES[picture.name]} ({describe.decibels(picture, 'dB')}{leak})"
-        )
+        title = f"{PICTURE_TITLES[picture.name]} ({decibels(picture, 'dB')}{leak})"
         tracks[picture.name] = sprite(title, to_uint8(picture.frames), save)
     rival = result.rival
     best_first = sorted(
@@ -158,7 +165,7 @@ def show_reconstruction(
         "chooses": view.checkpoint.grid == recogniser.grid,
         "keys": text.STAGE_KEYS,
         "hint": text.RECONSTRUCT_HINT,
-        "text": describe.explain_reconstruction(view),
+        "text": view.explanation(),
     }
     error = np.sqrt(result.token_error)
     upper = max(float(np.nanmax(error)), 1e-6)
@@ -216,9 +223,9 @@ def labels_panel(view: LabelsView, label: str | None, remark: str | None) -> lis
     found = view.classification
     top = found.top(TOP_K)
     if remark is None:
-        blocks = [panel.lead(top[0].label), panel.sentence(describe.how_sure(found))]
+        blocks = [panel.lead(top[0].label), panel.sentence(how_sure(found))]
     else:
-        blocks = [panel.lead(describe.MOTIONS_ONLY), panel.sentence(describe.nearest_motion(found))]
+        blocks = [panel.lead(MOTIONS_ONLY), panel.sentence(nearest_motion(found))]
     blocks.append(panel.bars([(s.label, s.probability) for s in top], marked=top[0].label))
     if label:
         asked = found.find(label)
@@ -241,7 +248,7 @@ def rollout_panel(view: RolloutView) -> list[panel.Block]:
     busiest = int(over_time.argmax())
     time_s = view.clip.timestamps_s[busiest * view.checkpoint.tubelet_size]
     return [
-        panel.sentence(describe.explain_rollout(view)),
+        panel.sentence(view.explanation()),
         panel.facts(
             [
                 ("highest token", f"{scores.max():.1f}x uniform"),
@@ -259,22 +266,22 @@ def reconstruction_panel(view: ReconstructionView) -> list[panel.Block]:
     hidden = int(result.mask.sum())
     rows: list[tuple[str, float | None]] = []
     for picture in result.pictures:
-        name = describe.PICTURE_TITLES[picture.name] + (" (leaks)" if picture.leaks else "")
+        name = PICTURE_TITLES[picture.name] + (" (leaks)" if picture.leaks else "")
         rows.append((name, None if np.isinf(picture.psnr_db) else picture.psnr_db))
     kind = "painted by hand" if mask.kind == "painted" else f"{mask.kind} mask, seed {mask.seed}"
-    reasons = (describe.other_share(view), text.WHY_MASK.get(mask.kind, ""))
+    reasons = (view.other_share(), text.WHY_MASK.get(mask.kind, ""))
     explained = " ".join(reason for reason in reasons if reason)
     blocks = [
         panel.lead(
-            f"{describe.share(view.hidden_share)} hidden: {hidden} of {result.mask.size} tokens"
+            f"{percentage(view.hidden_share)} hidden: {hidden} of {result.mask.size} tokens"
         ),
         panel.sentence(f"Mask: {kind}. {explained}"),
-        panel.sentence(describe.how_near(result)),
+        panel.sentence(how_near(result)),
         panel.sentence(text.PSNR),
         panel.measures(rows, "dB", rows[0][0]),
-        panel.sentence(describe.made_by(view)),
+        panel.sentence(view.made_by()),
     ]
-    if never := describe.never_visible(result):
+    if never := never_visible(result):
         blocks.append(panel.sentence(never))
     if result.prediction.leaks:
         blocks.append(panel.note(text.LEAK))

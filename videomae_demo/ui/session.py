@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
+from videomae_demo.engine.clips import ClipRequest
+from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest
 from videomae_demo.ui.chosen_clip import ChosenClip
 from videomae_demo.ui.controls import Sampling
-from videomae_demo.views import DEFAULT_MASK, ClipRequest, MaskRequest
 
 MOST_WAITING = 16
 """How much a visitor may ask for at once; a page alone asks for less."""

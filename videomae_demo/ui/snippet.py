@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from videomae_demo.analysis.settings import RolloutSettings
+from videomae_demo.engine.clips import ClipRequest
+from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.ui.examples import ROOT
 from videomae_demo.ui.session import Session
 from videomae_demo.video.sampling import SamplingRule
-from videomae_demo.views import ClipRequest, MaskRequest
 
 
 def view_in_python(session: Session, reconstructor: str | None = None) -> str:
@@ -42,7 +43,7 @@ for picture in explorer.reconstruct(clip, mask).reconstruction.pictures:
 
 def _clip(clip: ClipRequest) -> str:
     path = Path(clip.path)
-    shown = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+    shown = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT / "assets") else path.name
     return _call(
         "ClipRequest",
         f"Path({shown!r})",

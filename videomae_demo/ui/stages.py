@@ -10,16 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import RequestError
+from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.limits import Limits
+from videomae_demo.pool import ExplorerPool, describe_download
 from videomae_demo.ui import controls, present, text
 from videomae_demo.ui.page import UNCHANGED, Page, Pages, WeightsList
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
 from videomae_demo.ui.token_player.player import LENSES
-from videomae_demo.ui.weights import ExplorerPool, describe_download
-from videomae_demo.views import ClipRequest, LabelsView
 
 if TYPE_CHECKING:  # torch takes seconds to import, and building the page needs none of it
     from videomae_demo.explorer import Explorer

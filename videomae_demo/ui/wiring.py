@@ -11,12 +11,12 @@ from typing import Any
 
 import gradio as gr
 
+from videomae_demo.ui.gradio_edge.sealed import seal
 from videomae_demo.ui.layout import Layout
 from videomae_demo.ui.outputs import components_of
 from videomae_demo.ui.page import Pages
 from videomae_demo.ui.panel.panel import sentence
 from videomae_demo.ui.preview.preview import EXPLORED
-from videomae_demo.ui.sealed import seal
 from videomae_demo.ui.session import Session, Visit
 from videomae_demo.ui.work import MODEL, QUICK, Work
 

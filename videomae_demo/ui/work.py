@@ -19,11 +19,11 @@ from anyio.to_thread import run_sync
 
 from videomae_demo.errors import RequestError
 from videomae_demo.ui import text, values
+from videomae_demo.ui.gradio_edge.visitors import Visitors, follow
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.outputs import deliver
 from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.session import MOST_WAITING, Session, Visit
-from videomae_demo.ui.visitors import Visitors, follow
 
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 """All that runs a model waits for one another."""

@@ -271,3 +271,12 @@ def _nearest(
     before = np.maximum(after - 1, 0)
     later = timestamps_s[after] - wanted_s < wanted_s - timestamps_s[before] - _NOISE_S
     return np.where(later, after, before).astype(np.int64)
+
+
+def choice_of_frames(rule: SamplingRule, count: int) -> str:
+    """Say how `count` frames are chosen; no whole sentence."""
+    if rule.interval_s is not None:
+        return f"{count} frames, one every {1000 * rule.interval_s:.0f} ms"
+    if rule.step is not None:
+        return f"{count} frames, one of every {rule.step} by number"
+    return f"{count} frames spread over the whole clip"

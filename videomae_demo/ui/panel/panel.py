@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from videomae_demo.ui.sealed import OPENER, seal
+from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 
 _HERE = Path(__file__).parent
 

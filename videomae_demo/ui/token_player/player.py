@@ -16,7 +16,7 @@ import gradio as gr
 import numpy as np
 
 from videomae_demo.rendering.colour import COLOUR_MAPS, Scale, colourise
-from videomae_demo.ui.sealed import OPENER, seal
+from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 
 LENSES = ("recognise", "attend", "reconstruct")
 PARTS = (

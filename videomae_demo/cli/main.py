@@ -1,0 +1,55 @@
+"""The commands, one per lens and a few beside them.
+
+Results go to stdout, progress to stderr. A person's mistake ends with one line on stderr and exit
+code 2; a checkpoint that does not compute what it should, with exit code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from videomae_demo.cli.explore import add_explore
+from videomae_demo.cli.page import add_page
+from videomae_demo.cli.shared import add_command, lens_commands
+from videomae_demo.cli.verify import add_verify
+from videomae_demo.errors import ExplorerError
+from videomae_demo.training.command import add_train
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    parsed = build_parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    for library in ("httpx", "httpx2"):  # the hub library is built on one or the other
+        logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("huggingface_hub").propagate = False  # it writes to stderr by itself
+    try:
+        code: int | None = parsed.run(parsed)
+    except ExplorerError as error:
+        print(f"videomae_demo: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("videomae_demo: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return code or 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="python -m videomae_demo",
+        description="See what VideoMAE sees in a clip: labels, attention rollout, reconstruction.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in lens_commands():
+        add_command(commands, command)
+    add_explore(commands)
+    add_page(commands)
+    add_verify(commands)
+    add_train(commands)
+    return parser

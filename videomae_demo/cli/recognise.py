@@ -1,0 +1,62 @@
+"""The command ``classify``: name what happens in a clip."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from videomae_demo.cli.shared import LensCommand, Parsed, noted
+
+if TYPE_CHECKING:
+    from videomae_demo.engine.clips import ClipRequest
+    from videomae_demo.explorer import Explorer
+    from videomae_demo.lenses.recognise import LabelsView
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add which labels are told."""
+    command.add_argument("--top-k", type=int, default=5, metavar="K", help="how many labels (5)")
+    command.add_argument("--label", metavar="NAME", help="also look up this label")
+
+
+def _ask(explorer: Explorer, clip: ClipRequest, _parsed: Parsed) -> LabelsView:
+    return explorer.classify(clip)
+
+
+def _to_json(view: LabelsView, parsed: Parsed) -> dict[str, Any]:
+    return view.to_json(parsed.top_k, parsed.label)
+
+
+def _save(view: LabelsView, folder: Path, parsed: Parsed) -> list[Path]:
+    return view.save(folder, parsed.top_k, parsed.label)
+
+
+def _lines(view: LabelsView, parsed: Parsed) -> list[str]:
+    top, times_s = view.classification.top(parsed.top_k), view.clip.timestamps_s
+    width = max(len(score.label) for score in top)
+    lines = [f"What the model sees ({view.checkpoint.public_name}):"]
+    lines += [f"  {score.label:<{width}}  {score.probability:7.2%}" for score in top]
+    if parsed.label is not None:
+        asked = view.classification.find(parsed.label)
+        lines.append(f"  {asked.label}: {asked.probability:.2%}, rank {asked.rank}")
+    lines += [f"  {said}" for said in view.sentences()]
+    lines.append(f"  from {len(times_s)} frames between {times_s[0]:.2f} s and {times_s[-1]:.2f} s")
+    return lines + noted(view)
+
+
+def _knows_labels(explorer: Explorer) -> bool:
+    return bool(explorer.recogniser.card.label_count)
+
+
+COMMAND = LensCommand(
+    name="classify",
+    summary="Name what happens in the clip.",
+    part="labels",
+    add_options=add_options,
+    ask=_ask,
+    to_json=_to_json,
+    lines=_lines,
+    save=_save,
+    can_answer=_knows_labels,
+)

@@ -1,0 +1,83 @@
+"""The command ``reconstruct``: show what the model imagines behind a mask."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from videomae_demo.cli.shared import LensCommand, Parsed, noted
+
+if TYPE_CHECKING:
+    from videomae_demo.engine.clips import ClipRequest
+    from videomae_demo.explorer import Explorer
+    from videomae_demo.lenses.reconstruct import ReconstructionView
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add which checkpoint reconstructs, and behind which mask."""
+    command.add_argument(
+        "--reconstructor",
+        metavar="NAME|REPO|FOLDER|FILE",
+        help="checkpoint with a decoder (the partner)",
+    )
+    command.add_argument(
+        "--reconstructor-heads",
+        type=int,
+        metavar="N",
+        help="attention heads of its encoder, where it does not tell (as --heads)",
+    )
+    command.add_argument(
+        "--mask", default="tube", metavar="KIND", help="tube, random, frame or cell (tube)"
+    )
+    command.add_argument(
+        "--ratio", type=float, help="share to hide (0.9; 0.75 where patches are few)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="which tokens (0)")
+
+
+def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> ReconstructionView:
+    from videomae_demo.lenses.reconstruct import MaskRequest
+
+    return explorer.reconstruct(clip, MaskRequest(parsed.mask, parsed.ratio, parsed.seed))
+
+
+def _to_json(view: ReconstructionView, _parsed: Parsed) -> dict[str, Any]:
+    return view.to_json()
+
+
+def _save(view: ReconstructionView, folder: Path, _parsed: Parsed) -> list[Path]:
+    return view.save(folder)
+
+
+def _lines(view: ReconstructionView, _parsed: Parsed) -> list[str]:
+    from videomae_demo.lenses.reconstruct import how_near, never_visible
+
+    result, mask = view.reconstruction, view.mask
+    lines = [
+        f"What it imagines behind the mask ({view.checkpoint.public_name}): {mask.kind}, "
+        f"ratio {view.hidden_share:.4g}, seed {mask.seed}, {int(result.mask.sum())} tokens hidden",
+        f"  {view.made_by()}",
+        f"  {view.other_share()}",
+        "  PSNR over hidden pixels:",
+    ]
+    for picture in result.pictures:
+        exact = picture.psnr_db == float("inf")
+        value = "exact" if exact else f"{picture.psnr_db:.2f} dB"
+        leak = "  (uses the hidden patches' statistics)" if picture.leaks else ""
+        lines.append(f"    {picture.name:<18} {value}{leak}")
+    lines += [f"  {how_near(result)}", f"  {never_visible(result)}"]
+    lines += [f"  loss: {result.loss:.4f}", *noted(view)]
+    return [line for line in lines if line.strip()]
+
+
+COMMAND = LensCommand(
+    name="reconstruct",
+    summary="Show what the model imagines behind a mask.",
+    part="reconstruction",
+    add_options=add_options,
+    ask=_ask,
+    to_json=_to_json,
+    lines=_lines,
+    save=_save,
+)

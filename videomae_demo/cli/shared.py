@@ -1,0 +1,206 @@
+"""What the commands about a clip have in common: their options, their Explorer, and how they tell.
+
+A lens's command is a `LensCommand`; `videomae_demo.lenses.registry` says where each one is. Imports
+no heavy library before a command runs: ``--help`` and usage errors do without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from videomae_demo.errors import RequestError
+from videomae_demo.lenses import registry
+from videomae_demo.limits import Limits
+
+if TYPE_CHECKING:
+    from videomae_demo.engine.clips import ClipRequest
+    from videomae_demo.explorer import Explorer
+
+Parsed = argparse.Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class LensCommand:
+    """The command of one lens.
+
+    Attributes
+    ----------
+    name, summary : str
+    part : str
+        What its answer is called among the others of ``explore``: in JSON, and as a folder.
+    add_options : callable
+        Adds the lens's own options to a parser.
+    ask : callable
+        From the Explorer, the clip and the options to the answer.
+    to_json, lines : callable
+        From the answer and the options to what is printed, as JSON or as text.
+    save : callable
+        Writes the answer's files into a folder and returns their paths.
+    shares_options : bool
+        Whether ``explore`` has these options too; without them it asks as is usual.
+    can_answer : callable
+        Tells whether ``explore`` may ask: not every checkpoint knows labels.
+    """
+
+    name: str
+    summary: str
+    part: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    ask: Callable[[Explorer, ClipRequest, Parsed], Any]
+    to_json: Callable[[Any, Parsed], dict[str, Any]]
+    lines: Callable[[Any, Parsed], list[str]]
+    save: Callable[[Any, Path, Parsed], list[Path]]
+    shares_options: bool = True
+    can_answer: Callable[[Explorer], bool] = lambda _explorer: True
+
+
+def lens_commands() -> list[LensCommand]:
+    """Return the command of each lens."""
+    return [import_module(lens.command).COMMAND for lens in registry.LENSES]
+
+
+def add_command(commands: Any, lens: LensCommand) -> None:
+    """Add the command of a lens to a parser's commands."""
+
+    def run(parsed: Parsed) -> None:
+        explorer, clip = make_explorer(parsed), read_clip(parsed)
+        answer = lens.ask(explorer, clip, parsed)
+        if parsed.out is not None:
+            report_files(parsed.out, lambda: lens.save(answer, parsed.out, parsed))
+        tell(parsed, lens.to_json(answer, parsed), lens.lines(answer, parsed))
+
+    lens.add_options(add_clip_command(commands, lens.name, run, lens.summary))
+
+
+def add_clip_command(
+    commands: Any, name: str, run: Callable[[Parsed], None], summary: str
+) -> argparse.ArgumentParser:
+    """Add a command about a clip, with the options that all of them have."""
+    command: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    command.set_defaults(run=run)
+    command.add_argument("clip", metavar="CLIP", type=Path, help="a video file")
+    command.add_argument(
+        "--weights",
+        default="bundled",
+        metavar="NAME|REPO|FOLDER|FILE",
+        help="the checkpoint: a name of the catalog, a repo id of the hub, a folder, or a .pth "
+        "file of the original code, here or on the hub (bundled)",
+    )
+    command.add_argument(
+        "--heads", type=int, metavar="N", help="attention heads, for weights that do not tell"
+    )
+    command.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (auto)")
+    command.add_argument(
+        "--start",
+        type=float,
+        metavar="SECONDS",
+        help="where the sampled window starts (the middle)",
+    )
+    command.add_argument(
+        "--sampling",
+        metavar="SECONDS|every:N|uniform",
+        help="seconds between frames, or every N-th frame by number, or 'uniform' over the clip "
+        "(as the recogniser was trained; if that is not known, as most published ones were)",
+    )
+    command.add_argument(
+        "--stored-pixels",
+        action="store_true",
+        help="take pixels as they are stored, though the file says that they are not square",
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--out", type=Path, metavar="DIR", help="write files into this folder")
+    return command
+
+
+def make_explorer(parsed: Parsed) -> Explorer:
+    """Return the Explorer of the weights that were asked for."""
+    if parsed.out is not None:
+        _check_folder(parsed.out)
+    progress("Starting ...")
+    from videomae_demo.explorer import Explorer
+
+    return Explorer(
+        parsed.weights,
+        getattr(parsed, "reconstructor", None),
+        heads=parsed.heads,
+        reconstructor_heads=getattr(parsed, "reconstructor_heads", None),
+        device=parsed.device,
+        limits=Limits.from_environment(os.environ),
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    """See that files can be written into a folder before any work is done; make nothing."""
+    try:
+        there = folder
+        while not there.exists():
+            there = there.parent
+        if not there.is_dir():
+            cause = "it is a file" if there == folder else f"{there} is a file"
+        elif not os.access(there, os.W_OK | os.X_OK):
+            cause = f"you may not write into {there}"
+        else:
+            return
+    except OSError as error:
+        cause = str(error.strerror)
+    raise RequestError(f"--out is {str(folder)!r}, and {cause}; give a folder for new files.")
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RequestError(
+            f"The files can't be written into {folder}: {error.strerror or error}; give --out "
+            "another folder."
+        ) from error
+
+
+def read_clip(parsed: Parsed) -> ClipRequest:
+    """Return which frames of which clip were asked for."""
+    from videomae_demo.engine.clips import ClipRequest
+    from videomae_demo.video.sampling import SamplingRule
+
+    rule = None if parsed.sampling is None else SamplingRule.parse(parsed.sampling)
+    return ClipRequest(parsed.clip, parsed.start, rule, stored_pixels=parsed.stored_pixels)
+
+
+def read_numbers(text: str, separator: str, count: int, option: str, form: str) -> list[int]:
+    """Return `count` whole numbers that stand in an option; `form` says how it is written."""
+    parts = text.split(separator)
+    if len(parts) != count or not all(part.strip().isdecimal() for part in parts):
+        raise RequestError(f"{option} is {text!r}; write {form}.")
+    return [int(part) for part in parts]
+
+
+def noted(answer: Any) -> list[str]:
+    """Return the notes of an answer as lines."""
+    return [f"  Note: {note}" for note in answer.notes]
+
+
+def tell(parsed: Parsed, result: dict[str, Any], text: list[str]) -> None:
+    """Print an answer to stdout."""
+    print(json.dumps(result, indent=2) if parsed.json else "\n".join(text))
+
+
+def report_files(folder: Path, save: Callable[[], list[Path]]) -> None:
+    """Write files and say so."""
+    with _writing(folder):
+        paths = save()
+    for path in paths:
+        progress(f"Wrote {path}")
+
+
+def progress(message: str) -> None:
+    """Say to stderr what is going on."""
+    print(message, file=sys.stderr)

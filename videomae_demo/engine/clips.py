@@ -1,0 +1,269 @@
+"""Which frames of a clip are asked for, and what was seen of it: read once, ready for a checkpoint.
+
+Owns what is remembered of files and how frames are shown to people. The caller says which frames
+are taken, and for which checkpoint. Runs no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from videomae_demo.engine.cache import ByteCache
+from videomae_demo.errors import RequestError, shown
+from videomae_demo.given import number
+from videomae_demo.limits import Limits
+from videomae_demo.shipped import ASSETS
+from videomae_demo.video.clip import SampledClip, sample_clip
+from videomae_demo.video.reader import scan
+from videomae_demo.video.sampling import SamplingRule
+from videomae_demo.video.timeline import Timeline
+
+if TYPE_CHECKING:  # torch takes seconds to import: who only asks does without
+    from torch import Tensor
+
+    from videomae_demo.engine.roles import Recogniser, Reconstructor
+    from videomae_demo.model.processor import CropBox, VideoMAEImageProcessor
+
+EXAMPLES_FOLDER = ASSETS / "clips"
+TIMELINES_BYTES = 2**26
+"""Memory for the times of files: those of an hour at 30 frames per second take a few megabytes."""
+DISPLAY_PX = (256, 448)
+"""The shorter side of frames for display: the crop's own, but within these bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRequest:
+    """Which clip, and which part of it.
+
+    Attributes
+    ----------
+    path : Path or str
+    start_s : float, optional
+        Where the sampled window starts; default: it lies in the middle of the clip.
+    sampling : SamplingRule, optional
+        Default: the recogniser's; see `roles.usual_sampling`.
+    stored_pixels : bool
+        Take the frames' pixels as they are stored, though the file says that they are not square.
+
+    Raises
+    ------
+    RequestError
+        When a value is of another type, or the start is no finite number.
+    """
+
+    path: Path | str
+    start_s: float | None = None
+    sampling: SamplingRule | None = None
+    stored_pixels: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, Path | str):
+            raise RequestError(f"The clip is {shown(self.path)}; give the path of a file.")
+        if self.start_s is not None:
+            object.__setattr__(self, "start_s", number(self.start_s, "start in seconds"))
+        if not isinstance(self.sampling, SamplingRule | None):
+            raise RequestError(
+                f"The sampling is {shown(self.sampling)}; give a SamplingRule, or None."
+            )
+        if not isinstance(self.stored_pixels, bool):
+            raise RequestError(f"stored_pixels is {shown(self.stored_pixels)}; give True or False.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenClip:
+    """What a model saw of a clip.
+
+    Attributes
+    ----------
+    path : Path
+    frames : ndarray
+        (T, H, W, 3) uint8: the model's crop, at a size for display.
+    indices : ndarray
+        (T,) int64: the frames' numbers in the file.
+    timestamps_s : ndarray
+        (T,) float64: their times.
+    repeated : int
+        How many of them repeat the last frame, because the clip is short.
+    crop : CropBox
+        The part of the source frame that the model saw, in source pixels.
+    source_size : (int, int)
+        Height and width of the source frame in pixels.
+    duration_s : float
+        Of the whole clip.
+    notes : tuple of str
+        Sentences that a person must see: of the file, and of frames that repeat.
+    remarks : tuple of str
+        Sentences on why the checkpoint got these frames, where that needs one.
+    """
+
+    path: Path
+    frames: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+    timestamps_s: NDArray[np.float64]
+    repeated: int
+    crop: CropBox
+    source_size: tuple[int, int]
+    duration_s: float
+    notes: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedClip:
+    """A clip made ready for one checkpoint.
+
+    Attributes
+    ----------
+    key : Hashable
+        Names the file that was read, the frames that were taken of it, and the checkpoint.
+    pixel_values : Tensor
+        (1, T, C, H, W) float32, normalised.
+    clip : SeenClip
+    """
+
+    key: Hashable
+    pixel_values: Tensor
+    clip: SeenClip
+
+    @property
+    def nbytes(self) -> int:
+        """Memory taken, in bytes."""
+        return self.pixel_values.nbytes + self.clip.frames.nbytes
+
+
+class Clips:
+    """Reads clips and keeps what may be asked for again; safe to share between threads.
+
+    Frames are the same for all checkpoints that take as many of them by the same rule, so one
+    `Clips` may serve several engines.
+
+    Parameters
+    ----------
+    limits : Limits
+        What reading a clip may cost.
+    cache : ByteCache
+        Where frames are kept, beside whatever else is in it; made with `size_of`.
+    """
+
+    def __init__(self, limits: Limits, cache: ByteCache[Any]) -> None:
+        self._limits = limits
+        self._cache = cache
+        self._timelines: ByteCache[Timeline] = ByteCache(TIMELINES_BYTES, lambda t: t.nbytes)
+
+    def prepare(
+        self,
+        request: ClipRequest,
+        rule: SamplingRule,
+        role: Recogniser | Reconstructor,
+        remarks: tuple[str, ...],
+    ) -> PreparedClip:
+        """Make a clip ready for a checkpoint.
+
+        Parameters
+        ----------
+        request : ClipRequest
+        rule : SamplingRule
+            Which frames to take; the request's own is not looked at.
+        role : Recogniser or Reconstructor
+        remarks : tuple of str
+            Sentences about this choice of frames; see `SeenClip`.
+
+        Raises
+        ------
+        VideoError, RequestError
+            When the clip can't be read, or the request does not fit it.
+        """
+        count = role.card.frame_count
+        file = _identity(request.path), request.stored_pixels
+        frames = ("frames", file, rule, request.start_s, count)
+        key = ("input", frames, role.card)
+
+        def read() -> SampledClip:
+            timeline = self._timelines.get_or_make(file, lambda: self._scan(request))
+            sampled = sample_clip(timeline, count, rule, request.start_s, limits=self._limits)
+            self._timelines.put(file, sampled.timeline)  # seeking may have proved it wrong
+            return sampled
+
+        def make() -> PreparedClip:
+            sampled: SampledClip = self._cache.get_or_make(frames, read)
+            pixel_values = role.processor(sampled.frames, return_tensors="pt").pixel_values
+            seen = _seen(request.path, sampled, role.processor, remarks)
+            return PreparedClip(key, pixel_values, seen)
+
+        own = (key, role.processor, remarks)  # a folder may hold other files by the next time
+        prepared: PreparedClip = self._cache.get_or_make(own, make)
+        return prepared
+
+    def _scan(self, request: ClipRequest) -> Timeline:
+        return scan(request.path, limits=self._limits, stored_pixels=request.stored_pixels)
+
+
+def size_of(value: Any) -> int:
+    """Return the memory that something kept takes, in bytes."""
+    held = value.frames if isinstance(value, SampledClip) else value
+    nbytes: int = held.nbytes
+    return nbytes
+
+
+def is_example(path: Path | str) -> bool:
+    """Tell whether a clip is one of those that come with the project, or a copy of one."""
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        alike = [one for one in EXAMPLES_FOLDER.iterdir() if one.stat().st_size == size]
+        return any(one.read_bytes() == path.read_bytes() for one in alike)
+    except OSError:
+        return False
+
+
+def _identity(path: Path | str) -> Hashable:
+    """Tell one version of a file from another; a file that is not there has none."""
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return str(path), None, None
+    return str(Path(path).resolve()), state.st_mtime_ns, state.st_size
+
+
+def _seen(
+    path: Path | str,
+    sampled: SampledClip,
+    processor: VideoMAEImageProcessor,
+    remarks: tuple[str, ...],
+) -> SeenClip:
+    _, height, width, _ = sampled.frames.shape
+    crop = processor.crop_box(height, width)
+    return SeenClip(
+        path=Path(path),
+        frames=_cropped(sampled.frames, crop),
+        indices=sampled.indices,
+        timestamps_s=sampled.timestamps_s,
+        repeated=sampled.repeated,
+        crop=crop,
+        source_size=(height, width),
+        duration_s=sampled.timeline.duration_s,
+        notes=sampled.notes,
+        remarks=remarks,
+    )
+
+
+def _cropped(frames: NDArray[np.uint8], crop: CropBox) -> NDArray[np.uint8]:
+    """Cut the crop out of (T, H, W, 3) frames, at a size for display; black beyond the edge."""
+    smallest, largest = DISPLAY_PX
+    side = min(crop.height, crop.width)
+    scale = min(max(side, smallest), largest) / side
+    size = (round(crop.width * scale), round(crop.height * scale))
+    left, top = round(crop.left), round(crop.top)
+    right, bottom = round(crop.left + crop.width), round(crop.top + crop.height)
+    around = max(0, -left, -top, right - frames.shape[2], bottom - frames.shape[1])
+    padded = np.pad(frames, ((0, 0), (around, around), (around, around), (0, 0)))
+    cut = padded[:, top + around : bottom + around, left + around : right + around]
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.stack([cv2.resize(frame, size, interpolation=method) for frame in cut])

@@ -1,0 +1,205 @@
+"""The engine: two checkpoints, the frames they get, and what their passes left behind.
+
+Owns the recogniser and the reconstructor, and the caches: one pass of the recogniser feeds the
+labels and every rollout, and what is known waits for no device. Knows no question; see `lenses`.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from videomae_demo.analysis.settings import HeadFusion
+from videomae_demo.cancellation import holding
+from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
+from videomae_demo.device import choose_device, one_at_a_time
+from videomae_demo.engine.cache import ByteCache
+from videomae_demo.engine.clips import ClipRequest, Clips, PreparedClip, SeenClip, size_of
+from videomae_demo.engine.passes import Recognition, fuse, predict, recognise
+from videomae_demo.engine.roles import (
+    Recogniser,
+    Reconstructor,
+    find_reconstructor,
+    frame_count,
+    load_recogniser,
+    load_reconstructor,
+    usual_sampling,
+)
+from videomae_demo.errors import RequestError
+from videomae_demo.limits import DEFAULT_LIMITS, Limits
+from videomae_demo.video.sampling import SamplingRule, choice_of_frames
+
+
+class Engine:
+    """Runs VideoMAE on clips for whoever asks; safe to share between threads.
+
+    Weights are loaded when they are first needed. One model runs at a time on a device, whichever
+    engine it belongs to. Inside `cancellation.cancellable`, work that is not wanted any more ends
+    at the next layer.
+
+    Parameters
+    ----------
+    weights : str
+        The recogniser: a folder, a repo id of the hub, a name of the catalog, or a file of weights.
+    reconstructor : str, optional
+        Default: the one that belongs to `weights`; see `engine.roles`.
+    heads : int, optional
+        Attention heads of the recogniser, for weights that do not tell them.
+    reconstructor_heads : int, optional
+        The same of the encoder of the reconstructor that is named; default: `heads` if it is the
+        same checkpoint.
+    device : str, optional
+        "cuda", "mps" or "cpu"; default: the fastest there is.
+    cache_bytes : int, optional
+        How much may be kept for the next question about the same clip; default: as `limits` say.
+    limits : Limits
+        What reading a clip may cost.
+    clips : Clips, optional
+        Reads the clips; engines that share one read the same frames once. Default: one of its own,
+        which keeps frames in the same bytes.
+    """
+
+    def __init__(
+        self,
+        weights: str = BUNDLED_RECOGNISER,
+        reconstructor: str | None = None,
+        *,
+        heads: int | None = None,
+        reconstructor_heads: int | None = None,
+        device: str | None = None,
+        cache_bytes: int | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        clips: Clips | None = None,
+    ) -> None:
+        if reconstructor_heads is not None and reconstructor is None:
+            raise RequestError(
+                f"The reconstructor's heads are said to be {reconstructor_heads}, and no "
+                "reconstructor is named; name it too."
+            )
+        self.weights = weights
+        self.device = choose_device(device)
+        self._reconstructor_name = reconstructor
+        self._heads = heads
+        self._reconstructor_heads = reconstructor_heads
+        self._recogniser: Recogniser | None = None
+        self._reconstructor: Reconstructor | None = None
+        self._loading_recogniser, self._loading_reconstructor = threading.Lock(), threading.Lock()
+        self._cache: ByteCache[Any] = ByteCache(
+            limits.cache_mb * 2**20 if cache_bytes is None else cache_bytes, size_of
+        )
+        self._clips = Clips(limits, self._cache) if clips is None else clips
+
+    @property
+    def recogniser(self) -> Recogniser:
+        """The checkpoint for labels and attention, loaded on first use."""
+        if self._recogniser is None:
+            with holding(self._loading_recogniser):
+                if self._recogniser is None:
+                    self._recogniser = load_recogniser(self.weights, self.device, self._heads)
+        return self._recogniser
+
+    @property
+    def reconstructor(self) -> Reconstructor:
+        """The checkpoint for what is behind a mask, loaded on first use."""
+        if self._reconstructor is None:
+            with holding(self._loading_reconstructor):
+                if self._reconstructor is None:
+                    self._reconstructor = self._load_reconstructor()
+        return self._reconstructor
+
+    def _load_reconstructor(self) -> Reconstructor:
+        name, heads = self._reconstructor_name, self._reconstructor_heads
+        if heads is None and name in (None, self.weights):
+            heads = self._heads
+        if name is None:
+            return find_reconstructor(self.weights, self.device, heads)
+        return load_reconstructor(name, self.device, heads)
+
+    def see(self, request: ClipRequest) -> SeenClip:
+        """Read the frames that the recogniser gets, without running it. Errors as in `prepare`."""
+        return self.prepare(request, self.recogniser).clip
+
+    def prepare(self, request: ClipRequest, role: Recogniser | Reconstructor) -> PreparedClip:
+        """Read the frames for a checkpoint: those of the recogniser's rule, unless told.
+
+        Raises
+        ------
+        VideoError, RequestError
+            When the clip can't be read, or the request does not fit it.
+        """
+        usual = usual_sampling(self.weights)
+        rule = request.sampling or usual
+        remarks = _choice_remark(rule, rule == usual, role)
+        if isinstance(role, Reconstructor):
+            remarks += self._count_remark(role)
+        return self._clips.prepare(request, rule, role, remarks)
+
+    def _count_remark(self, reconstructor: Reconstructor) -> tuple[str, ...]:
+        """Say it where the two checkpoints can't see the same frames."""
+        own = reconstructor.card.frame_count
+        recogniser = self._recogniser
+        others = recogniser.card.frame_count if recogniser else frame_count(self.weights)
+        if others in (None, own):
+            return ()
+        return (
+            f"The recogniser sees {others} frames of the clip, and the reconstructor {own}: they "
+            "are not the same ones.",
+        )
+
+    def recognise(self, prepared: PreparedClip) -> Recognition:
+        """Run the recogniser once, for all later questions."""
+
+        def make() -> Recognition:
+            with one_at_a_time(self.device):
+                return recognise(self.recogniser, prepared.pixel_values.numpy())
+
+        done: Recognition = self._cache.get_or_make(("pass", prepared.key), make)
+        return done
+
+    def fused(self, prepared: PreparedClip, fusion: HeadFusion) -> NDArray[np.float16]:
+        """Return the fused attention; fusions other than the mean come from the layers' inputs."""
+
+        def make() -> NDArray[np.float16]:
+            layer_inputs = self.recognise(prepared).layer_inputs
+            with one_at_a_time(self.device):
+                return fuse(self.recogniser, layer_inputs, fusion)
+
+        if fusion == "mean":
+            return self.recognise(prepared).attention
+        fused: NDArray[np.float16] = self._cache.get_or_make((fusion, prepared.key), make)
+        return fused
+
+    def predict(self, prepared: PreparedClip, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Run the reconstructor behind a mask, (time, height, width); see `passes.predict`."""
+
+        def make() -> NDArray[np.float32]:
+            with one_at_a_time(self.device):
+                pixel_values = prepared.pixel_values.numpy()
+                return predict(self.reconstructor, pixel_values, hidden.reshape(-1))
+
+        key = ("prediction", prepared.key, np.packbits(hidden).tobytes())
+        predicted: NDArray[np.float32] = self._cache.get_or_make(key, make)
+        return predicted
+
+
+def _choice_remark(
+    rule: SamplingRule, is_usual: bool, role: Recogniser | Reconstructor
+) -> tuple[str, ...]:
+    """Say it where a checkpoint gets other frames than it was trained on."""
+    card = role.card
+    if not card.sampling_is_known or rule == card.sampling:
+        return ()
+    given = choice_of_frames(rule, card.frame_count)
+    trained = choice_of_frames(card.sampling, card.frame_count)
+    if is_usual:
+        return (
+            f"The reconstructor gets the recogniser's frames ({given}); it was trained on others "
+            f"({trained}).",
+        )
+    return (
+        f"The frames were chosen as asked for ({given}); this checkpoint was trained on others "
+        f"({trained}).",
+    )

@@ -1,0 +1,249 @@
+"""What runs on the device: one function per pass, from numpy to numpy. A pass says what it records.
+
+On ZeroGPU each of them runs in a forked worker process: arguments and results are pickled, and what
+a worker keeps is lost. So they hold nothing, and hand back all that is worth keeping. A checkpoint
+travels as its name; see `roles`. Between two layers they ask whether anybody still waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from videomae_demo.analysis.rollout import AttentionRecorder
+from videomae_demo.analysis.settings import HeadFusion
+from videomae_demo.cancellation import check_cancelled
+from videomae_demo.config import VideoMAEConfig
+from videomae_demo.device import inference_precision, on_gpu
+from videomae_demo.engine.roles import Recogniser, Reconstructor
+from videomae_demo.errors import CheckpointError, RequestError
+
+LONGEST_PASS_S = 15
+"""What a visitor's quota on ZeroGPU is checked against: time to start a worker, and to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a pass of the recogniser keeps, beside the logits.
+
+    Attributes
+    ----------
+    attention : str, optional
+        "mean", "max" or "min": the attention of each layer, its heads fused in this way.
+    states : bool
+        The tokens before each layer, and after the last one.
+    features_of : int, optional
+        The tokens after this layer alone, counted from 1; 0 stands for the embedded patches.
+    gradients_of : int, optional
+        The index of a label: the gradient of its logit with respect to all states.
+
+    Raises
+    ------
+    RequestError
+        When attention and gradients are asked for together: autograd would hold all of it.
+    """
+
+    attention: HeadFusion | None = None
+    states: bool = False
+    features_of: int | None = None
+    gradients_of: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.attention is not None and self.gradients_of is not None:
+            raise RequestError("One pass records attention or gradients; ask for two passes.")
+
+
+LOGITS = Record()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recorded:
+    """What a pass of the recogniser left of a batch of clips; None where it was not asked for.
+
+    N is the number of tokens that took part.
+
+    Attributes
+    ----------
+    logits : ndarray
+        (B, labels) float32.
+    attention : ndarray, optional
+        (B, layers, N, N) float16, as `FusedAttention` holds it.
+    states, gradients : ndarray, optional
+        (B, layers + 1, N, D) float32: before each layer, and after the last one.
+    features : ndarray, optional
+        (B, N, D) float32.
+    """
+
+    logits: NDArray[np.float32]
+    attention: NDArray[np.float16] | None = None
+    states: NDArray[np.float32] | None = None
+    features: NDArray[np.float32] | None = None
+    gradients: NDArray[np.float32] | None = None
+
+
+@on_gpu(LONGEST_PASS_S)
+def run(
+    recogniser: Recogniser,
+    pixel_values: NDArray[np.float32],
+    record: Record = LOGITS,
+    left_out: NDArray[np.bool_] | None = None,
+) -> Recorded:
+    """Run the recogniser on a batch of clips.
+
+    Parameters
+    ----------
+    recogniser : Recogniser
+    pixel_values : ndarray
+        (B, T, C, H, W) float32, normalised.
+    record : Record
+        What to keep.
+    left_out : ndarray, optional
+        (B, N) bool, True = the token is not given to the encoder; as many in each clip.
+
+    Raises
+    ------
+    RequestError
+        When there is no such layer or label.
+    CheckpointError
+        When the logits are not finite; so for the pixels of `predict`.
+    Cancelled
+        Between two layers, when nobody waits any more.
+    """
+    model = recogniser.model
+    _check_record(record, model.config)
+    recorder = None if record.attention is None else AttentionRecorder(record.attention)
+    with_gradients = record.gradients_of is not None
+    clips = torch.from_numpy(pixel_values).to(model.device)
+    hidden = None if left_out is None else torch.from_numpy(left_out).to(model.device)
+    grad_mode = torch.enable_grad() if with_gradients else torch.inference_mode()
+    with grad_mode, inference_precision(model.device):
+        output = model(
+            clips.requires_grad_() if with_gradients else clips,  # the weights are frozen
+            output_hidden_states=record.states or record.features_of is not None or with_gradients,
+            bool_masked_pos=hidden,
+            observer=recorder,
+            before_layer=check_cancelled,
+        )
+        states, gradients = output.hidden_states, None
+        if with_gradients:
+            check_cancelled()
+            gradients = torch.autograd.grad(output.logits[:, record.gradients_of].sum(), states)
+    return Recorded(
+        logits=_finite(_to_host(output.logits), "recogniser"),
+        attention=None if recorder is None else _attention(recorder, len(clips)),
+        states=_stacked(states) if record.states else None,
+        features=None if record.features_of is None else _to_host(states[record.features_of]),
+        gradients=None if gradients is None else _stacked(gradients),
+    )
+
+
+def _check_record(record: Record, config: VideoMAEConfig) -> None:
+    layers, labels = config.num_hidden_layers, config.num_labels
+    if record.features_of is not None and not 0 <= record.features_of <= layers:
+        raise RequestError(
+            f"There is no layer {record.features_of}; this checkpoint has {layers}, counted from 1."
+        )
+    if record.gradients_of is not None and not 0 <= record.gradients_of < labels:
+        raise RequestError(
+            f"There is no label {record.gradients_of}; this checkpoint has {labels}, counted from "
+            "0."
+        )
+
+
+def _attention(recorder: AttentionRecorder, clips: int) -> NDArray[np.float16]:
+    return np.stack([recorder.clip(index).to_numpy() for index in range(clips)])
+
+
+def _stacked(states: Sequence[Tensor]) -> NDArray[np.float32]:
+    """Stack what there is of each layer, (B, N, D), to (B, layers + 1, N, D)."""
+    return np.stack([_to_host(state) for state in states], axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recognition:
+    """One pass of the recogniser on one clip: all that the labels and any rollout need.
+
+    Attributes
+    ----------
+    logits : ndarray
+        (labels,) float32.
+    attention : ndarray
+        (layers, N, N) float16: the heads' mean, as `FusedAttention` holds it.
+    states : ndarray
+        (layers + 1, N, D) float32: what goes into each layer, from which other fusions can be
+        computed, and what comes out of the last one.
+    """
+
+    logits: NDArray[np.float32]
+    attention: NDArray[np.float16]
+    states: NDArray[np.float32]
+
+    @property
+    def layer_inputs(self) -> NDArray[np.float32]:
+        """What goes into each layer, (layers, N, D)."""
+        return self.states[:-1]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory taken, in bytes."""
+        return self.logits.nbytes + self.attention.nbytes + self.states.nbytes
+
+
+RECOGNITION = Record(attention="mean", states=True)
+
+
+def recognise(recogniser: Recogniser, pixel_values: NDArray[np.float32]) -> Recognition:
+    """Run the recogniser on one clip, (1, T, C, H, W), and keep a `Recognition`; see `run`."""
+    left = run(recogniser, pixel_values, RECOGNITION)
+    assert left.attention is not None and left.states is not None
+    return Recognition(left.logits[0], left.attention[0], left.states[0])
+
+
+@on_gpu(LONGEST_PASS_S)
+def fuse(
+    recogniser: Recogniser, layer_inputs: NDArray[np.float32], fusion: HeadFusion
+) -> NDArray[np.float16]:
+    """Fuse the heads in another way than the mean, from the layers' inputs; see `Recognition`."""
+    recorder = AttentionRecorder(fusion)
+    device = recogniser.model.device
+    with torch.inference_mode(), inference_precision(device):
+        for layer, state in enumerate(torch.from_numpy(layer_inputs)):
+            check_cancelled()
+            recogniser.model.videomae.observe_layer(layer, state[None].to(device), recorder)
+    return recorder.clip().to_numpy()
+
+
+@on_gpu(LONGEST_PASS_S)
+def predict(
+    reconstructor: Reconstructor, pixel_values: NDArray[np.float32], hidden: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Predict the hidden tokens, (N,) bool, of one clip: (N_hidden, values of a token)."""
+    model = reconstructor.model
+    with torch.inference_mode(), inference_precision(model.device):
+        output = model(
+            torch.from_numpy(pixel_values).to(model.device),
+            torch.from_numpy(hidden)[None].to(model.device),
+            before_layer=check_cancelled,
+        )
+    return _finite(_to_host(output.logits[0]), "reconstructor")
+
+
+def _finite(values: NDArray[np.float32], role: str) -> NDArray[np.float32]:
+    """Return what a model gives, or raise a CheckpointError where that is no finite number."""
+    wrong = values.size - int(np.isfinite(values).sum())
+    if wrong:
+        raise CheckpointError(
+            f"The {role} gives {wrong} of {values.size} values that are not finite: its weights "
+            "may be damaged; get them again, or choose others."
+        )
+    return values
+
+
+def _to_host(values: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = values.detach().float().cpu().numpy()
+    return array

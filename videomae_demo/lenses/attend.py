@@ -1,0 +1,183 @@
+"""Where and when did the model look? The attention rollout of a clip.
+
+Owns the words and files of this answer. Computes nothing; needs torch only to ask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
+from videomae_demo.engine.clips import ClipRequest, SeenClip
+from videomae_demo.lenses.answer import MOVIE_HEIGHT_PX, Answer, describe_clip, frame_rate
+from videomae_demo.rendering.colour import Scale
+from videomae_demo.rendering.frames import Track, write_png
+from videomae_demo.rendering.overlay import overlay
+
+if TYPE_CHECKING:  # torch takes seconds to import: the page does not wait for it
+    from videomae_demo.analysis.rollout import Rollout
+    from videomae_demo.engine.engine import Engine
+    from videomae_demo.engine.roles import CheckpointCard, Recogniser
+
+
+def ask(
+    engine: Engine, clip: ClipRequest, settings: RolloutSettings = DEFAULT_ROLLOUT
+) -> RolloutView:
+    """Show where and when the recogniser looked. Errors as in `recognise.ask`, labels aside."""
+    from videomae_demo.analysis.rollout import FusedAttention, rollout, start_from_head
+
+    recogniser = engine.recogniser
+    prepared = engine.prepare(clip, recogniser)
+    attention = FusedAttention.from_numpy(engine.fused(prepared, settings.fusion))
+    pooled = recogniser.model.config.use_mean_pooling or not recogniser.card.label_count
+    head = start_from_head(recogniser.card.grid, pooled)
+    result = rollout(attention, head, recogniser.card.grid, settings)
+    return RolloutView(
+        recogniser.card, prepared.clip, result, _describe_start(recogniser, settings)
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RolloutView(Answer):
+    """Where and when the recogniser looked; `start` says in words where the rollout starts."""
+
+    checkpoint: CheckpointCard
+    clip: SeenClip
+    rollout: Rollout
+    start: str
+
+    @property
+    def peak(self) -> tuple[int, int, int]:
+        """The token with the highest score: time, row, column."""
+        scores = self.rollout.times_uniform
+        time, row, column = np.unravel_index(int(scores.argmax()), scores.shape)
+        return int(time), int(row), int(column)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return where attention was highest, and how it spread over time, ready for JSON."""
+        settings, scores = self.rollout.settings, self.rollout.times_uniform
+        peak = np.unravel_index(int(scores.argmax()), scores.shape)
+        return {
+            "checkpoint": self.checkpoint.public_name,
+            "start": self.start,
+            "settings": {
+                "fusion": settings.fusion,
+                "discard": settings.discard,
+                "first_layer": settings.first_layer,
+                "last_layer": settings.last_layer,
+                "query": settings.query,
+            },
+            "grid": list(scores.shape),
+            "peak": {
+                "token": [int(at) for at in peak],
+                "times_uniform": float(scores.max()),
+            },
+            "over_time": self.rollout.over_time.tolist(),
+            **describe_clip(self.clip),
+            "notes": self.notes,
+        }
+
+    def sentences(self) -> list[str]:
+        """Say what the picture is, and what it is not."""
+        return [self.explanation()]
+
+    def explanation(self) -> str:
+        """Say what the rollout's picture is, and what it is not."""
+        settings = self.rollout.settings
+        last = settings.last_layer
+        layers = f"layers {settings.first_layer} to {last}" if last else "all layers"
+        if not last and settings.first_layer > 1:
+            layers = f"layers {settings.first_layer} to the last"
+        dropped = f", the lowest {settings.discard:.0%} discarded" if settings.discard else ""
+        return (
+            f"Rollout follows attention through {layers} (heads fused by "
+            f"{settings.fusion}{dropped}), starting from {self.start}. It shows where information "
+            "could flow, not proof of cause."
+        )
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write ``rollout.npz``, ``heatmap.mp4``, ``filmstrip.png``, ``attention_over_time.png``.
+
+        The array ``rollout`` is (time, height, width) float64 and sums to 1; ``timestamps_s`` are
+        the frames' times.
+        """
+        from videomae_demo.rendering.plots import save_figure, time_curve
+        from videomae_demo.rendering.side_by_side import side_by_side
+        from videomae_demo.video.encode import write_mp4
+
+        folder.mkdir(parents=True, exist_ok=True)
+        rollout, clip = self.rollout, self.clip
+        arrays = folder / "rollout.npz"
+        np.savez_compressed(
+            arrays,
+            rollout=rollout.scores,
+            timestamps_s=clip.timestamps_s,
+            indices=clip.indices,
+        )
+        movie = side_by_side(
+            self._tracks(),
+            height_px=MOVIE_HEIGHT_PX,
+            scale=self._scale,
+            values_above=self._is_beyond_scale,
+            footnote=self.explanation(),
+        )
+        times_s = clip.timestamps_s.reshape(len(rollout.over_time), -1).mean(axis=1)
+        curve = time_curve(times_s.tolist(), rollout.over_time)
+        return [
+            arrays,
+            write_mp4(folder / "heatmap.mp4", movie, frame_rate(clip)),
+            write_png(folder / "filmstrip.png", self.picture()),
+            save_figure(curve, folder / "attention_over_time.png"),
+        ]
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Draw the frames and the heatmap over them as a filmstrip."""
+        from videomae_demo.rendering.filmstrip import filmstrip
+
+        return filmstrip(
+            self._tracks(),
+            self.clip.timestamps_s.tolist(),
+            heading=f"Where and when the model looked: {self.clip.path.name}",
+            scale=self._scale,
+            values_above=self._is_beyond_scale,
+            footnotes=[self.explanation(), *self.notes],
+            cell_px=160,
+        )
+
+    @property
+    def _scale(self) -> Scale:
+        return Scale(upper=self.rollout.scale_end, title="attention rollout", unit="x uniform")
+
+    @property
+    def _is_beyond_scale(self) -> bool:
+        return bool(self.rollout.times_uniform.max() > self._scale.upper)
+
+    def _tracks(self) -> list[Track]:
+        frames = self.clip.frames
+        return [
+            Track("the clip, cropped as the model saw it", frames),
+            Track("attention rollout", overlay(frames, self.rollout.times_uniform, self._scale)),
+        ]
+
+    def __repr__(self) -> str:
+        time, row, column = self.peak
+        return (
+            f"RolloutView({self.clip.path.name!r}: {self.rollout.times_uniform.max():.1f}x uniform "
+            f"at time {time}, row {row}, column {column})"
+        )
+
+
+def _describe_start(recogniser: Recogniser, settings: RolloutSettings) -> str:
+    if settings.query is not None:
+        time, row, column = settings.query
+        return f"the token at time {time}, row {row}, column {column}"
+    if not recogniser.card.label_count:
+        return "the average of all tokens (this checkpoint has no trained classifier)"
+    if recogniser.model.config.use_mean_pooling:
+        return "the average of all tokens, which is what the classifier reads"
+    return "token 0 (first patch of the first frames), which is what the classifier reads"

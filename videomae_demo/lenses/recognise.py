@@ -1,0 +1,166 @@
+"""What does the model see? The best labels of a clip, and how sure the recogniser is.
+
+Owns the words and files of this answer. Computes nothing; needs torch only to ask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
+from videomae_demo.engine.clips import ClipRequest, SeenClip, is_example
+from videomae_demo.errors import CheckpointError
+from videomae_demo.lenses.answer import Answer, describe_clip, write_json
+
+if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does not wait for them
+    from matplotlib.figure import Figure
+
+    from videomae_demo.analysis.classification import Classification, LabelScore
+    from videomae_demo.engine.engine import Engine
+    from videomae_demo.engine.roles import CheckpointCard
+
+MOTIONS_ONLY = "These weights know motions, not actions"
+SURE, LIKELY = 0.8, 0.5
+"""From these probabilities of the best label on, the recogniser is sure, or at least likely so."""
+MOST_NAMED = 5
+"""How many labels of a tie are named."""
+
+
+def ask(engine: Engine, clip: ClipRequest) -> LabelsView:
+    """Name what is in the clip.
+
+    Raises
+    ------
+    VideoError, RequestError
+        When the clip can't be read, or the request does not fit it.
+    CheckpointError
+        When the checkpoint can't be loaded, knows no labels, or gives values that are not finite.
+    """
+    import torch
+
+    from videomae_demo.analysis.classification import classify
+
+    recogniser = engine.recogniser
+    if not recogniser.card.label_count:
+        raise CheckpointError(
+            f"The checkpoint {engine.weights} was pretrained without labels, so it can't name "
+            f"what it sees; choose a fine-tuned one, for instance {BUNDLED_RECOGNISER!r}."
+        )
+    prepared = engine.prepare(clip, recogniser)
+    logits = engine.recognise(prepared).logits
+    result = classify(torch.from_numpy(logits), recogniser.model.config.id2label)
+    is_foreign = recogniser.card.is_bundled and not is_example(clip.path)
+    return LabelsView(recogniser.card, prepared.clip, result, is_foreign)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LabelsView(Answer):
+    """What the recogniser calls the clip.
+
+    `is_foreign` is True where the recogniser knows synthetic motions alone, and the clip is none of
+    the examples that it was made for.
+    """
+
+    checkpoint: CheckpointCard
+    clip: SeenClip
+    classification: Classification
+    is_foreign: bool = False
+
+    def to_json(self, top_k: int = 5, label: str | None = None) -> dict[str, Any]:
+        """Return the best labels, and one that was asked for, ready for JSON."""
+        found = self.classification
+        result = {
+            "checkpoint": self.checkpoint.public_name,
+            "labels": [
+                {"label": score.label, "probability": score.probability}
+                for score in found.top(top_k)
+            ],
+            "verdict": how_sure(found, self.is_foreign),
+            "entropy": found.entropy,
+        }
+        if label is not None:
+            score = found.find(label)
+            result["asked"] = {
+                "label": score.label,
+                "probability": score.probability,
+                "rank": score.rank,
+            }
+        return result | describe_clip(self.clip) | {"notes": self.notes}
+
+    def sentences(self) -> list[str]:
+        """Say how sure the recogniser is."""
+        return [how_sure(self.classification, self.is_foreign)]
+
+    def save(self, folder: Path, top_k: int = 5, label: str | None = None) -> list[Path]:
+        """Write ``labels.json`` and ``labels.png`` (bars) into `folder`; return their paths."""
+        from videomae_demo.rendering.plots import save_figure
+
+        folder.mkdir(parents=True, exist_ok=True)
+        return [
+            write_json(folder / "labels.json", self.to_json(top_k, label)),
+            save_figure(self._bars(top_k), folder / "labels.png"),
+        ]
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Draw the five best labels as bars."""
+        from videomae_demo.rendering.plots import to_pixels
+
+        return to_pixels(self._bars(5))
+
+    def _bars(self, top_k: int) -> Figure:
+        from videomae_demo.rendering.plots import label_bars
+
+        top = self.classification.top(top_k)
+        return label_bars([score.label for score in top], [score.probability for score in top])
+
+    def __repr__(self) -> str:
+        named = ", ".join(_named(score) for score in self.classification.top(3))
+        return f"LabelsView({self.clip.path.name!r}: {named})"
+
+
+def how_sure(found: Classification, is_foreign: bool = False) -> str:
+    """Say how far the best label is ahead of the others; `is_foreign` as in `LabelsView`."""
+    tied, (best, *others) = found.tied, found.top(2)
+    if is_foreign:
+        return f"{MOTIONS_ONLY}. {nearest_motion(found)}"
+    if not others:
+        return f"{best.label} is the only label that it knows."
+    if len(tied) > MOST_NAMED:
+        return (
+            f"It can't tell: {len(tied)} of {len(found.labels)} labels are about equally probable, "
+            f"the first of them {_named(best)}."
+        )
+    if len(tied) > 1:
+        *first, last = map(_named, tied)
+        return f"It is a tie between {', '.join(first)} and {last}."
+    verdict = "It is sure" if best.probability >= SURE else "It hesitates"
+    if best.probability < LIKELY:
+        verdict = "It is unsure"
+    return (
+        f"{verdict}: {_named(best)}, and next {_named(others[0])}. A clip that shows none of these "
+        "labels still gets one of them."
+    )
+
+
+def nearest_motion(found: Classification) -> str:
+    """Name the best label without calling it right."""
+    return f"The nearest motion: {_named(found.top(1)[0])}."
+
+
+def probability(value: float) -> str:
+    """Write a probability in 0..1 down as the bars of labels do: nothing below 100% reads as it."""
+    percent = 100 * value
+    if 99.95 <= percent < 100:
+        return "> 99.9%"
+    if 0 < percent < 0.1:
+        return "< 0.1%"
+    return f"{percent:.0f}%" if percent == 100 or 10 <= percent < 99 else f"{percent:.1f}%"
+
+
+def _named(score: LabelScore) -> str:
+    return f"{score.label} {probability(score.probability)}"

@@ -1,0 +1,29 @@
+"""Which lenses there are. A new one adds its line here, and one in ``ui/lenses/registry.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """One question that can be asked about a clip.
+
+    Attributes
+    ----------
+    name : str
+        As the page and the program name it.
+    command : str
+        The module of its command; it has a `COMMAND`. A module's name, so that nothing is imported
+        before it is needed.
+    """
+
+    name: str
+    command: str
+
+
+LENSES = [
+    Lens("recognise", "videomae_demo.cli.recognise"),
+    Lens("attend", "videomae_demo.cli.attend"),
+    Lens("reconstruct", "videomae_demo.cli.reconstruct"),
+]

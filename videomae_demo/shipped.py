@@ -1,0 +1,11 @@
+"""Where the files lie that come with the code: weights, example clips, names of labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+ASSETS = next(
+    folder for folder in (_PACKAGE / "assets", _PACKAGE.parent / "assets") if folder.is_dir()
+)
+"""Inside the package once that is installed; in the project's own folder, beside it."""

@@ -1,0 +1,103 @@
+"""The edge of the page towards the network: all that stands in front of gradio, in its order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+import gradio as gr
+from gradio.routes import App
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from videomae_demo.limits import DEFAULT_LIMITS, Limits
+from videomae_demo.ui.gradio_edge.bodies import Body
+from videomae_demo.ui.gradio_edge.gate import Gate
+from videomae_demo.ui.gradio_edge.headers import HeadersAndOrigins
+from videomae_demo.ui.gradio_edge.listeners import Listeners, awaited_on
+from videomae_demo.ui.gradio_edge.served import ServedFiles
+from videomae_demo.ui.gradio_edge.stopping import Stopping
+from videomae_demo.ui.gradio_edge.uploads import UploadRoute
+from videomae_demo.ui.gradio_edge.visits import Visits
+
+logger = logging.getLogger(__name__)
+
+SWEPT_EVERY_S = 300.0
+
+
+class Edge:
+    """The edge of one page.
+
+    Parameters
+    ----------
+    limits : Limits
+    environment : mapping of str to str
+        Tells whether gradio makes a share link; for instance `os.environ`.
+    kept_s : float, optional
+        In the place of `Limits.kept_hours`.
+
+    Raises
+    ------
+    RequestError
+        When the page can't write its files.
+    """
+
+    def __init__(
+        self,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        kept_s: float | None = None,
+    ) -> None:
+        self.limits = limits
+        self.served = ServedFiles(limits, kept_s=kept_s)
+        self._shared = environment.get("GRADIO_SHARE", "").lower() == "true"
+        self.stopping = Stopping()
+
+    @property
+    def app_options(self) -> dict[str, Any]:
+        """Options for the web application that gradio makes of the page."""
+        return {"lifespan": self._stand_in_front}
+
+    def serve_until_stopped(self, page: gr.Blocks, meanwhile: Callable[[], object]) -> None:
+        """See `Stopping`."""
+        self.stopping.serve_until_stopped(page, meanwhile, self.served.kept.close)
+
+    @asynccontextmanager
+    async def _stand_in_front(self, app: App) -> AsyncIterator[None]:
+        # Gradio adds its middlewares around those that it is given, so that its answer to another
+        # site's question could not be changed any more.
+        assert app.middleware_stack is not None  # it is what brought us here
+        listeners = Listeners(app.middleware_stack, awaited_on(app.get_blocks()))
+        app.middleware_stack = self.around(listeners)
+        sweeping = asyncio.create_task(self._sweep())
+        yield
+        sweeping.cancel()
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """Return `app` behind the edge."""
+        kept = self.served.kept
+        visits = Visits(kept)
+        guarded = UploadRoute(visits.around(Gate(app, visits.heard)), kept, self.limits)
+        answering = HeadersAndOrigins(self.stopping.around(guarded), shared=self._shared)
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+            else:
+                await answering(scope, Body(receive), send)
+
+        return answer
+
+    async def _sweep(self) -> None:
+        kept = self.served.kept
+        while True:
+            await asyncio.sleep(min(SWEPT_EVERY_S, kept.kept_s / 2))
+            try:
+                await anyio.to_thread.run_sync(kept.sweep)
+            except OSError as error:
+                logger.error("Old files can't be deleted", exc_info=error)

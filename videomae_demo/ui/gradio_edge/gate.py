@@ -1,0 +1,154 @@
+"""Refuses requests that the page never makes: for routes it does not use, or with large bodies.
+
+Gradio has routes that read a body of any size into memory, that fetch what a URL names, and that
+run ffmpeg on what is sent; it downloads a file that is given by its URL before a handler is asked.
+Here the routes that the page and gradio's client use are open, and no others. Uploads have a way
+of their own, see `uploads`; every other body is small, and is read here, whole, before gradio is
+asked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from videomae_demo.ui.gradio_edge.bodies import TooSlow, pieces
+from videomae_demo.ui.gradio_edge.refusals import Refusal, refuse
+
+API = "/gradio_api/"
+LARGEST_BODY = 2**20
+"""In bytes: a painted mask, the largest thing that is sent, has a few thousand."""
+MOST_BODIES = 16 * LARGEST_BODY
+"""In bytes: of all requests together whose bodies are being read."""
+LONGEST_VISITOR = 128
+"""In characters: gradio's session hashes have about a dozen."""
+
+_OPEN = re.compile(
+    r"(app_id|info/?|openapi\.json|login_check/?|user/?|startup-events|theme\.css|reset/?|cancel"
+    r"|queue/(join|data|status)|call/.+|run/.+|api/.+|heartbeat/.+|upload|upload_progress"
+    r"|file[=/].+)"
+)
+_CLOSED = re.compile(r"/(login|logout|monitoring)(/.*)?")
+_URL = re.compile(r"\s*(https?:|//)", re.IGNORECASE)
+
+
+def route_of(scope: Scope) -> str:
+    """Return the path that a request asks for, on the page itself."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def query_of(scope: Scope) -> dict[str, str]:
+    """Return what a request's address says behind the question mark; of a name, the last value."""
+    query: bytes = scope["query_string"]
+    return dict(parse_qsl(query.decode("latin-1")))
+
+
+class Gate:
+    """An ASGI middleware in front of the page.
+
+    Parameters
+    ----------
+    app : ASGI application
+    heard : callable
+        Is told which visitor asks for something, and the paths of the files that they name.
+    """
+
+    def __init__(self, app: ASGIApp, heard: Callable[[str, list[str]], None]) -> None:
+        self._app = app
+        self._heard = heard
+        self._being_read = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it with one sentence."""
+        try:
+            _check_route(route_of(scope))
+            if _has_body(scope):
+                body = await self._read(receive)
+                self._look_at(body)
+                receive = _first(body, receive)
+        except Refusal as refusal:
+            await refuse(refusal, scope, receive, send)
+        except ClientDisconnect:
+            return
+        else:
+            await self._app(scope, receive, send)
+
+    async def _read(self, receive: Receive) -> bytes:
+        """Return the whole body."""
+        body = bytearray()
+        try:
+            async for piece in pieces(receive):
+                body += piece
+                self._being_read += len(piece)
+                if len(body) > LARGEST_BODY:
+                    raise Refusal(
+                        413, f"The request has more than {LARGEST_BODY} bytes; upload a file."
+                    )
+                if self._being_read > MOST_BODIES:
+                    raise Refusal(503, "The page reads too many requests at once; try again.")
+        except TooSlow:
+            raise Refusal(408, "The request came too slowly; send it again.") from None
+        finally:
+            self._being_read -= len(body)
+        return bytes(body)
+
+    def _look_at(self, body: bytes) -> None:
+        """Refuse files given by their URLs; remember which are named."""
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):  # not for us to judge: the page refuses it
+            return
+        visitor = content.get("session_hash") if isinstance(content, dict) else None
+        if visitor is not None and not (
+            isinstance(visitor, str) and len(visitor) <= LONGEST_VISITOR
+        ):
+            raise Refusal(400, f"A session_hash is text of up to {LONGEST_VISITOR} characters.")
+        named = list(_files(content))
+        if any(_URL.match(path) for path in named):
+            raise Refusal(422, "A file was given by its URL; download it, and upload it instead.")
+        self._heard(visitor or "", named)
+
+
+def _check_route(route: str) -> None:
+    under_api = route.removeprefix(API)
+    is_open = not _CLOSED.fullmatch(route) if under_api == route else _OPEN.fullmatch(under_api)
+    if not is_open:
+        raise Refusal(404, "The page does not use this route of gradio.")
+    if under_api.startswith(("file=", "file/")) and _URL.match(under_api[len("file=") :]):
+        raise Refusal(403, "The page fetches nothing from other servers.")
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def _first(body: bytes, receive: Receive) -> Receive:
+    """Give the body that was read already, then whatever comes."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return next_message
+
+
+def _files(content: Any) -> Iterator[str]:
+    """Go through the paths of all files that a request names, however deep."""
+    found: list[Any] = [content]
+    while found:
+        value = found.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("path"), str):
+                yield value["path"]
+            found += value.values()
+        elif isinstance(value, list):
+            found += value
