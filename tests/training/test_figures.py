@@ -28,7 +28,13 @@ ANSWERS = (
 class WrittenDown:
     """Reads its answer from the first frame; all its attention goes to token 3 of 8."""
 
-    config = tiny_config(image_size=32, patch_size=16, num_frames=16, tubelet_size=8)
+    config = tiny_config(
+        image_size=32,
+        patch_size=16,
+        num_frames=16,
+        tubelet_size=8,
+        id2label=dict(enumerate(LABELS)),
+    )
 
     def __call__(self, pixels, observer=None):
         # The red of the first pixel, whose normalisation is undone, is a hundredth of the label.

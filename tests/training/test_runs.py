@@ -1,5 +1,6 @@
 """Pretraining, fine-tuning, bundling and measuring, end to end on a tiny model."""
 
+import itertools
 import json
 
 import cv2
@@ -7,7 +8,7 @@ import pytest
 import torch
 from tiny import tiny_config
 
-from videomae_demo.cli import main
+from videomae_demo.cli.main import main
 from videomae_demo.errors import RequestError
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae_demo.training import bundle, pretrain
@@ -204,3 +205,28 @@ def test_the_contact_sheet_has_a_line_per_example(tmp_path):
     two = cv2.imread(str(write_contact_sheet(tmp_path / "2.png", EXAMPLE_SEEDS[:2])))
     assert one is not None and two is not None
     assert two.shape[0] - one.shape[0] >= 112 and two.shape[1] >= 8 * 112
+
+
+def test_a_run_is_taken_step_by_step_and_may_be_left_between_two(pretrained, tmp_path):
+    steps = pretrain.pretraining(CONFIG, SHORT, tmp_path, CPU)
+    taken = list(itertools.islice(steps, 3))
+    steps.close()  # whoever watched has gone
+    assert [(progress.step, progress.steps) for progress in taken] == [(1, 6), (2, 6), (3, 6)]
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    (line,) = log  # one line for every two steps
+    assert taken[0].logged == {}
+    assert taken[1].logged == {"loss": line["loss"], "rate": line["rate"]}
+    assert line["loss"] == pytest.approx((taken[0].loss + taken[1].loss) / 2)
+    rest = list(pretrain.pretraining(CONFIG, SHORT, tmp_path, CPU))
+    assert [progress.step for progress in rest] == [4, 5, 6]  # it was saved after the third
+    whole = VideoMAEForPreTraining.from_pretrained(pretrained).state_dict()
+    for name, weights in VideoMAEForPreTraining.from_pretrained(tmp_path).state_dict().items():
+        torch.testing.assert_close(whole[name], weights, rtol=0, atol=0)
+
+
+def test_a_bar_tells_what_was_logged_last(tmp_path, capsys):
+    pretrain.pretrain(CONFIG, SHORT, tmp_path, CPU)
+    told = capsys.readouterr().err
+    assert "6/6" in told
+    last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert f"loss={last['loss']:.3g}" in told

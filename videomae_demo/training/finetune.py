@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 import torch
 import torch.nn.functional as F
@@ -19,14 +19,8 @@ from torch import Tensor, nn
 from videomae_demo.device import inference_precision
 from videomae_demo.model.videomae import VideoMAEForVideoClassification
 from videomae_demo.training.data import ClipSource, generator_for
-from videomae_demo.training.loop import Run
-from videomae_demo.training.optim import (
-    ADAM_BETAS,
-    build_optimisers,
-    descend,
-    set_rates,
-    warmup_then,
-)
+from videomae_demo.training.loop import Pace, Progress, Run, follow, learn
+from videomae_demo.training.optim import ADAM_BETAS, build_optimisers
 from videomae_demo.training.pictures import draw_curves
 from videomae_demo.training.pretrain import draw_tubes
 from videomae_demo.training.synthetic import LABELS
@@ -94,9 +88,16 @@ class FinetuneSettings:
 def finetune(
     pretrained: str | Path, settings: FinetuneSettings, folder: Path, device: torch.device
 ) -> VideoMAEForVideoClassification:
-    """Train (or go on training) a classifier on top of a pretrained encoder; return it.
+    """Train (or go on training) a classifier beside a bar; return it. See `finetuning`."""
+    return follow(finetuning(pretrained, settings, folder, device))
 
-    The run lives in `folder`, as in `pretrain`.
+
+def finetuning(
+    pretrained: str | Path, settings: FinetuneSettings, folder: Path, device: torch.device
+) -> Generator[Progress, None, VideoMAEForVideoClassification]:
+    """Train (or go on training) a classifier on top of a pretrained encoder, step by step.
+
+    Returns it at the end. The run lives in `folder`, as in `pretraining`.
     """
     torch.manual_seed(settings.seed)
     model = VideoMAEForVideoClassification.from_pretrained(
@@ -105,7 +106,6 @@ def finetune(
     model.to(device).train()
     optimisers = _optimisers(model, settings)
     run = Run(folder, dataclasses.asdict(settings) | {"shown_more": SHOWN_MORE})
-    first = run.resume(model, optimisers)
     height, _ = model.config.frame_size
     weights = label_weights()
     source = ClipSource(
@@ -118,27 +118,21 @@ def finetune(
         device=device,
     )
     weights = weights.to(device)
-    losses: list[float] = []
-    right: list[float] = []
-    for step in run.steps(first, settings.steps):
-        factor = warmup_then(step, settings.steps, settings.warmup, "linear")
-        set_rates(optimisers, factor)
+
+    def measure(step: int) -> tuple[Tensor, dict[str, float]]:
         batch = source.batch(step, nearest_shown(settings, step))
         dropped = _draw_dropped(model, settings, step, len(batch.labels))
         with inference_precision(device):
             logits = model(batch.pixel_values, bool_masked_pos=dropped).logits
         loss = adjusted_loss(logits.float(), batch.labels, weights, settings.smoothing)
-        descend(model, loss, optimisers)
-        losses.append(loss.item())
-        right.append((logits.argmax(1) == batch.labels).float().mean().item())
-        if (step + 1) % settings.log_every == 0:
-            run.log(step=step + 1, loss=fmean(losses), accuracy=fmean(right), rate=factor)
-            losses.clear()
-            right.clear()
-        if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
-            run.save(step + 1, model, optimisers)
-            model.save_pretrained(folder)
-            draw_curves(run, "loss", "accuracy")
+        return loss, {"accuracy": (logits.argmax(1) == batch.labels).float().mean().item()}
+
+    def on_save() -> None:
+        model.save_pretrained(folder)
+        draw_curves(run, "loss", "accuracy")
+
+    pace = Pace(settings.steps, settings.warmup, settings.log_every, settings.save_every)
+    yield from learn(run, model, optimisers, pace, measure, on_save)
     return model.eval()
 
 

@@ -1,18 +1,25 @@
-"""What every training run does beside learning: log, save, resume, say how long it will take."""
+"""What every training run does: learn step by step, log, save, resume, tell how far it is.
+
+A run is a generator: whoever takes its steps may listen, show them, pause between two, or stop for
+good; what was saved by then is where it goes on.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import Any, TypeVar
 
 import torch
 from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # public, says its manual
-from torch import nn
+from torch import Tensor, nn
 
 from videomae_demo.errors import RequestError
+from videomae_demo.training.optim import descend, set_rates, warmup_then
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +40,6 @@ class Run:
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self.folder = folder
         self.settings = settings
-        self._bar: Any = None
         folder.mkdir(parents=True, exist_ok=True)
 
     def resume(self, model: nn.Module, optimisers: list[torch.optim.Optimizer]) -> int:
@@ -81,9 +87,6 @@ class Run:
         """Append one line to the log."""
         with (self.folder / LOG_NAME).open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
-        if self._bar is not None:
-            shown = {name: f"{value:.3g}" for name, value in values.items() if name != "step"}
-            self._bar.set_postfix(shown, refresh=False)
 
     def read_log(self) -> list[dict[str, float]]:
         """Return the log's lines; none before the first."""
@@ -92,18 +95,103 @@ class Run:
         text = (self.folder / LOG_NAME).read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
 
-    def steps(self, first: int, last: int) -> Iterator[int]:
-        """Count from `first` to `last` beside a bar with the time left and what was logged last."""
-        self._bar = tqdm(  # type: ignore[no-untyped-call]
-            total=last,
-            initial=first,
-            unit="step",
-            smoothing=0,  # the time left follows from the mean: rendering a pool is no slow step
-            mininterval=2,
-            dynamic_ncols=True,
-            disable=False,  # also where the output goes to a file
-        )
-        with self._bar:
-            for step in range(first, last):
-                yield step
-                self._bar.update()
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a run is, and how often it tells and saves: numbers of steps."""
+
+    steps: int
+    warmup: int
+    log_every: int
+    save_every: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One more step is done.
+
+    Attributes
+    ----------
+    step, steps : int
+        How many are done, and how many there will be.
+    loss : float
+        Of this step.
+    logged : mapping
+        What was written into the log after this step, by name; empty after most of them.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    logged: Mapping[str, float] = field(default_factory=dict)
+
+
+Measure = Callable[[int], tuple[Tensor, Mapping[str, float]]]
+"""From a step's number to its loss, and to what else of it the log has the mean of."""
+Result = TypeVar("Result")
+
+
+def learn(
+    run: Run,
+    model: nn.Module,
+    optimisers: list[torch.optim.Optimizer],
+    pace: Pace,
+    measure: Measure,
+    on_save: Callable[[], None],
+) -> Iterator[Progress]:
+    """Learn step by step, from where the run was saved last; rates warm up, then fall to zero.
+
+    `on_save` is called after each time that the state was saved: the last step's too.
+    """
+    told: dict[str, list[float]] = {}
+    for step in range(run.resume(model, optimisers), pace.steps):
+        factor = warmup_then(step, pace.steps, pace.warmup, "linear")
+        set_rates(optimisers, factor)
+        loss, others = measure(step)
+        descend(model, loss, optimisers)
+        for name, value in {"loss": loss.item(), **others}.items():
+            told.setdefault(name, []).append(value)
+        done, logged = step + 1, {}
+        if done % pace.log_every == 0:
+            logged = {name: fmean(values) for name, values in told.items()} | {"rate": factor}
+            run.log(step=done, **logged)
+            told.clear()
+        if done % pace.save_every == 0 or done == pace.steps:
+            run.save(done, model, optimisers)
+            on_save()
+        yield Progress(done, pace.steps, loss.item(), logged)
+
+
+def follow(steps: Generator[Progress, None, Result]) -> Result:
+    """Take all steps of a run beside a bar, with the time left and what was logged last.
+
+    Returns what the run returns.
+    """
+    bar: Any = None
+    try:
+        while True:
+            progress = next(steps)
+            if bar is None:
+                bar = _bar(progress)
+            if progress.logged:
+                shown = {name: f"{value:.3g}" for name, value in progress.logged.items()}
+                bar.set_postfix(shown, refresh=False)
+            bar.update()
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _bar(first: Progress) -> Any:
+    return tqdm(  # type: ignore[no-untyped-call]
+        total=first.steps,
+        initial=first.step - 1,
+        unit="step",
+        smoothing=0,  # the time left follows from the mean: rendering a pool is no slow step
+        mininterval=2,
+        dynamic_ncols=True,
+        disable=False,  # also where the output goes to a file
+    )

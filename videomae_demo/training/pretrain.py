@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 import torch
 from torch import Tensor
 
+from videomae_demo.config import TokenGrid, VideoMAEConfig
 from videomae_demo.device import inference_precision
-from videomae_demo.model.config import TokenGrid, VideoMAEConfig
 from videomae_demo.model.videomae import VideoMAEForPreTraining
 from videomae_demo.training.data import ClipSource, generator_for
-from videomae_demo.training.loop import Run
-from videomae_demo.training.optim import build_optimisers, descend, set_rates, warmup_then
+from videomae_demo.training.loop import Pace, Progress, Run, follow, learn
+from videomae_demo.training.optim import build_optimisers
 from videomae_demo.training.pictures import draw_curves, draw_samples
 
 
@@ -76,7 +76,17 @@ def pretrain(
     folder: Path,
     device: torch.device,
 ) -> VideoMAEForPreTraining:
-    """Train (or go on training) a masked autoencoder; return it.
+    """Train (or go on training) a masked autoencoder beside a bar; return it. See `pretraining`."""
+    return follow(pretraining(config, settings, folder, device))
+
+
+def pretraining(
+    config: VideoMAEConfig,
+    settings: PretrainSettings,
+    folder: Path,
+    device: torch.device,
+) -> Generator[Progress, None, VideoMAEForPreTraining]:
+    """Train (or go on training) a masked autoencoder step by step; return it at the end.
 
     The run lives in `folder`: the log, a state to resume from, and at the end the weights in the
     hub's layout.
@@ -87,7 +97,6 @@ def pretrain(
         model, settings.optimiser, settings.muon_rate, settings.adam_rate, settings.weight_decay
     )
     run = Run(folder, dataclasses.asdict(settings))
-    first = run.resume(model, optimisers)
     height, _ = config.frame_size
     source = ClipSource(
         height,
@@ -97,29 +106,26 @@ def pretrain(
         uses=settings.uses,
         device=device,
     )
-    losses: list[float] = []
-    for step in run.steps(first, settings.steps):
+
+    def measure(step: int) -> tuple[Tensor, dict[str, float]]:
         generator = generator_for(settings.seed, step)
-        factor = warmup_then(step, settings.steps, settings.warmup, "linear")
-        set_rates(optimisers, factor)
         batch = source.batch(step)
         hidden, decoded = draw_masks(config, settings, len(batch.labels), generator)
         with inference_precision(device):
-            loss = model(
+            output = model(
                 batch.pixel_values,
                 hidden.to(device),
                 bool_decoded_pos=decoded.to(device),
-            ).loss
-        descend(model, loss, optimisers)
-        losses.append(loss.item())
-        if (step + 1) % settings.log_every == 0:
-            run.log(step=step + 1, loss=fmean(losses), rate=factor)
-            losses.clear()
-        if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
-            run.save(step + 1, model, optimisers)
-            model.save_pretrained(folder)
-            draw_curves(run, "loss")
-            draw_samples(run, model)
+            )
+        return output.loss, {}
+
+    def on_save() -> None:
+        model.save_pretrained(folder)
+        draw_curves(run, "loss")
+        draw_samples(run, model)
+
+    pace = Pace(settings.steps, settings.warmup, settings.log_every, settings.save_every)
+    yield from learn(run, model, optimisers, pace, measure, on_save)
     return model.eval()
 
 
