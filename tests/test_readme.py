@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from videomae_demo.cli import main
+from videomae_demo.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,12 +25,17 @@ def help_of(*command: str) -> str:
     return printed.getvalue()
 
 
-def test_the_python_snippet_runs(monkeypatch):
+def test_the_python_snippets_run(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     snippet = next(block for block in blocks("python") if "Explorer(" in block)
     found: dict = {}
     exec(compile(snippet, "README.md", "exec"), found)
     assert found["explorer"].weights == "bundled"
+    monkeypatch.chdir(tmp_path)
+    gallery = next(block for block in blocks("python") if ".save(" in block)
+    exec(compile(gallery, "README.md", "exec"), found | {"Path": Path})
+    assert repr(found["rebuilt"]).startswith(re.search(r"# (ReconstructionView.*?),", gallery)[1])
+    assert {path.suffix for path in (tmp_path / "explored").iterdir()} == {".mp4", ".png", ".npz"}
 
 
 @pytest.mark.parametrize("command", ["classify", "attend", "reconstruct", "explore"])
