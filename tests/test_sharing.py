@@ -14,11 +14,13 @@ from tiny import save_tiny
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.device import one_at_a_time
 from videomae_demo.engine import clips, engine
-from videomae_demo.engine.clips import ClipRequest
+from videomae_demo.engine.cache import ByteCache
+from videomae_demo.engine.clips import ClipRequest, Clips, size_of
 from videomae_demo.errors import VideoError
 from videomae_demo.explorer import Explorer, RolloutSettings
 from videomae_demo.lenses.reconstruct import MaskRequest
-from videomae_demo.model.videomae import VideoMAEForPreTraining
+from videomae_demo.limits import Limits
+from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae_demo.video.encode import write_mp4
 from videomae_demo.video.sampling import SamplingRule
 
@@ -275,3 +277,39 @@ def test_a_clip_that_can_not_be_read_is_refused_each_time(explorer, tmp_path):
     for _ in range(2):
         with pytest.raises(VideoError, match=r"late\.mp4"):
             explorer.see(ClipRequest(path))
+
+
+# ---- clips that several Explorers share ----------------------------------------------------------
+
+
+@pytest.fixture
+def shared() -> Clips:
+    return Clips(Limits(), ByteCache(2**30, size_of))
+
+
+def test_explorers_that_share_their_clips_read_the_same_frames_once(
+    recogniser_folder, reconstructor_folder, tmp_path, clip_path, shared, monkeypatch
+):
+    other = save_tiny(VideoMAEForVideoClassification, tmp_path, initializer_range=0.5)
+    reads = count(monkeypatch, clips, "sample_clip")
+    found = [
+        Explorer(str(weights), str(reconstructor_folder), device="cpu", clips=shared).classify(
+            ClipRequest(clip_path)
+        )
+        for weights in (recogniser_folder, other)
+    ]
+    assert len(reads) == 1
+    np.testing.assert_array_equal(found[0].clip.indices, found[1].clip.indices)
+    assert not np.array_equal(found[0].classification.logits, found[1].classification.logits)
+
+
+def test_explorers_that_share_their_clips_remark_on_them_each_for_itself(
+    recogniser_folder, reconstructor_folder, tmp_path, clip_path, shared
+):
+    longer = save_tiny(VideoMAEForVideoClassification, tmp_path, num_frames=8)
+    told = []
+    for weights in (recogniser_folder, longer):
+        explorer = Explorer(str(weights), str(reconstructor_folder), device="cpu", clips=shared)
+        told.append(explorer.reconstruct(ClipRequest(clip_path)).clip.remarks)
+    assert told[0] == ()
+    assert "The recogniser sees 8 frames of the clip, and the reconstructor 4" in told[1][0]
