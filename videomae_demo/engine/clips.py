@@ -197,7 +197,7 @@ class Clips:
             seen = _seen(request.path, sampled, role.processor, remarks)
             return PreparedClip(key, pixel_values, seen)
 
-        own = (key, role.processor, remarks)  # a folder may hold other files by the next time
+        own = (key, role.processor)  # one of each engine: a folder may hold other files by now
         prepared: PreparedClip = self._cache.get_or_make(own, make)
         return prepared
 
