@@ -80,6 +80,7 @@ def test_importing_it_needs_no_torch(installed, tmp_path):
 def test_its_command_names_what_is_in_a_clip(installed, tmp_path, clip_path):
     told = run([installed / "videomae-explorer", "classify", clip_path, "--json"], tmp_path)
     assert json.loads(told)["checkpoint"] == "bundled"
+    assert "usage: videomae-explorer" in run([installed / "videomae-explorer", "--help"], tmp_path)
     as_module = [installed / "python", "-m", "videomae_demo", "classify", clip_path, "--json"]
     assert run(as_module, tmp_path) == told
 

@@ -10,6 +10,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from videomae_demo.cli.explore import add_explore
 from videomae_demo.cli.page import add_page
@@ -19,6 +20,8 @@ from videomae_demo.errors import ExplorerError
 from videomae_demo.training.command import add_train
 
 USER_ERROR, INTERRUPTED = 2, 130
+COMMAND = "videomae-explorer"
+"""As it is called where the package is installed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
-        prog="python -m videomae_demo",
+        prog=COMMAND if Path(sys.argv[0]).stem == COMMAND else "python -m videomae_demo",
         description="See what VideoMAE sees in a clip: labels, attention rollout, reconstruction.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
