@@ -3,7 +3,8 @@
 With FOLDER, what a test can't wait for otherwise is in its hands. Each layer of a model notes in
 FOLDER/layers that it begins, and waits for as long as there is FOLDER/closed. No clip is read while
 there is FOLDER/unread; whoever cancels does not wait. Attention is waited for while there is
-FOLDER/gate, and what is reconstructed is noted in FOLDER/gate.asked, a line each. FOLDER/left is
+FOLDER/gate, and what is reconstructed is noted in FOLDER/gate.asked, a line each, and waits from
+there on while there is FOLDER/unrebuilt. FOLDER/left is
 there once a visitor has left, and FOLDER/pid names the process. Files are deleted after
 FILES_KEPT_S seconds, if the environment says so.
 """
@@ -55,6 +56,7 @@ def put_into_the_hands_of(folder: Path) -> None:
 
     def note_and_reconstruct(*given):
         note("gate.asked", f"{given[1:]}")
+        wait_while("unrebuilt")
         return reconstruct(*given)
 
     def leave_and_tell(visitors, request: gr.Request):

@@ -90,7 +90,12 @@ def test_an_older_answer_changes_nothing_of_a_mask(open_page, hold, asked):
             look();
         }"""
     )
+    unrebuilt = hold("unrebuilt")  # the first one is beyond that
     closed.unlink()
+    expect(lead(visitor)).to_contain_text("8 of 32")  # its answer is here
+    wait_until(lambda: len(asked()) > before + 1)
+    assert rows_hidden(visitor) == [True, False, False, True]
+    unrebuilt.unlink()
     expect(lead(visitor)).to_contain_text("16 of 32")
     seen = visitor.page.evaluate("new Set(window.grey.map(String)).size")
     assert seen == 1  # the last row was grey all the time
