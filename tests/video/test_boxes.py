@@ -74,6 +74,14 @@ def test_a_pause_before_the_film_shows_no_frame_again(tmp_path: Path) -> None:
         assert_claims(path, frames)
 
 
+def test_an_edit_beyond_the_end_of_the_film_shows_each_frame_once(tmp_path: Path) -> None:
+    path = edit_list_bomb(tmp_path / "clip.mov", edits=1, samples=100)
+    data = path.read_bytes()
+    start = data.index(b"elst") + 12
+    path.write_bytes(data[:start] + numbers(1000, 0, 0x00010000) + data[start + 12 :])
+    assert_claims(path, 100)
+
+
 def test_an_edit_of_64_bits_is_understood(tmp_path: Path) -> None:
     path = edit_list_bomb(tmp_path / "clip.mov", edits=5, samples=100)
     data = path.read_bytes()
