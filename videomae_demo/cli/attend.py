@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from videomae_demo.cli.shared import LensCommand, Parsed, noted, read_numbers
 
@@ -49,14 +48,6 @@ def _settings(parsed: Parsed) -> RolloutSettings:
     return RolloutSettings(parsed.fusion, parsed.discard, first, last, query)
 
 
-def _to_json(view: RolloutView, _parsed: Parsed) -> dict[str, Any]:
-    return view.to_json()
-
-
-def _save(view: RolloutView, folder: Path, _parsed: Parsed) -> list[Path]:
-    return view.save(folder)
-
-
 def _lines(view: RolloutView, _parsed: Parsed) -> list[str]:
     time, row, column = view.peak
     over_time = view.rollout.over_time
@@ -78,7 +69,5 @@ COMMAND = LensCommand(
     part="rollout",
     add_options=add_options,
     ask=_ask,
-    to_json=_to_json,
     lines=_lines,
-    save=_save,
 )

@@ -21,8 +21,7 @@ def add_explore(commands: Any) -> None:
     """Add the command."""
     command = add_clip_command(commands, "explore", _explore, "All views of the clip at once.")
     for lens in lens_commands():
-        if lens.shares_options:
-            lens.add_options(command)
+        lens.add_options(command)
 
 
 def _explore(parsed: Parsed) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING
 
 from videomae_demo.cli.shared import LensCommand, Parsed, noted
 
@@ -42,14 +42,6 @@ def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> Reconstructio
     return explorer.reconstruct(clip, MaskRequest(parsed.mask, parsed.ratio, parsed.seed))
 
 
-def _to_json(view: ReconstructionView, _parsed: Parsed) -> dict[str, Any]:
-    return view.to_json()
-
-
-def _save(view: ReconstructionView, folder: Path, _parsed: Parsed) -> list[Path]:
-    return view.save(folder)
-
-
 def _lines(view: ReconstructionView, _parsed: Parsed) -> list[str]:
     from videomae_demo.lenses.reconstruct import how_near, never_visible
 
@@ -62,7 +54,7 @@ def _lines(view: ReconstructionView, _parsed: Parsed) -> list[str]:
         "  PSNR over hidden pixels:",
     ]
     for picture in result.pictures:
-        exact = picture.psnr_db == float("inf")
+        exact = math.isinf(picture.psnr_db)
         value = "exact" if exact else f"{picture.psnr_db:.2f} dB"
         leak = "  (uses the hidden patches' statistics)" if picture.leaks else ""
         lines.append(f"    {picture.name:<18} {value}{leak}")
@@ -77,7 +69,5 @@ COMMAND = LensCommand(
     part="reconstruction",
     add_options=add_options,
     ask=_ask,
-    to_json=_to_json,
     lines=_lines,
-    save=_save,
 )

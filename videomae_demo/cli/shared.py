@@ -41,12 +41,10 @@ class LensCommand:
         Adds the lens's own options to a parser.
     ask : callable
         From the Explorer, the clip and the options to the answer.
-    to_json, lines : callable
-        From the answer and the options to what is printed, as JSON or as text.
+    lines, to_json : callable
+        From the answer and the options to what is printed, as text or as JSON.
     save : callable
         Writes the answer's files into a folder and returns their paths.
-    shares_options : bool
-        Whether ``explore`` has these options too; without them it asks as is usual.
     can_answer : callable
         Tells whether ``explore`` may ask: not every checkpoint knows labels.
     """
@@ -56,10 +54,9 @@ class LensCommand:
     part: str
     add_options: Callable[[argparse.ArgumentParser], None]
     ask: Callable[[Explorer, ClipRequest, Parsed], Any]
-    to_json: Callable[[Any, Parsed], dict[str, Any]]
     lines: Callable[[Any, Parsed], list[str]]
-    save: Callable[[Any, Path, Parsed], list[Path]]
-    shares_options: bool = True
+    to_json: Callable[[Any, Parsed], dict[str, Any]] = lambda answer, _parsed: answer.to_json()
+    save: Callable[[Any, Path, Parsed], list[Path]] = lambda answer, to, _parsed: answer.save(to)
     can_answer: Callable[[Explorer], bool] = lambda _explorer: True
 
 

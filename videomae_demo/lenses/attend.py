@@ -61,7 +61,6 @@ class RolloutView(Answer):
     def to_json(self) -> dict[str, Any]:
         """Return where attention was highest, and how it spread over time, ready for JSON."""
         settings, scores = self.rollout.settings, self.rollout.times_uniform
-        peak = np.unravel_index(int(scores.argmax()), scores.shape)
         return {
             "checkpoint": self.checkpoint.public_name,
             "start": self.start,
@@ -74,7 +73,7 @@ class RolloutView(Answer):
             },
             "grid": list(scores.shape),
             "peak": {
-                "token": [int(at) for at in peak],
+                "token": list(self.peak),
                 "times_uniform": float(scores.max()),
             },
             "over_time": self.rollout.over_time.tolist(),
@@ -119,8 +118,9 @@ class RolloutView(Answer):
             timestamps_s=clip.timestamps_s,
             indices=clip.indices,
         )
+        tracks = self._tracks()
         movie = side_by_side(
-            self._tracks(),
+            tracks,
             height_px=MOVIE_HEIGHT_PX,
             scale=self._scale,
             values_above=self._is_beyond_scale,
@@ -131,16 +131,19 @@ class RolloutView(Answer):
         return [
             arrays,
             write_mp4(folder / "heatmap.mp4", movie, frame_rate(clip)),
-            write_png(folder / "filmstrip.png", self.picture()),
+            write_png(folder / "filmstrip.png", self._filmstrip(tracks)),
             save_figure(curve, folder / "attention_over_time.png"),
         ]
 
     def picture(self) -> NDArray[np.uint8]:
         """Draw the frames and the heatmap over them as a filmstrip."""
+        return self._filmstrip(self._tracks())
+
+    def _filmstrip(self, tracks: list[Track]) -> NDArray[np.uint8]:
         from videomae_demo.rendering.filmstrip import filmstrip
 
         return filmstrip(
-            self._tracks(),
+            tracks,
             self.clip.timestamps_s.tolist(),
             heading=f"Where and when the model looked: {self.clip.path.name}",
             scale=self._scale,

@@ -224,21 +224,23 @@ class ReconstructionView(Answer):
             arrays["normalised"] = result.normalised
         path = folder / "reconstruction.npz"
         np.savez_compressed(path, **arrays)
-        movie = side_by_side(
-            self.tracks()[:3], height_px=MOVIE_HEIGHT_PX, footnote=self.explanation()
-        )
+        tracks = self.tracks()
+        movie = side_by_side(tracks[:3], height_px=MOVIE_HEIGHT_PX, footnote=self.explanation())
         return [
             path,
             write_mp4(folder / "reconstruction.mp4", movie, frame_rate(clip)),
-            write_png(folder / "filmstrip.png", self.picture()),
+            write_png(folder / "filmstrip.png", self._filmstrip(tracks)),
         ]
 
     def picture(self) -> NDArray[np.uint8]:
         """Draw the original, what is visible, the reconstruction and the fillings."""
+        return self._filmstrip(self.tracks())
+
+    def _filmstrip(self, tracks: list[Track]) -> NDArray[np.uint8]:
         from videomae_demo.rendering.filmstrip import filmstrip
 
         return filmstrip(
-            self.tracks(),
+            tracks,
             self.clip.timestamps_s.tolist(),
             heading=f"What the model imagines behind the mask: {self.clip.path.name}",
             footnotes=[self.explanation(), *self.notes],

@@ -1,4 +1,4 @@
-"""Which lenses there are. A new one adds its line here, and one in ``ui/lenses/registry.py``."""
+"""Which lenses there are. A new one adds its line here."""
 
 from __future__ import annotations
 
