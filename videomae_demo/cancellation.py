@@ -1,8 +1,8 @@
-"""Stopping work for which nobody waits any more.
+"""Stop work that nobody waits for any more.
 
-Owns how that wish reaches work deep inside a model: whoever starts work opens a scope around it,
-and whoever works long asks between two steps. The scope belongs to the thread that opened it, so
-nothing that is shared between visitors has to know of it.
+Owns how the wish to stop reaches work deep inside a model: the code that starts work opens a scope
+around it, and long work checks between two steps. The scope belongs to the thread that opened it,
+so nothing that visitors share has to know about it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 POLL_S = 0.05
-"""How soon whoever waits for somebody else notices that the work is not wanted any more."""
+"""How soon a waiting thread notices that its work is not wanted any more."""
 
 
 class Cancelled(Exception):  # noqa: N818  # like KeyboardInterrupt, it is no error
-    """Nobody waits for the result. No ExplorerError: there is nobody to tell."""
+    """Nobody waits for the result. Not an ExplorerError: there is nobody to tell."""
 
 
 _wish: ContextVar[threading.Event | None] = ContextVar("wish", default=None)
@@ -25,7 +25,7 @@ _wish: ContextVar[threading.Event | None] = ContextVar("wish", default=None)
 
 @contextmanager
 def cancellable(wish: threading.Event) -> Iterator[None]:
-    """Let what runs inside end with `Cancelled` soon after `wish` is set, by whichever thread."""
+    """Make the work inside end with `Cancelled` soon after any thread sets `wish`."""
     token = _wish.set(wish)
     try:
         yield

@@ -1,6 +1,7 @@
 """The shape of a VideoMAE: the fields of the hub's ``config.json``, and the token grid they imply.
 
-Owns every number that belongs to one checkpoint. Knows nothing of tensors or files' whereabouts.
+Owns every number that belongs to one checkpoint. Knows nothing about tensors, nor about where files
+are.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def unnamed_labels(count: int) -> dict[int, str]:
     Raises
     ------
     CheckpointError
-        When that is no number of labels, or more than a model may have.
+        When `count` is not a whole number from 0, or is more than a model may have.
     """
     check_label_count(count)
     return {index: f"LABEL_{index}" for index in range(count)}
@@ -85,8 +86,8 @@ def unnamed_labels(count: int) -> dict[int, str]:
 class LabelCount:
     """The field `VideoMAEConfig.num_labels`, which is stored nowhere: it counts `id2label`.
 
-    Assigning another number puts unnamed labels in the place of those there are. The constructor
-    assigns None where no number was given, which changes nothing.
+    Assigning another number replaces the labels with unnamed ones. The constructor assigns None
+    where no number was given, which changes nothing.
     """
 
     @overload
@@ -149,8 +150,8 @@ class VideoMAEConfig:
     Raises
     ------
     CheckpointError
-        When a size can't be, sizes do not divide one another, or an option is none that a VideoMAE
-        has.
+        When a size is impossible, sizes do not divide one another, or a VideoMAE has no such
+        option.
     """
 
     image_size: int | tuple[int, int] = 224

@@ -1,7 +1,7 @@
 """Which device the models run on, in which precision, and who runs there now.
 
-Nothing else knows of devices, nor of ZeroGPU, where a GPU is lent to one call at a time: there, a
-decorated function runs in a forked process that has one.
+No other module knows about devices or ZeroGPU. ZeroGPU lends a GPU to one call at a time: a
+decorated function runs there in a forked process that has the GPU.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def one_at_a_time(device: torch.device) -> Iterator[None]:
 
 
 _HELD: dict[tuple[str, int], threading.Lock] = {}
-"""A device belongs to the process, whoever uses it: hence one lock per device and process."""
+"""All threads of a process share a device: so there is one lock per device and process."""
 
 Function = TypeVar("Function", bound=Callable[..., object])
 

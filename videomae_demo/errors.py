@@ -20,7 +20,7 @@ _REPR.maxstring = _REPR.maxother = 80
 
 
 class ExplorerError(ValueError):
-    """Base of every failure that a person can cause and mend."""
+    """Base of every failure that a person can cause and put right."""
 
 
 class VideoError(ExplorerError):
@@ -36,8 +36,8 @@ class RequestError(ExplorerError):
 
 
 def shown(value: object) -> str:
-    """Write down a value of somebody else's for a message: as Python does, but never at length."""
+    """Write a foreign value for a message, as Python's `repr` does, but always short."""
     try:
         return _REPR.repr(value)
-    except ValueError:  # Python writes no whole number of more than some thousand digits
+    except ValueError:  # Python refuses to write a whole number of several thousand digits
         return "a number of thousands of digits"

@@ -1,6 +1,6 @@
-"""Numbers as people give them, from a program, a command or a page: checked, and made plain ones.
+"""Check numbers that people give in a program, a command or a page, and make them plain ones.
 
-A whole number of numpy is as good as one of Python; True, NaN and "3" are none.
+NumPy's whole numbers are taken like Python's; True, NaN and "3" do not count as numbers.
 """
 
 from __future__ import annotations

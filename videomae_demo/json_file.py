@@ -1,4 +1,4 @@
-"""JSON files that nobody vouches for, read within bounds."""
+"""Read untrusted JSON files, within bounds."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def read_json_object(path: Path, title: str) -> dict[str, Any]:
     Raises
     ------
     CheckpointError
-        When the file can't be read, is too large, is nested too deeply, holds text that is none, or
-        something else than an object.
+        When the file can't be read, is too large, is nested too deeply, or is not the text of a
+        JSON object.
     """
     largest = LARGEST_MB * 2**20
     try:

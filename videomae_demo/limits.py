@@ -1,8 +1,8 @@
 """What a clip, a visitor and a page may cost: every limit of the project, in one place.
 
-Owns the numbers, and how a machine's owner changes them: by environment variables. Knows nothing
-of videos, queues or weights; whoever enforces a limit says in one sentence which it is and what it
-saw.
+Owns the numbers, and how a machine's owner changes them: by environment variables. Knows nothing of
+videos, queues or weights; the code that enforces a limit says in one sentence which limit it is and
+what it found.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Limits:
         Frames really decoded in one pass over a clip (36 000 are 20 minutes at 30 frames per
         second).
     decoding_s : float
-        Time spent in finding out which frames a clip has; the same again in reading some of them.
+        Time for finding out which frames a clip has; reading some of them may take as long again.
     decoding_mb : int
         Memory for reading a clip, in units of 2**20 bytes, where a child process reads (on Linux).
     queue_length : int
@@ -68,12 +68,12 @@ class Limits:
     def from_environment(cls, environment: Mapping[str, str], *, public: bool = False) -> Limits:
         """Return the defaults, changed by what `environment` (for instance `os.environ`) sets.
 
-        Those of a public page differ from a private one's.
+        The defaults of a public page differ from those of a private one.
 
         Raises
         ------
         RequestError
-            When a variable with our prefix is no limit, or its value no positive number.
+            When a variable with our prefix names no limit, or its value is not a positive number.
         """
         fields = {PREFIX + field.name.upper(): field for field in dataclasses.fields(cls)}
         given = {name: text for name, text in environment.items() if name.startswith(PREFIX)}

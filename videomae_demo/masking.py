@@ -3,8 +3,9 @@
 Owns the mask kinds and their counts. Knows nothing of pixels or models. Every mask is a bool array
 in the shape of the token grid, (time, height, width), where True means hidden.
 
-A mask kind takes the first so many entries of one permutation, which the seed alone decides. So
-with the same seed a larger ratio hides everything that a smaller one hides, and more.
+A mask kind hides the first entries of one permutation. The seed alone decides the permutation, and
+the ratio decides how many entries are hidden. So with the same seed, a larger ratio hides
+everything that a smaller one hides, and more.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from videomae_demo.errors import RequestError
 
 Mask: TypeAlias = NDArray[np.bool_]
 
-# Side of the unit that running cells tile a slice with (VideoMAE V2: 2 x 2 patches).
+# Side of the unit that tiles a slice in a mask of running cells (VideoMAE V2: 2 x 2 patches).
 UNIT = 2
 
 
@@ -72,8 +73,8 @@ def cell(grid: TokenGrid, ratio: float, seed: int) -> Mask:
     they move one place back. So of any four slices in a row every patch is visible in at least one.
     The seed chooses where the ring starts, one of four ways.
 
-    Arguments and errors as `tube`, save that all ratios within a quarter give the same mask. A grid
-    of odd height or width cuts the last units, so its count of hidden tokens is not exact and
+    Arguments and errors as `tube`, except that all ratios within a quarter give the same mask. A
+    grid of odd height or width cuts the last units, so its count of hidden tokens is not exact and
     depends on the seed.
     """
     ring = UNIT * UNIT

@@ -21,7 +21,7 @@ MOST_CLIP_VALUES = 2**26
 MOST_STATE_VALUES = 2**25
 """Tokens times width: what one layer hands to the next, 134 MB in float32."""
 LARGEST = 2**16
-"""Of whatever has no limit of its own."""
+"""For each size that has no limit of its own."""
 
 LOWEST_AND_MOST = {
     "num_channels": (1, LARGEST),
@@ -45,7 +45,7 @@ def is_whole(size: Any) -> bool:
 
 
 def check_size(name: str, size: Any) -> None:
-    """Refuse a size that can't be, for one of the fields of `LOWEST_AND_MOST`."""
+    """Refuse an impossible size for one of the fields of `LOWEST_AND_MOST`."""
     lowest, most = LOWEST_AND_MOST[name]
     if not is_whole(size) or not lowest <= size <= most:
         raise CheckpointError(
@@ -55,7 +55,7 @@ def check_size(name: str, size: Any) -> None:
 
 
 def check_label_count(count: Any) -> None:
-    """Refuse a number of labels that can't be, before anybody names so many."""
+    """Refuse an impossible number of labels, before that many are named."""
     if not is_whole(count) or not 0 <= count <= MOST_LABELS:
         raise CheckpointError(
             f"The number of labels is {shown(count)}; it must be a whole number from 0 to "
@@ -79,7 +79,7 @@ def read_sides(name: str, size: Any) -> tuple[int, int]:
 
 
 def check_cost(tokens: int, clip_values: int, width: int) -> None:
-    """Refuse a token grid that no machine is meant to compute.
+    """Refuse a token grid that is too large to compute.
 
     Parameters
     ----------

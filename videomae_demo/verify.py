@@ -1,4 +1,4 @@
-"""Whether a published checkpoint computes here, by our code, what its publisher says it does.
+"""Check that a published checkpoint computes here, with our code, what its publisher says.
 
 Owns the comparison and its wording. The values are in `checkpoints.published`; the computation is
 the models' own, in float32 on the CPU, where it can be compared to the last published digit.
@@ -118,9 +118,9 @@ def verify(name: str) -> Verification:
     Raises
     ------
     RequestError
-        When nothing is published of such a checkpoint.
+        When no values are published for such a checkpoint.
     CheckpointError
-        When it, or what it is checked with, can't be fetched or read.
+        When the checkpoint, or a file that it is checked with, can't be fetched or read.
     """
     entry = _entry(name)
     files = locate(entry.repo)

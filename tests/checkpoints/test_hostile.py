@@ -337,7 +337,7 @@ PICKLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a long description": (lambda path: archive(path, bytes(2**24)), "in 16777216 bytes"),
     "memory": (lambda path: archive(path, MEMORY), r"ask for memory \(bytearray\)"),
     "memory, before 1.6": (lambda path: legacy(path, MEMORY), r"ask for memory \(bytearray\)"),
-    "a deep key": (lambda path: archive(path, nested_key()), "at a length that none needs"),
+    "a deep key": (lambda path: archive(path, nested_key()), "at a length that no model needs"),
     "a deep key, before 1.6": (lambda path: legacy(path, nested_key()), "at a length that"),
     "deep lists": (
         lambda path: archive(path, b"\x80\x02" + b"]" * 10**5 + b"a" * (10**5 - 1) + b"."),

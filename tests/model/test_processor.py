@@ -276,7 +276,7 @@ class TestInput:
     ) -> None:
         clips = [random_clip(2, 40, 50, 3), random_clip(3, 40, 50, 3)]
         assert [len(clip) for clip in processor(clips).pixel_values] == [2, 3]
-        with pytest.raises(RequestError, match=r"have \[2, 3\] frames; give them all as many"):
+        with pytest.raises(RequestError, match=r"have \[2, 3\] frames; give all the same number"):
             processor(clips, return_tensors="pt")
 
     def test_unknown_options_are_refused(self, processor: VideoMAEImageProcessor) -> None:

@@ -252,10 +252,12 @@ def test_a_child_that_dies_is_one_sentence_and_the_next_clip_is_read(
 ) -> None:
     reader.scan(clip)
     stopped = idle(children)
+    (child,) = children._idle
+    asked = child.answers
     os.kill(stopped, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
         scanned = pool.submit(reader.scan, clip)
-        wait_until(lambda: children._lent == 1)
+        wait_until(lambda: child.answers > asked)  # it is beyond being replaced
         os.kill(stopped, end)
         os.kill(stopped, signal.SIGCONT)
         with pytest.raises(VideoError, match=rf"clip\.mp4 made the process .* end \({end.name}\)"):
@@ -269,10 +271,12 @@ def test_a_child_that_uses_up_its_processor_time_was_too_slow(
 ) -> None:
     reader.scan(clip)
     stopped = idle(children)
+    (child,) = children._idle
+    asked = child.answers
     os.kill(stopped, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
         scanned = pool.submit(reader.scan, clip)
-        wait_until(lambda: children._lent == 1)
+        wait_until(lambda: child.answers > asked)  # it is beyond being replaced
         os.kill(stopped, signal.SIGXCPU)
         os.kill(stopped, signal.SIGCONT)
         with pytest.raises(VideoError, match="the limit decoding_s of 120 s"):

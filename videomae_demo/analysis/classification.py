@@ -1,4 +1,4 @@
-"""Logits to labels: probabilities, the best of them, and where any label stands."""
+"""Logits to labels: probabilities, the best labels, and the rank of any label."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from videomae_demo.errors import RequestError
 
 TIED_SHARE = 0.9
-"""Labels with at least so much of the best one's probability are no less probable, for people."""
+"""A label with at least this share of the best one's probability is shown as equally probable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """From the pixels that a decoder is asked to predict to those of the clip.
 
 Pretraining undoes the normalisation of its input with ImageNet's mean and deviation, whatever the
-processor normalised with; so does transformers. With other statistics the model's pixels are the
-clip's times a factor, plus a number, per channel. Here that is undone.
+processor normalised with; so does transformers. If the processor has other statistics, the model's
+pixels are the clip's times a factor, plus a number, per channel. This module undoes that.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TrueColours:
 
     @classmethod
     def behind(cls, processor: VideoMAEImageProcessor) -> Self:
-        """Tell what the model makes of frames of bytes in three channels that come through this."""
+        """Work out factor and offset for this processor and frames of bytes in three channels."""
         model_mean, model_std = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
         mean, std, white = np.zeros(3), np.ones(3), float(_BYTE_MAX)
         if processor.do_normalize:

@@ -1,7 +1,7 @@
 """How well models do on many clips whose answers are known.
 
-Owns the measures, whatever the clips are: batches come in, figures go out. Source of the lift: the
-share of a map that lies on the thing, over the share of the area that the thing covers.
+Owns the measures, whatever the clips are: batches come in, figures go out. The lift is the share of
+a map that lies on the thing, over the share of the area that the thing covers.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Recognition:
     frozen_top1 : float
         The same, with each clip's middle frame shown throughout: what a frame alone gives away.
     reversed_top1 : float
-        Share of the clips with a direction that, shown backwards, are named by the opposite one.
+        Of the clips with a direction, the share that get the opposite label when shown backwards.
     confusion : ndarray
         (labels, labels) int: rows are true, columns named.
     rollout_lift : float
@@ -88,7 +88,7 @@ def measure_recognition(
 ) -> Recognition:
     """Name clips forwards, backwards and frozen, and roll attention out.
 
-    `opposites` has the label of what each clip with a direction shows when it is played backwards.
+    `opposites` maps each label with a direction to the label of the same clip played backwards.
     """
     labels_known = model.config.num_labels
     confusion = np.zeros((labels_known, labels_known), dtype=np.int64)

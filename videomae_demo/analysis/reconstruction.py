@@ -1,4 +1,4 @@
-"""What the decoder imagined, as pixels, beside baselines that need no model, measured alike.
+"""The decoder's prediction as pixels, beside baselines without a model, all measured alike.
 
 A decoder trained with ``norm_pix_loss`` predicts pixels normalised per token. To show them as a
 picture the hidden tokens' true mean and contrast must be put back, which **leaks** them: such
@@ -57,7 +57,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reconstruction:
-    """A masked clip and what became of it.
+    """A masked clip, the prediction and the baselines.
 
     Attributes
     ----------
@@ -93,14 +93,14 @@ class Reconstruction:
 
     @property
     def best_filling(self) -> Picture:
-        """The filling nearest to the original of those that leak nothing; the first of equals."""
+        """The filling that leaks nothing and is nearest to the original; the first of equals."""
         return max((p for p in self.baselines if not p.leaks), key=lambda p: p.psnr_db)
 
     @property
     def rival(self) -> Picture:
         """What the prediction is to be compared with.
 
-        That is the best filling; for a prediction that leaks, the leak alone.
+        That is the best filling; for a prediction that leaks, the baseline that is the leak alone.
         """
         if not self.prediction.leaks:
             return self.best_filling
@@ -131,7 +131,7 @@ def reconstruct(
     mask : ndarray
         (time, height, width) bool, True = hidden.
     colours : TrueColours
-        What those pixels are in 0..1. The loss is measured before, all pictures after.
+        Turns those pixels into pixels in 0..1. The loss is measured before, all pictures after.
 
     Raises
     ------
@@ -199,8 +199,9 @@ def _baselines(tokens: Tensor, hidden: Tensor, config: VideoMAEConfig) -> tuple[
 class _Neighbours:
     """Which visible tokens each hidden one is filled from.
 
-    In space a hidden token borrows from its own slice of time, or, where all of that is hidden,
-    from the nearest slice that has something visible; of two that are equally near, from both.
+    In space, a hidden token is filled from its own slice of time. If all of that slice is hidden,
+    it is filled from the nearest slice that has something visible, or from both if two are equally
+    near.
 
     Attributes
     ----------
@@ -209,7 +210,7 @@ class _Neighbours:
         then the first in order.
     weights : Tensor
         (N_hidden, N_visible) shares that sum to 1 and fall with the square of the distance in
-        patches. Where the same place is visible it has them all.
+        patches. If the same place is visible, it has the whole weight.
     same_place : Tensor
         (N_hidden,) the visible token at the same place at the nearest time, the earlier of two.
     is_copied : Tensor

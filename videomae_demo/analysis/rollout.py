@@ -31,7 +31,7 @@ SCALED_SHARE = 0.99
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rollout:
-    """Where a rollout ended up.
+    """The result of a rollout.
 
     Attributes
     ----------
@@ -58,9 +58,9 @@ class Rollout:
     def scale_end(self) -> float:
         """Where a picture's scale may end, in units of uniform attention.
 
-        Below it lie 99 % of the tokens, the query aside: a few peaks would else leave all the rest
-        in the dark. A legend must say that there is more above. An even share never lies above the
-        middle: attention that is spread evenly must not glow.
+        99 % of the tokens lie below it, not counting the query: otherwise a few peaks would leave
+        all the rest dark. A legend must say that there is more above. An even share never lies
+        above the middle: attention that is spread evenly must not glow.
         """
         others = np.ones(self.scores.shape, dtype=np.bool_)
         if self.settings.query is not None:

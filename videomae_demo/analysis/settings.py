@@ -80,7 +80,7 @@ class RolloutSettings:
 
 
 def _token(given: Any) -> tuple[int, int, int]:
-    """Return a token's place. A list would index an array in another way than a tuple does."""
+    """Return a token's place. It is a tuple, since a list would index an array in another way."""
     if not isinstance(given, Sequence | np.ndarray) or len(given) != 3:
         raise RequestError(f"The token is {shown(given)}; give its time, row and column.")
     time, row, column = given

@@ -1,4 +1,4 @@
-"""The checkpoints known by name: what each one is, and how it was trained to be fed.
+"""The checkpoints known by name: what each one is, and on which frames it was trained.
 
 Owns facts that no file of a checkpoint states: its licence, its published accuracy, the frames it
 was trained on, which other checkpoint completes it, and where its published configuration is known

@@ -1,7 +1,7 @@
-"""Checkpoints on their way to this machine: watched from another thread, and stopped at any time.
+"""Download checkpoints in a thread; another thread can watch the download and stop it.
 
-`source` knows where files are and fetches them; here a thread waits for it, so that a page does not
-have to.
+`source` knows where files are and fetches them. Here a thread waits for it, so that a page does not
+have to wait.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from videomae_demo.errors import CheckpointError
 
 REPORT_INTERVAL_S = 0.5
 LARGE_FILE_BYTES = 10**6
-"""Smaller files are here before anybody could read how far they are."""
+"""Smaller files arrive before anybody could read their progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class DownloadProgress:
 class Download:
     """Fetches checkpoints; a context that iterates over its own progress.
 
-    Leaving the context early stops the download. What was whole by then stays in the cache.
+    Leaving the context early stops the download. Files that are whole by then stay in the cache.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Download:
             abort_xet_session()  # type: ignore[no-untyped-call]
 
     def __iter__(self) -> Iterator[DownloadProgress]:
-        """Yield the progress twice a second, also while nothing moves, until all is here.
+        """Yield the progress twice a second, also while nothing arrives, until all files are here.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class DownloadStoppedError(Exception):
 
 
 def _bar_for(download: Download) -> type[Any]:
-    """Return a class that the hub library takes for tqdm, and that reports to `download`."""
+    """Return a class that the hub library uses as its tqdm, and that reports to `download`."""
 
     class Bar:
         """Counts a file's bytes as they come from the network or reach the disk."""
@@ -147,7 +147,7 @@ def _bar_for(download: Download) -> type[Any]:
             self._report()
 
         def set_postfix_str(self, *_: object, **__: object) -> None:
-            """Take no notice of the speed."""
+            """Ignore the speed."""
 
         set_transfer_postfix_str = set_postfix_str
 

@@ -1,7 +1,7 @@
 """The label names of the data sets that published classifiers were trained on.
 
-A file in the layout of the original code holds a classifier without names; the number of its
-outputs is all that tells which data set it knows.
+A file in the layout of the original code holds a classifier without names; only the number of its
+outputs tells which data set it knows.
 """
 
 from __future__ import annotations

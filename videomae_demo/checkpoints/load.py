@@ -51,8 +51,8 @@ class LoadReport:
     Parameters
     ----------
     fresh : tuple of str
-        Names in the model that the file lacks: the model must initialise them, and they know
-        nothing yet.
+        Names in the model that the file lacks: the model must initialise them, and they are
+        untrained.
     unused : tuple of str
         Names in the file that the model has no place for.
     notes : tuple of str
@@ -88,7 +88,7 @@ def fit(
     may_be_unused: Sequence[str] = (),
     name: str = "the checkpoint",
 ) -> LoadReport:
-    """Check that `tensors` fill a model, but for what may be left over.
+    """Check that `tensors` fill a model, except for what may be left over.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def fit(
     Raises
     ------
     CheckpointError
-        Listing what is missing, what is left over and which shapes differ, when anything else is.
+        When anything else is missing or left over, or shapes differ; the message lists it.
     """
     found = compare(tensors, expected)
     absent = tuple(
@@ -141,8 +141,7 @@ def assign(
 
     A module built under ``torch.device("meta")`` takes no memory before this. Weights whose
     precision is `dtype` already are used as they are, so a mapped file stays mapped;
-    `requires_grad` is kept. Names that the module does not have are passed over: `fit` is the place
-    to judge them.
+    `requires_grad` is kept. Names that the module does not have are ignored: `fit` checks them.
 
     Parameters
     ----------
@@ -173,7 +172,7 @@ def assign(
 def save_tensors(
     folder: str | Path, tensors: Mapping[str, torch.Tensor], *, dtype: torch.dtype | None = None
 ) -> Path:
-    """Write ``model.safetensors`` into `folder`, in one step as seen by a reader.
+    """Write ``model.safetensors`` into `folder`; no reader ever sees half a file.
 
     Parameters
     ----------
@@ -204,7 +203,7 @@ def save_tensors(
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             partial.touch()
-            mode = partial.stat().st_mode  # safetensors alone would shut others out
+            mode = partial.stat().st_mode  # safetensors alone would shut out other users
             save_file(weights, partial, metadata={"format": "pt"})
             partial.chmod(mode)
             partial.replace(target)

@@ -77,7 +77,7 @@ _BLOCK_NAMES = _with_leaves(
     "attn.q_bias": ("attention.attention.q_bias",),
     "attn.v_bias": ("attention.attention.v_bias",),
 }
-# Weights that only a switch of the code brings, none of which is on in a published checkpoint.
+# Weights that exist only if a switch of the code is on; no published checkpoint has one on.
 _SWITCHES = {
     "attn.scale": "cos_attn",
     "gamma_1": "init_values",
@@ -99,7 +99,7 @@ class Architecture:
         As in a ``config.json``.
     untold : mapping of str to (str or None)
         The fields that the checkpoint does not tell, each with what is taken for granted there, in
-        words; None where that is nothing, and the field not among `fields`.
+        words; None if nothing is, and then the field is not in `fields`.
     """
 
     fields: Mapping[str, Any]
@@ -157,7 +157,7 @@ def describe(native: Mapping[str, torch.Tensor]) -> Architecture:
     Raises
     ------
     CheckpointError
-        When weights that every VideoMAE has are missing, or are of a shape that can't be.
+        When weights that every VideoMAE has are missing, or have an impossible shape.
     """
     sizes = encoder_sizes(native)
     width, depth = sizes["hidden_size"], sizes["num_hidden_layers"]

@@ -1,7 +1,7 @@
 """The places a checkpoint can be in: a folder, a file of weights, a repository of the hub.
 
-Each finds files by their names, and says in a person's words why one can't be had. Which files make
-up a checkpoint is not known here; see `source`.
+Each finds files by their names, and says in plain words why it can't get one. Which files make up a
+checkpoint is known to `source` alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError,
 from videomae_demo.checkpoints.catalog import CatalogEntry, known_names
 from videomae_demo.errors import CheckpointError
 
+PATIENCE_S = 4.0
+"""How long the hub may take to say anything."""
 _INSTEAD = "take the checkpoint 'bundled', which needs no network"
 
 
@@ -71,7 +73,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """Weights alone; what lies beside them is not known to belong to them."""
+    """Weights alone; files beside them may belong to something else."""
 
     path: Path
 
@@ -113,7 +115,7 @@ class Repo:
 
     @property
     def in_cache(self) -> Repo:
-        """The same, of which only what is on this machine counts."""
+        """The same repository, limited to the files on this machine."""
         return replace(self, local_files_only=True)
 
     def is_known_to_lack(self, file_name: str) -> bool:
@@ -148,6 +150,7 @@ class Repo:
                 revision=self.revision,
                 cache_dir=self.cache_dir,
                 local_files_only=self.local_files_only or cached_only,
+                etag_timeout=PATIENCE_S,
                 tqdm_class=self.progress_bar,
             )
         )
@@ -184,7 +187,7 @@ class Repo:
 
 @dataclass(frozen=True, slots=True)
 class RepoFile:
-    """A file of weights on the hub; as with `File`, nothing beside it is known to belong to it."""
+    """A file of weights on the hub, alone as `File`; files beside it may not belong to it."""
 
     repo: Repo
     file_name: str
@@ -201,7 +204,7 @@ class RepoFile:
 
     @property
     def in_cache(self) -> RepoFile:
-        """The same, of which only what is on this machine counts."""
+        """The same file, if it is on this machine; it is not downloaded."""
         return replace(self, repo=self.repo.in_cache)
 
     def find(self, file_names: Sequence[str]) -> Path | None:
@@ -223,6 +226,6 @@ class RepoFile:
         return path
 
 
-# HTTPError is that of whichever httpx the hub library is built on, for connections that break off;
-# hf_xet, which does the big downloads, raises RuntimeError; the hub library also ValueError.
+# The hub library raises HTTPError (of the httpx that it is built on) when a connection breaks off,
+# and ValueError; hf_xet, which does the big downloads, raises RuntimeError.
 _FAILURES = (OSError, HTTPError, RuntimeError, ValueError)

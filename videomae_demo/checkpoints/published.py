@@ -25,8 +25,8 @@ class PublishedValues:
     Parameters
     ----------
     logits : tuple of tuple of float
-        A recogniser's first three logits, in one row; or of a reconstructor's prediction the first
-        three values of the first three hidden tokens.
+        A recogniser's first three logits, in one row; or, for a reconstructor, the first three
+        predicted values of each of the first three hidden tokens.
     normalised_loss, pixel_loss : float, optional
         A reconstructor's loss with ``norm_pix_loss`` and without.
     """

@@ -1,4 +1,4 @@
-"""Read named tensors from files that nobody vouches for; nothing in a file is ever executed.
+"""Read named tensors from untrusted files; nothing in a file is ever executed.
 
 Owns the formats (safetensors, and what `torch.save` writes) and which part of a training
 checkpoint holds the weights. Knows no names of weights.
@@ -56,8 +56,8 @@ def read_tensors(paths: Iterable[Path]) -> dict[str, torch.Tensor]:
     ----------
     paths : iterable of Path
         ``.safetensors`` files, or files written by `torch.save`: named tensors, or a training
-        checkpoint that holds them under one of the `STATE_DICT_KEYS`. What else such a checkpoint
-        holds (states of an optimizer, the `argparse.Namespace` of the run) is passed over.
+        checkpoint that holds them under one of the `STATE_DICT_KEYS`. Anything else in such a
+        checkpoint (states of an optimizer, the `argparse.Namespace` of the run) is ignored.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def read_tensors(paths: Iterable[Path]) -> dict[str, torch.Tensor]:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Write down the first few of many names, for a message; long and unprintable ones as shown."""
+    """Write the first few of many names for a message; long and unprintable ones by `shown`."""
     first = ", ".join(
         name if len(name) <= _LONGEST_NAME and name.isprintable() else shown(name)
         for name in names[:_NAMES_SHOWN]

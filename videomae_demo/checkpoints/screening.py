@@ -1,7 +1,7 @@
-"""A look at a file of weights before a library opens it, for bombs.
+"""Check a file of weights for bombs before a library opens it.
 
-Owns what a file may ask of a reader's memory: nothing is unpacked, and no more is made of a file
-than it holds. Knows neither tensors nor their names.
+Owns how much memory a file may make its reader use: nothing is unpacked, and nothing is made that
+is larger than the file. Knows neither tensors nor their names.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import BinaryIO
 from videomae_demo.errors import CheckpointError
 
 LARGEST_HEADER_MB = 4
-"""Of a safetensors file, in units of 2**20 bytes; that of a giant model is a hundredth of it."""
+"""Of a safetensors file, in units of 2**20 bytes; a giant model's header is a hundredth of it."""
 LARGEST_PICKLE_MB = 8
-"""Of what is no tensor in a file of `torch.save`: names, shapes, an optimizer's settings."""
+"""Of all but the tensors in a file of `torch.save`: names, shapes, an optimizer's settings."""
 MOST_INSTRUCTIONS = 1_000_000
 MOST_TUPLES = 40_000
-"""A giant model in training has 10 000. Python crashes on a key of ever so many inside another."""
+"""A giant model in training has 10 000. Python crashes on a key of very many nested tuples."""
 
 _LEGACY_PICKLES = 5  # one after the other at the start of what torch.save wrote before 1.6
 _DAMAGED = (EOFError, LookupError, NotImplementedError, RuntimeError, ValueError, struct.error)
@@ -33,7 +33,7 @@ def screen_safetensors(path: Path) -> None:
     Raises
     ------
     CheckpointError
-        Also when the file can't be read, which is so for `screen_pickle` too.
+        Also when the file can't be read; the same holds for `screen_pickle`.
     """
     try:
         with path.open("rb") as file:
@@ -95,7 +95,7 @@ def _screen_instructions(path: Path, pickle: BinaryIO) -> None:
     for count, (instruction, argument, _) in enumerate(pickletools.genops(pickle)):
         tuples += instruction.name.startswith("TUPLE")
         if count > MOST_INSTRUCTIONS or tuples > MOST_TUPLES:
-            raise _refusal(path, "describe their tensors at a length that none needs")
+            raise _refusal(path, "describe their tensors at a length that no model needs")
         if instruction.name == "GLOBAL" and str(argument).endswith(" bytearray"):
             raise _refusal(path, "ask for memory (bytearray)")
 

@@ -21,7 +21,7 @@ _INTO_DECODER = "encoder_to_decoder.weight"
 def encoder_sizes(native: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     """Return the encoder's sizes, in the names of a ``config.json``.
 
-    A patch that is no square is told as [height, width].
+    A patch that is not square is given as [height, width].
 
     Raises
     ------
@@ -57,7 +57,7 @@ def decoder_sizes(native: Mapping[str, torch.Tensor]) -> dict[str, Any]:
 
 
 def shape_of(native: Mapping[str, torch.Tensor], name: str, dimensions: int) -> torch.Size:
-    """Return the shape of a weight, which must be there and have so many dimensions."""
+    """Return the shape of a weight, which must be there and have this many dimensions."""
     if name not in native or native[name].ndim != dimensions:
         found = f"of shape {tuple(native[name].shape)}" if name in native else "missing"
         raise CheckpointError(
@@ -73,7 +73,7 @@ def _count_blocks(native: Mapping[str, torch.Tensor], stack: str) -> int:
 
 
 def _intermediate(native: Mapping[str, torch.Tensor], field: str, stack: str) -> dict[str, Any]:
-    """Return the perceptrons' width, which a stack of no layers does not tell."""
+    """Return the perceptrons' width; a stack without layers does not tell it."""
     if not _count_blocks(native, stack):
         return {}
     return {field: shape_of(native, f"{stack}0.intermediate.dense.weight", 2)[0]}

@@ -1,8 +1,8 @@
 """Where a checkpoint's files are: in a folder, bundled with the project, or on the hub.
 
-Turns a name that a person gave into paths on this machine, downloading what is not there yet. What
-is whole in the hub's cache is taken from there without a request. Never opens a file of weights;
-that is `load`'s work.
+Turns a name that a person gave into paths on this machine, downloading what is not there yet. A
+checkpoint that is whole in the hub's cache is taken from there without a request. Never opens a
+file of weights; that is `load`'s work.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from videomae_demo.checkpoints.catalog import CatalogEntry, find_entry, known_names
 from videomae_demo.checkpoints.places import File, Folder, Place, Repo, RepoFile
@@ -55,8 +55,8 @@ class CheckpointFiles:
     weights : tuple of Path
         One file, or all shards. Empty if they were not asked for.
     preprocessor : Path or None
-        Its ``preprocessor_config.json``, if it has one within reach. The weights can be used
-        without it; whoever can't goes through `locate_preprocessor`, which says why it is absent.
+        Its ``preprocessor_config.json``, if one can be reached. The weights can be used without it;
+        code that needs it calls `locate_preprocessor`, which says why it is absent.
     """
 
     name: str
@@ -87,7 +87,7 @@ def locate(
         "owner/name" on the hub; or "owner/name/file.pth" for weights there that need no
         configuration. The first that fits is taken.
     with_weights : bool
-        False leaves the weights where they are.
+        False: do not look for the weights, and do not download them.
     revision, cache_dir, local_files_only
         Branch, tag or commit; where the hub's cache is; True forbids the network. They concern the
         hub alone.
@@ -137,14 +137,17 @@ def locate_preprocessor(
     return path
 
 
-def locate_file(repo: str, file_name: str, *, is_dataset: bool = False) -> Path:
+def locate_file(
+    repo: str, file_name: str, *, is_dataset: bool = False, local_files_only: bool = False
+) -> Path:
     """Find one file of a repository, downloading it unless it is in the hub's cache; see `locate`.
 
     Raises
     ------
     CheckpointError
     """
-    place = Repo(repo, None, None, None, False, repo_type="dataset" if is_dataset else "model")
+    kind: Literal["dataset", "model"] = "dataset" if is_dataset else "model"
+    place = Repo(repo, None, None, None, local_files_only, repo_type=kind)
     path = _find_one(place, file_name)
     if path is None:
         raise CheckpointError(f"{place.title} has no {file_name} any more.")

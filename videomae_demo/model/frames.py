@@ -96,7 +96,7 @@ def stack_clips(clips: Sequence[Sequence[NDArray[Any]]]) -> NDArray[Any]:
     """Stack clips of (C, H, W) frames to (B, T, C, H, W), or say which of them differ."""
     lengths = sorted({len(clip) for clip in clips})
     if len(lengths) > 1:
-        raise RequestError(f"The clips of a batch have {lengths} frames; give them all as many.")
+        raise RequestError(f"The clips of a batch have {lengths} frames; give all the same number.")
     shapes = sorted({frame.shape for clip in clips for frame in clip})
     if len(shapes) > 1:
         raise RequestError(

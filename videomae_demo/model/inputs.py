@@ -1,4 +1,4 @@
-"""What a model may be given: shapes and types, checked with a sentence where they can't be."""
+"""Check the shapes and types of what a model is given; a sentence says what is wrong."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_pixel_values(
 
 
 def count_marked(mask: Tensor, batch: int, config: VideoMAEConfig, name: str) -> int:
-    """Return how many tokens a mask marks in each clip; refuse all but bool, (B, N), even ones."""
+    """Return how many tokens a mask marks per clip: it must be bool, (B, N), with equal counts."""
     tokens = config.grid.tokens
     if mask.dtype != torch.bool:
         raise RequestError(f"{name} is of type {mask.dtype}; give a bool tensor (mask.bool()).")

@@ -82,7 +82,7 @@ class SelfAttention(nn.Module):
         with_probabilities : bool
             Return the probabilities, after dropout and head mask as in transformers.
         observe : callable, optional
-            Sees the probabilities in blocks of rows; then neither of the two above is heeded.
+            Sees the probabilities in blocks of rows; then the two arguments above are ignored.
 
         Returns
         -------
@@ -94,7 +94,7 @@ class SelfAttention(nn.Module):
         dropout = self.dropout if self.training else 0.0
         probabilities = None
         if observe is not None:
-            v = v.contiguous()  # else every block's product would lay it out anew
+            v = v.contiguous()  # otherwise every block's product would copy it
             context = torch.empty_like(v)
             for rows, block in probability_blocks(q, k):
                 context[:, :, rows] = block.to(v.dtype) @ v

@@ -16,8 +16,9 @@ IGNORED_LABEL = -100
 def classification_loss(logits: Tensor, labels: Tensor, config: VideoMAEConfig) -> Tensor:
     """Compare a classifier's output with what it should be, as transformers 4.37 does.
 
-    ``config.problem_type`` says how; without it, one label means regression, several and integer
-    labels a single right one, several and other labels any number of right ones.
+    ``config.problem_type`` says how. Without it, a classifier of one label does regression. With
+    several labels, integer `labels` mean that one label is right, and other types that any number
+    of them may be right.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ def classification_loss(logits: Tensor, labels: Tensor, config: VideoMAEConfig) 
         (B, num_labels).
     labels : Tensor
         Regression (mean squared error): (B, num_labels), or (B,) if there is one. Single label
-        (cross entropy): (B,) indices; -100 is passed over. Multi-label (binary cross entropy):
+        (cross entropy): (B,) indices; -100 is ignored. Multi-label (binary cross entropy):
         (B, num_labels) in 0..1.
 
     Returns

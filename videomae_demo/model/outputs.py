@@ -13,8 +13,8 @@ from torch import Tensor
 class ModelOutput(Mapping[str, Any]):
     """Base of the outputs: a dataclass that is also a mapping, and can be indexed like a tuple.
 
-    As an attribute every field is there; ``out["logits"]``, ``out[0]``, iteration (over names),
-    ``**out`` and ``len(out)`` pass over the fields that are None.
+    Every field is an attribute; ``out["logits"]``, ``out[0]``, iteration (over names), ``**out``
+    and ``len(out)`` leave out the fields that are None.
     """
 
     def __getitem__(self, key: str | int | slice) -> Any:

@@ -130,7 +130,7 @@ class PretrainedModel(nn.Module):
     ) -> Self:
         """Load a checkpoint whose files are at hand; see `from_pretrained`.
 
-        What the checkpoint lacks is in `load_report` alone; whoever loads like this says it.
+        What the checkpoint lacks is only in `load_report`; the caller must say it.
         """
         if config is not None and overrides:
             raise RequestError(
@@ -165,7 +165,7 @@ class PretrainedModel(nn.Module):
     def _take_for_granted(
         cls, architecture: Architecture, changes: Mapping[str, Any], name: str
     ) -> tuple[str, ...]:
-        """Say what a checkpoint does not tell; raise an error where nobody knows it."""
+        """Say what is taken for granted about a model; raise an error where nothing can be."""
         unused = ("decoder_", "norm_pix_loss") if "decoder." in cls.may_be_unused else ()
         taken: list[str] = []
         for field, words in architecture.untold.items():
@@ -175,8 +175,8 @@ class PretrainedModel(nn.Module):
                 raise CheckpointError(
                     f"The weights {name} do not tell {field}: heads leave no trace in the shapes "
                     f"of weights, and no published VideoMAE is of this size. Give {field}=... to "
-                    "from_pretrained; on the command line, --heads tells the encoder's of "
-                    "--weights, and --reconstructor-heads that of --reconstructor."
+                    "from_pretrained; on the command line, --heads is for the encoder of "
+                    "--weights, and --reconstructor-heads for the encoder of --reconstructor."
                 )
             taken.append(words)
         if not taken:
@@ -243,7 +243,7 @@ class PretrainedModel(nn.Module):
 
 
 def _check_fresh_decoder(config: VideoMAEConfig, name: str) -> None:
-    """Refuse a decoder larger than its encoder where no weights bound it."""
+    """Refuse a decoder larger than its encoder if no weights limit its size."""
     for field in ("hidden_size", "num_hidden_layers", "intermediate_size"):
         size = getattr(config, f"decoder_{field}")
         most = max(getattr(config, field), getattr(VideoMAEConfig, field))
@@ -255,7 +255,7 @@ def _check_fresh_decoder(config: VideoMAEConfig, name: str) -> None:
 
 
 def _contradictions(architecture: Architecture, overrides: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say where a head count was given in the place of the checkpoint's own: nothing else would."""
+    """Say if a given head count replaces the checkpoint's own: nothing else would show it."""
     return tuple(
         f"The checkpoint says that {field} is {architecture.fields[field]}; it is taken to be "
         f"{given}, as asked for."

@@ -376,7 +376,7 @@ def _values(given: Any) -> list[Any]:
 
 
 def _check_numbers(name: str, given: Sequence[Any], lowest: float) -> None:
-    """Refuse what is no number, or not from `lowest` to `_LARGEST`."""
+    """Refuse everything but numbers from `lowest` to `_LARGEST`."""
     for number in given:
         is_number = isinstance(number, Real) and not isinstance(number, bool)
         if not is_number or not lowest <= number <= _LARGEST:
@@ -388,7 +388,7 @@ def _check_numbers(name: str, given: Sequence[Any], lowest: float) -> None:
 
 
 def _resize(frame: NDArray[Any], size: tuple[int, int], resample: int) -> NDArray[Any]:
-    """Resize one (H, W, C) frame with Pillow, which needs bytes: 0..1 goes there and back."""
+    """Resize one (H, W, C) frame with Pillow, which needs bytes: 0..1 is scaled and scaled back."""
     scaled = False
     if frame.dtype != np.uint8:
         low, high = frame.min(), frame.max()

@@ -2,10 +2,10 @@
 
 Tong et al., "VideoMAE: Masked Autoencoders are Data-Efficient Learners for Self-Supervised Video
 Pre-Training" (arXiv 2203.12602). Beyond that interface there are four keyword arguments:
-`observer`, which sees the attention probabilities without anybody holding them; `before_layer`,
-which is called between the layers and may end the pass by raising an exception;
-`bool_masked_pos` in the classifier, which leaves tokens out; and `bool_decoded_pos` in pretraining,
-which says which of the hidden tokens are decoded. A call changes neither model nor configuration.
+`observer`, which sees the attention probabilities, though nothing keeps them; `before_layer`, which
+is called between the layers and may end the pass by raising an exception; `bool_masked_pos` in the
+classifier, which leaves tokens out; and `bool_decoded_pos` in pretraining, which says which of the
+hidden tokens are decoded. A call changes neither model nor configuration.
 """
 
 from __future__ import annotations
@@ -198,12 +198,12 @@ class VideoMAEModel(PretrainedModel):
         Returns
         -------
         BaseModelOutput
-            As a tuple if `return_dict` is False; so for the other models.
+            As a tuple if `return_dict` is False; the same holds for the other models.
 
         Raises
         ------
         RequestError
-            When a type, a shape or a combination of arguments can't be.
+            When a type, a shape or a combination of arguments is not possible.
         """
         config = self.config
         output_attentions = _default(output_attentions, config.output_attentions)

@@ -84,7 +84,7 @@ def resize(frames: Pixels, height: int, width: int) -> Pixels:
 
     Shrinking averages the area under each new pixel. Enlarging a whole number of times keeps every
     pixel a sharp square, so that borders of patches stay where they are; other factors are linear
-    between pixels. No value appears that lies beyond its neighbours.
+    between pixels. No value goes beyond its neighbours.
 
     Parameters
     ----------

@@ -21,8 +21,8 @@ MOST_TICKS = 5
 def legend(width_px: int, scale: Scale, *, text_px: int = 14, values_above: bool = False) -> Pixels:
     """Draw the scale's title, its colours from low to high, and three to five of its values below.
 
-    Both ends always carry their value, and a scale in units "x ..." its 1x, if there is room. What
-    lies between are round numbers.
+    Both ends always show their value; a scale in units "x ..." also shows 1x, if there is room. The
+    values between are round numbers.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def legend(width_px: int, scale: Scale, *, text_px: int = 14, values_above: bool
     Raises
     ------
     RequestError
-        When the width is too small for both ends' numbers, or the text for reading.
+        When the width is too small for the numbers at both ends, or the text is too small to read.
     """
     if text_px < SMALLEST_TEXT_PX:
         raise RequestError(
@@ -50,7 +50,7 @@ def legend(width_px: int, scale: Scale, *, text_px: int = 14, values_above: bool
         )
     numbers = [(value, _number(value, scale)) for value in _tick_values(scale)]
     last = " ".join(filter(None, (numbers[1][1], _unit(scale), "or more" if values_above else "")))
-    # The last number stands under the bar's end, and what follows it beyond.
+    # The last number stands under the bar's end, and the words after it to the right of the bar.
     bar_width = width_px + text.width_px(numbers[1][1], text_px) // 2 - text.width_px(last, text_px)
     placed = _place(numbers, scale, bar_width, text_px)
     title = text.paragraph(scale.title, text_px, width_px)
@@ -69,7 +69,7 @@ def legend(width_px: int, scale: Scale, *, text_px: int = 14, values_above: bool
 
 
 def _tick_values(scale: Scale) -> list[float]:
-    """Return the values worth a number, the most important first."""
+    """Return the values to write as numbers, the most important first."""
     span = scale.upper - scale.lower
     power = 10.0 ** math.floor(math.log10(span))
     step = next(s * power for s in (0.25, 0.5, 1, 2, 2.5) if span / (s * power) <= 4.001)

@@ -28,9 +28,9 @@ def spread(
     """Give every pixel the score of its token.
 
     Each slice of time is repeated `tubelet_size` times. Within a slice, blocky means that a pixel
-    has the score of the cell that its centre lies in; smooth means a Catmull-Rom spline through
-    the centres of the cells, held between the lowest and the highest of the four cells around, so
-    that no value appears that lies beyond its neighbours.
+    has the score of the cell that its centre lies in; smooth means a Catmull-Rom spline through the
+    centres of the cells, kept between the lowest and the highest of the four cells around, so that
+    no value goes beyond its neighbours.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def spread(
     Raises
     ------
     RequestError
-        When the scores are no such array, or infinite, or NaN though smooth, or a size is below 1.
+        When the scores are not such an array, are infinite, are NaN with `smooth`, or a size is
+        below 1.
     """
     grid = np.asarray(scores)
     if grid.ndim != 3 or not grid.size or not np.issubdtype(grid.dtype, np.floating):
@@ -80,14 +81,14 @@ def overlay(
 ) -> Pixels:
     """Lay the scores over the frames, in the colours of one scale for all frames.
 
-    Under the overlay the picture is dimmed and drained of colour, so that bright colour means a
+    Under the overlay the picture is made darker and less colourful, so that bright colour means a
     score. A pixel is ``(1 - opacity * p) * backdrop + opacity * p * colour``, where ``p`` is the
     score's place on the scale, 0 to 1, and ``backdrop`` is ``(1 - opacity) * frame + opacity * 0.6
     * grey frame``. So the picture shows through where the score is low and fades where it is high;
     at opacity 0 the frames stay as they are, and at opacity 1 the top of the scale is the pure
-    colour. Mixed colours differ from the legend's by what lies beneath: the overlay shows where,
-    the numbers are in the scores. Small frames should be resized first, so that a smooth overlay is
-    finer than their pixels.
+    colour. Mixed colours differ from those of the legend, since the picture shows through: the
+    overlay shows places, and the scores hold the numbers. Small frames should be resized first, so
+    that a smooth overlay is finer than their pixels.
 
     Parameters
     ----------

@@ -182,7 +182,7 @@ def loss_curves(
     Raises
     ------
     RequestError
-        When there are too few or too many curves, or values that a logarithm does not have.
+        When there are too few or too many curves, or values that have no logarithm.
     """
     if not 1 <= len(curves) <= len(SERIES_COLOURS):
         raise RequestError(f"A plot shows 1 to {len(SERIES_COLOURS)} curves, not {len(curves)}.")
@@ -249,7 +249,7 @@ def _series(
 
 
 def _figure(height_in: float, title: str) -> tuple[Figure, Axes]:
-    """Return a figure 6.4 inches wide with one quiet pair of axes."""
+    """Return a figure 6.4 inches wide with one plain pair of axes."""
     figure = Figure(figsize=(6.4, height_in), dpi=_DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

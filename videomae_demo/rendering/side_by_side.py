@@ -90,7 +90,7 @@ def _head(titles: Sequence[str], widths: Sequence[int], text_px: int) -> tuple[P
     height = max(len(title) for title in words)
     head = text.sheet(height + (text_px // 3 if height else 0), lefts[-1] + columns[-1])
     for title, left in zip(words, lefts, strict=True):
-        # Titles of one line and of two are as near to their frames.
+        # Titles of one line and of two lines are equally near to their frames.
         head[height - len(title) : height, left : left + title.shape[1]] = title
     return head, lefts
 

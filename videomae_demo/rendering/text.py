@@ -23,13 +23,13 @@ INK = (32, 33, 36)
 FAINT_INK = (102, 106, 112)
 LINE_SPACING = 1.32  # height of a line, in sizes of the font
 NO_BREAK = "\u00a0"
-# Letters are drawn so many times larger and averaged: small text then keeps its spacing.
+# Letters are drawn this many times larger and then averaged: small text then keeps its spacing.
 FINER = 4
 
 
 @functools.cache
 def _font(size_px: int, ascii_only: bool) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font, which knows few letters beyond ASCII, or else matplotlib's."""
+    """Return Pillow's own font, which has few letters beyond ASCII, or else that of matplotlib."""
     if ascii_only:
         return ImageFont.load_default(size=size_px)
     return ImageFont.truetype(
@@ -50,12 +50,12 @@ def width_px(text: str, size_px: int) -> int:
 
 
 def words(text: str) -> list[str]:
-    """Split text where lines may break: at spaces, but not at a no-break space, which binds."""
+    """Split text where lines may break: at spaces, but not at a no-break space."""
     return [word.replace(NO_BREAK, " ") for word in re.split(r"[ \t\r\n]+", text) if word]
 
 
 def longest_word_px(text: str, size_px: int) -> int:
-    """Width of the longest word in pixels, 0 without words: narrower, and it would be broken."""
+    """Width of the longest word in pixels, 0 without words; a narrower line would break it."""
     return max((width_px(word, size_px) for word in words(text)), default=0)
 
 

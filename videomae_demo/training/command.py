@@ -26,7 +26,7 @@ def add_train(commands: Any) -> None:
     finetune.add_argument(
         "--pretrained", type=Path, default=RUNS / "pretrain", help="folder of the pretraining run"
     )
-    bundle = _add_stage(stages, "bundle", _bundle, "Write finished runs to where they ship.")
+    bundle = _add_stage(stages, "bundle", _bundle, "Write finished runs to the folder that ships.")
     bundle.add_argument("--pretrained", type=Path, default=RUNS / "pretrain")
     bundle.add_argument("--finetuned", type=Path, default=RUNS / "finetune")
     bundle.add_argument("--out", type=Path, default=ASSETS / "checkpoints")

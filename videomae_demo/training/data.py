@@ -1,4 +1,4 @@
-"""Batches of synthetic clips: rendered in pools, each shown a few times, never quite the same."""
+"""Batches of synthetic clips: rendered in pools, each shown a few times with random changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from videomae_demo.training.synthetic import LABELS, REVERSED, render
 
 RENDER_BATCH = 64
 POOLS = 1
-"""Tells what is drawn for a pool from what is drawn for a batch."""
+"""Keeps the random numbers of a pool apart from those of a batch."""
 
 
 def swap(pairs: dict[str, str]) -> Tensor:
@@ -84,8 +84,8 @@ class ClipSource:
         Parameters
         ----------
         nearest : float
-            Half of the clips are cut down to a part around the moving thing, and enlarged: to this
-            share of their width, or more; 1 leaves all clips whole.
+            Half of the clips are cut down to a part around the moving thing, and the part is
+            enlarged. It has this share of their width, or more; 1 leaves all clips whole.
         """
         use, place = divmod(step, self.steps_per_use)
         self._fill(use // self.uses)

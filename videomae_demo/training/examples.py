@@ -1,4 +1,4 @@
-"""Example clips for ``assets/clips``: the training world at a size for people, held-out seeds."""
+"""Example clips for ``assets/clips``: as in training, at a size for people, of held-out seeds."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ EXAMPLE_SEEDS: tuple[tuple[str, int], ...] = (
 def render_example(label: str, seed: int) -> Pixels:
     """Render one clip, (T, EXAMPLE_PX, EXAMPLE_PX, 3) uint8, `EXAMPLE_FPS` frames a second.
 
-    It is a frame longer, at both ends, than what the recogniser looks at in its middle, which so is
-    the whole motion.
+    At both ends it has one frame more than the middle that the recogniser looks at. So that middle
+    is the whole motion.
     """
     count = round(CLIP_SPAN_S * EXAMPLE_FPS) + 3
     times_s = [(index - 1) / EXAMPLE_FPS for index in range(count)]

@@ -44,7 +44,7 @@ class FinetuneSettings:
     Attributes
     ----------
     optimiser : str
-        "muon" (AdamW for what is no hidden matrix), or "adamw" with layer-wise decay, as in the
+        "muon" (AdamW for all but hidden matrices), or "adamw" with layer-wise decay, as in the
         paper.
     layer_decay : float
         With "adamw": each layer's rate is this many times that of the layer above.
@@ -88,7 +88,7 @@ class FinetuneSettings:
 def finetune(
     pretrained: str | Path, settings: FinetuneSettings, folder: Path, device: torch.device
 ) -> VideoMAEForVideoClassification:
-    """Train (or go on training) a classifier beside a bar; return it. See `finetuning`."""
+    """Train (or go on training) a classifier with a progress bar; return it. See `finetuning`."""
     return follow(finetuning(pretrained, settings, folder, device))
 
 

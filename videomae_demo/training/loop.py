@@ -1,7 +1,7 @@
 """What every training run does: learn step by step, log, save, resume, tell how far it is.
 
-A run is a generator: whoever takes its steps may listen, show them, pause between two, or stop for
-good; what was saved by then is where it goes on.
+A run is a generator: the code that takes its steps may show them, pause between two, or stop for
+good. The next time, the run goes on from what was saved.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a run is, and how often it tells and saves: numbers of steps."""
+    """How long a run is, and how often it logs and saves: numbers of steps."""
 
     steps: int
     warmup: int
@@ -127,7 +127,7 @@ class Progress:
 
 
 Measure = Callable[[int], tuple[Tensor, Mapping[str, float]]]
-"""From a step's number to its loss, and to what else of it the log has the mean of."""
+"""Takes a step's number; returns its loss, and other values whose mean goes into the log."""
 Result = TypeVar("Result")
 
 
@@ -141,7 +141,7 @@ def learn(
 ) -> Iterator[Progress]:
     """Learn step by step, from where the run was saved last; rates warm up, then fall to zero.
 
-    `on_save` is called after each time that the state was saved: the last step's too.
+    `on_save` is called each time after the state was saved, also after the last step.
     """
     told: dict[str, list[float]] = {}
     for step in range(run.resume(model, optimisers), pace.steps):
@@ -163,7 +163,7 @@ def learn(
 
 
 def follow(steps: Generator[Progress, None, Result]) -> Result:
-    """Take all steps of a run beside a bar, with the time left and what was logged last.
+    """Take all steps of a run with a progress bar: the time left, and what was logged last.
 
     Returns what the run returns.
     """
@@ -190,7 +190,7 @@ def _bar(first: Progress) -> Any:
         total=first.steps,
         initial=first.step - 1,
         unit="step",
-        smoothing=0,  # the time left follows from the mean: rendering a pool is no slow step
+        smoothing=0,  # time left by the mean speed, which one slow step (a new pool) hardly changes
         mininterval=2,
         dynamic_ncols=True,
         disable=False,  # also where the output goes to a file

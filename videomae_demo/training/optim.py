@@ -21,8 +21,8 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 class Muon(torch.optim.Optimizer):
     """Momentum whose update is made orthogonal: Jordan et al., "Muon" (2024).
 
-    Newton and Schulz iterate in float32, since bfloat16 crawls on processors without it; matrices
-    of one shape are iterated together.
+    Newton and Schulz iterate in float32, since bfloat16 is very slow on processors that lack it;
+    matrices of one shape are iterated together.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def warmup_then(step: int, steps: int, warmup: int, shape: str) -> float:
 def build_optimisers(
     model: nn.Module, kind: str, muon_rate: float, adam_rate: float, weight_decay: float
 ) -> list[torch.optim.Optimizer]:
-    """Give every weight its optimiser: "muon" (AdamW for what is no hidden matrix) or "adamw"."""
+    """Give every weight its optimiser: "muon" (AdamW for all but hidden matrices) or "adamw"."""
     matrices = hidden_matrices(model) if kind == "muon" else []
     chosen = {id(matrix) for matrix in matrices}
     rest = [parameter for parameter in model.parameters() if id(parameter) not in chosen]

@@ -1,4 +1,4 @@
-"""Pictures of a training run: its loss curves, and what it makes of a few held-out clips."""
+"""Pictures of a training run: its loss curves, and its reconstructions of a few held-out clips."""
 
 from __future__ import annotations
 

@@ -76,7 +76,10 @@ def pretrain(
     folder: Path,
     device: torch.device,
 ) -> VideoMAEForPreTraining:
-    """Train (or go on training) a masked autoencoder beside a bar; return it. See `pretraining`."""
+    """Train (or go on training) a masked autoencoder with a progress bar; return it.
+
+    See `pretraining`.
+    """
     return follow(pretraining(config, settings, folder, device))
 
 

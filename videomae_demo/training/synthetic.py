@@ -1,6 +1,6 @@
 """Labelled synthetic clips: textured things on a textured ground, and one motion, the label.
 
-Each clip is decided by its seed and carries its truth: the label, and where the thing is in every
+Each clip follows from its seed and comes with its truth: the label, and where the thing is in every
 frame. Size, number of frames and device do not change what is seen. The frame spans -1..1, x to the
 right and y down.
 """
@@ -209,8 +209,8 @@ def _bystander_path(path: _Path, draws: Draws) -> _Path:
 def _change_shape(label: Tensor, progress: Tensor, draws: Draws) -> Tensor:
     """Let things be squeezed and stretched in some of the clips where anything moves.
 
-    No label tells of it. The result, (B, T), is the logarithm of how much longer a thing is along
-    its own axis; it becomes as much narrower, so that its area stays.
+    No label depends on it. The result, (B, T), is the logarithm of how much longer a thing is along
+    its own axis; it becomes narrower by the same factor, so that its area stays the same.
     """
     changes = draws.chance(SHARE_CHANGING_SHAPE) & (label != LABELS.index("staying still"))
     amount = draws.uniform(0.08, 0.22) * changes.float()

@@ -1,10 +1,10 @@
 """Surfaces and outlines for synthetic things, as formulas: sharp at any size.
 
-The surfaces mix worlds that can be predicted from a few patches (gradients, stripes, checks, rings)
-with statistics of natural images (waves with a 1/f spectrum, dead leaves with power-law sizes,
-muted colours); see Baradad et al., "Learning to See by Looking at Noise" (2021), and Yu et al.,
-"Learning Video Representations without Natural Videos" (arXiv 2410.24213). All functions work on a
-batch, one surface per clip.
+The surfaces mix patterns that can be predicted from a few patches (gradients, stripes, checks,
+rings) with statistics of natural images (waves with a 1/f spectrum, dead leaves with power-law
+sizes, muted colours); see Baradad et al., "Learning to See by Looking at Noise" (2021), and Yu et
+al., "Learning Video Representations without Natural Videos" (arXiv 2410.24213). All functions work
+on a batch, one surface per clip.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEAVES = 28
 class Draws:
     """Numbers drawn once per clip from its own seed, handed out in a fixed order.
 
-    A clip so depends on its seed alone, whatever batch, size or device it is rendered in.
+    So a clip depends only on its seed, not on the batch, size or device of its rendering.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """What the index of an mp4 or mov claims, counted before FFmpeg believes it.
 
-A dozen bytes can claim millions of frames, of each of which FFmpeg makes an entry of 40 bytes while
-it opens the file. Owns walking the boxes of ISO/IEC 14496-12 and adding up what they claim. Nothing
-that is read here is trusted, and files of other kinds pass unseen.
+A dozen bytes can claim millions of frames, and FFmpeg makes an entry of 40 bytes for each of them
+while it opens the file. Owns walking the boxes of ISO/IEC 14496-12 and adding up what they claim.
+Nothing that is read here is trusted, and files of other kinds are not checked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_TRACKS = 64
 MOST_PICTURE_TRACKS = 8
 """Tracks of pictures: FFmpeg decodes one of each while it opens the file."""
 
-# All tracks together may have so many times the limit `clip_frames`: there is sound, too.
+# All tracks together may have this many times the limit `clip_frames`: there is sound, too.
 _WITH_SOUND = 4
 
 _PICTURES = (b"vide", b"auxv")
@@ -36,15 +36,15 @@ _NESTS = frozenset(
 )
 _NOTED = frozenset(b"mvhd mdhd hdlr stsz stz2 stts stsc stco co64 elst trun".split())
 
-# A file with more boxes than these is left to the bounds of memory and time: a long one in
+# In a file with more boxes than this, the rest is bounded by memory and time alone: a long file in
 # fragments has that many.
 _MOST_BOXES = 50_000
 _DEEPEST = 10
 
-# Of a table, so many bytes are read; of a packed index, so many are unpacked.
+# This many bytes of a table are read at most, and this many of a packed index are unpacked.
 _MOST_BYTES = 2**25
 
-# FFmpeg cuts a chunk of sound into parts of so many samples.
+# FFmpeg cuts a chunk of sound into parts of this many samples.
 _SAMPLES_OF_SOUND = 1024
 
 
@@ -52,8 +52,8 @@ _SAMPLES_OF_SOUND = 1024
 class _Track:
     """What a track claims, as it is found.
 
-    `samples` are its frames, or pieces of sound. Times are in `units` per second; a row of `times`
-    is how many samples last how long, `edits` are the lengths of what is shown, on the movie's
+    `samples` are its frames, or pieces of sound. Times are in `units` per second. A row of `times`
+    says how many samples last how long; `edits` are the lengths of what is shown, on the movie's
     clock.
     """
 

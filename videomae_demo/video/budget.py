@@ -34,8 +34,8 @@ class Budget:
     -----
     The clock starts at once, and goes on over all passes; frames are counted in each. The clock is
     looked at whenever FFmpeg reads from the file and whenever a packet or a frame comes out, so a
-    single packet that keeps a decoder busy is not interrupted here. Nor is work for which nobody
-    waits any more.
+    single packet that keeps a decoder busy is not interrupted here. The same holds for work that
+    nobody waits for any more.
     """
 
     def __init__(self, limits: Limits, name: str) -> None:
@@ -70,7 +70,7 @@ class Budget:
             )
 
     def check_claims(self, frames: float, times: int = 1) -> None:
-        """Refuse a file whose index claims more frames, or so many times more, than a clip has."""
+        """Refuse a file whose index claims more frames than `times` times the limit of a clip."""
         if frames > times * self.limits.clip_frames:
             most = f"{times} times the limit" if times > 1 else "the limit"
             what = "frames and pieces of sound" if times > 1 else "frames"
@@ -80,7 +80,7 @@ class Budget:
             )
 
     def check_tracks(self, count: int, most: int, what: str) -> None:
-        """Refuse a file with so many tracks."""
+        """Refuse a file with more tracks than `most`."""
         if count > most:
             raise VideoError(
                 f"{self.name} has {count} {what}, of which {most} are read at most: "
@@ -94,7 +94,7 @@ class Budget:
             raise too_slow(self.name, self.limits, self._decoded)
 
     def check_decoding(self, frames: int) -> None:
-        """Refuse to decode so many frames."""
+        """Refuse to decode more frames than the limit."""
         if frames > self.limits.decoded_frames:
             raise VideoError(
                 f"{frames} frames or more of {self.name} would have to be decoded, the limit "
@@ -102,10 +102,10 @@ class Budget:
             )
 
     def check_failure(self, size: Size) -> None:
-        """Refuse to go on after a failure that the lack of time or memory explains, not damage.
+        """Refuse to go on after a failure from a lack of time or memory, not from damage.
 
-        Few decoders say so when they get no memory: the packet counts as damaged. So whatever they
-        say, there must have been room for one frame of the given size.
+        Few decoders say when they get no memory: then the packet counts as damaged. So whatever
+        they say, there must be room for one frame of the given size.
         """
         self.check_time()
         if bytes_left() < _FRAME_ROOM + _PIXEL_BYTES * size.pixels:
@@ -120,7 +120,7 @@ class Budget:
 
 
 def too_slow(name: str, limits: Limits, decoded: int | None = None) -> VideoError:
-    """Say that reading takes too long; so many frames were decoded, if that is known."""
+    """Say that reading takes too long, and how many frames were decoded, if that is known."""
     progress = "" if decoded is None else f" (frames decoded: {decoded})"
     return VideoError(
         f"Decoding {name} takes longer than the limit decoding_s of {limits.decoding_s:g} s"

@@ -1,7 +1,7 @@
 """The child processes that read clips: started when needed, kept, replaced when they die.
 
-Owns their lives, who may ask which, and how an answer is waited for: not longer than the limit
-`decoding_s`, and not longer than somebody wants it. Knows nothing of clips.
+Owns when they start and end, who may ask which, and how long an answer is waited for: not longer
+than the limit `decoding_s`, and only while somebody wants it. Knows nothing of clips.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from videomae_demo.video.wire import HungUpError, Line, Message
 logger = logging.getLogger(__name__)
 
 MOST_CHILDREN = max(2, min(4, os.cpu_count() or 1))
-"""So many clips are read at a time; who asks for more waits."""
+"""How many clips are read at a time; further requests wait."""
 
-# A child is replaced after so many answers, lest what libraries leak adds up.
+# A child is replaced after this many answers, so that leaks of libraries do not add up.
 _MOST_ANSWERS = 200
 
 # A child that still has more memory than this when it is wanted again is replaced.
 _LARGEST_IDLE_MB = 400
 
-# A child may take so long to start: a busy machine has to read the libraries from its disk.
+# A child may take this long to start: a busy machine has to read the libraries from its disk.
 _START_S = 60.0
 
-# Who waits looks about so often: whether anybody still wants the answer, whether the time is over.
+# How often a waiting thread checks whether the answer is still wanted and whether time is over.
 _LOOK_S = 0.1
 
 _SCRIPT = """
@@ -116,7 +116,7 @@ class Child:
         return self._process.poll() is None
 
     def ask(self, message: Message, seconds: float) -> Message:
-        """Send a request and wait for its answer; what raises anything is of no use any more.
+        """Send a request and wait for its answer; after an error, the child is of no use any more.
 
         Raises
         ------

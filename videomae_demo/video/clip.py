@@ -1,6 +1,6 @@
-"""The frames a model gets from a clip, and where they come from: decoding and sampling tied.
+"""The frames a model gets from a clip, and where they come from: decoding and sampling together.
 
-Knows nothing of models: how many frames, and by which rule, is for the caller to say.
+Knows nothing of models: the caller says how many frames, and by which rule.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def sample_clip(
 ) -> SampledClip:
     """Choose frames and read them.
 
-    Where seeking in a long file leads astray, all of it is decoded, and the frames are chosen anew.
+    If seeking in a long file gives wrong frames, all of it is decoded, and frames are chosen anew.
 
     Parameters
     ----------

@@ -33,13 +33,13 @@ DAMAGE = (av.FFmpegError, IndexError)
 # After this many failures to read a packet in a row, what is left of the file is given up.
 _READ_ATTEMPTS = 8
 
-# How far before a keyframe to look for it, where seeking straight to it leads beyond it.
+# How far before a keyframe to start looking for it, if seeking straight to it leads beyond it.
 _RUN_UP_S = 10
 
 # The smallest time that FFmpeg can be told to seek to.
 _EARLIEST = 1 - 2**63
 
-# Each takes memory, some hold a frame or two: so there are so many, whatever the processors.
+# Each takes memory, and some hold a frame or two: so their number is fixed on every machine.
 _THREADS = 4
 
 # How a Matroska file states the duration of a stream: hours, minutes, seconds.
@@ -93,7 +93,7 @@ class Container:
     ) -> None:
         self.budget = budget
         # Decoders reserve no memory for pictures much larger than this. FFmpeg decodes a few frames
-        # while it probes, before we know their size: hence both here and below.
+        # while it probes, before we know their size: so the limit is set both here and below.
         check_boxes(file, budget)
         memory = {"max_pixels": str(2 * budget.limits.frame_pixels)}
         self._container = _open(_TimedFile(file, budget), budget, head, memory)
@@ -135,8 +135,8 @@ class Container:
     def frames_from(self, keyframe: Keyframe) -> Iterator[av.VideoFrame | None]:
         """Yield the frames that decoding gives from a keyframe on; nothing if it can't be found.
 
-        They are meant to be held against the index, so a lost one doesn't go unnoticed, and threads
-        may decode a frame each.
+        The caller compares them with the index and notices a lost one, so threads may decode a
+        frame each.
         """
         if not self._stream.codec_context.is_open:
             self._stream.thread_type = "AUTO"
@@ -307,7 +307,7 @@ def _packets(
 ) -> Generator[av.Packet[VideoStream] | None]:
     """Yield the packets with data; None where reading failed and was taken up again.
 
-    `explain` is called first; it may raise, if that was no damage.
+    `explain` is called first; it may raise an error if the failure is no damage.
     """
     failures = 0
     while failures < _READ_ATTEMPTS:

@@ -3,7 +3,7 @@
 A short file is decoded twice: `scan` counts and times its frames and keeps none, `read_frames`
 keeps the few that are wanted, at full resolution. Of a long file, `scan` reads the timestamps of
 the packets without decoding them, and `read_frames` seeks: it decodes from the keyframe before each
-wanted frame, and holds what comes out against the timestamps. Knows nothing of models, nor of which
+wanted frame, and compares what comes out with the timestamps. Knows nothing of models, nor of which
 frames are worth having.
 """
 
@@ -28,9 +28,9 @@ from videomae_demo.video.source import Source, open_source
 from videomae_demo.video.timeline import Picture, Timeline, make_timeline
 
 SHORT_FRAMES = 1000
-"""Up to so many frames (half a minute), a file is decoded whole, which is the truth about it."""
+"""Up to this many frames (half a minute), a file is decoded whole, which shows its true frames."""
 
-# So many frames at the start of a long file must decode as its timestamps say.
+# This many frames at the start of a long file must decode as its timestamps say.
 _TRIAL_FRAMES = 32
 
 
@@ -48,11 +48,11 @@ def scan(
     """Tell which frames a file has.
 
     The name means nothing, the content is probed. Up to `SHORT_FRAMES`, everything is decoded once,
-    and what decodes is trusted. The frames of a longer file are those that the timestamps of its
-    packets speak of, if these are sound and its beginning decodes accordingly; else it is decoded
-    whole, too. Headers are never trusted. A damaged packet is skipped; a missing or disordered set
-    of timestamps is replaced by the frame counter and the frame rate. Both leave a warning in the
-    result.
+    and what decodes is trusted. The frames of a longer file are taken from the timestamps of its
+    packets, if these are sound and the beginning of the file decodes accordingly; otherwise it is
+    decoded whole, too. Headers are never trusted. A damaged packet is skipped; a missing or
+    disordered set of timestamps is replaced by the frame counter and the frame rate. Both leave a
+    warning in the result.
 
     Parameters
     ----------

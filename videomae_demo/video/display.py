@@ -20,15 +20,15 @@ from av.video.reformatter import VideoReformatter
 _KNOWN_MATRICES = {0, 1, 2, 4, 5, 6, 7, 9}
 _MATRIX_NOT_SAID = 2
 
-# A pixel aspect this near to 1 is none: a resize left it, which kept the shape of the picture and
-# rounded its width (640:639, 704:705).
+# A pixel aspect this near to 1 counts as 1: it comes from a resize that kept the shape of the
+# picture and rounded its width (640:639, 704:705).
 _NO_ASPECT = Fraction(1, 100)
 
 # No camera and no disc has pixels that are further from square.
 _MOST_ASPECT = 16
 
-# Frames are composited so many rows at a time: the intermediate numbers take several times as much
-# memory as the pixels.
+# Frames are composited this many rows at a time: the intermediate numbers take several times as
+# much memory as the pixels.
 _ROWS = 64
 
 

@@ -28,7 +28,7 @@ class PacketTime:
     is_keyframe : bool
         True if a decoder can start with it.
     is_hidden : bool
-        True if it is decoded for the sake of others and not shown, as before a cut of an edit list.
+        True if it is decoded only for other frames and not shown, as before a cut of an edit list.
     """
 
     pts: int | None

@@ -1,4 +1,4 @@
-"""How much memory this process has taken, and how much more it may. Linux alone knows."""
+"""How much memory this process has taken, and how much more it may take; known on Linux only."""
 
 from __future__ import annotations
 

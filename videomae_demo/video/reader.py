@@ -1,11 +1,11 @@
-"""Reads clips for the rest of the project: `scan`, `read_frames`, and both of them tied.
+"""Reads clips for the rest of the project: `scan`, `read_frames`, and both together.
 
 On Linux a child process decodes, which is bounded in memory by the limit `decoding_mb` and in time
-by `decoding_s`, whatever the bytes of a file make a decoder do; if it dies, one reader of one clip
-is told so. Reading ends soon after nobody waits for it any more (`videomae_demo.cancellation`).
-Elsewhere, and where a child can't be started, this process decodes: between two packets it looks at
-the clock and for cancellation, but a packet that keeps the decoder busy is not interrupted, and
-memory is bounded by `frame_pixels` alone. Knows nothing of decoding.
+by `decoding_s`, whatever the bytes of a file make a decoder do; if it dies, only the reader of that
+clip gets an error. Reading ends soon after nobody waits for it any more
+(`videomae_demo.cancellation`). Elsewhere, and where a child can't be started, this process decodes:
+between two packets it looks at the clock and for cancellation, but a packet that keeps the decoder
+busy is not interrupted, and memory is bounded by `frame_pixels` alone. Knows nothing of decoding.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ if sys.platform != "win32":
 
 _Taken = TypeVar("_Taken")
 
-# A child writes frames into memory that this process goes on to use. It can't make that smaller,
-# which would end this process when it looks.
+# A child writes frames into memory that this process goes on to use. The child can't make that
+# memory smaller, which would end this process when it reads there.
 _SEALS = 0
 if sys.platform == "linux":
     _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 _TOLD = {"VideoError": VideoError, "RequestError": RequestError, "SeekingError": SeekingError}
 
-# A child that keeps to the time says so itself, with more to say, and needs a moment for that.
+# A child that notices by itself that time is over says more about it: that takes a moment.
 _GRACE_S = 1.0
 
 
@@ -137,7 +137,7 @@ def read_chosen(
     longest_side_px: int = 1920,
     limits: Limits = DEFAULT_LIMITS,
 ) -> tuple[Timeline, npt.NDArray[np.uint8]]:
-    """Choose frames and read them; where seeking leads astray, decode everything and choose anew.
+    """Choose frames and read them; if seeking gives wrong ones, decode everything and choose anew.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ _NAMES = {
     "uniform": "Uniform sampling",
 }
 
-# Of a text that is no rule, so many characters are quoted.
+# This many characters of a text that is no rule are quoted.
 _SHOWN = 40
 
 
@@ -170,7 +170,7 @@ def choose_frames(
     timestamps_s : (frames,) float64
         Strictly increasing, the first 0.0.
     frame_interval_s : float
-        Usual time between frames; the last frame lasts so long.
+        Usual time between frames; the last frame lasts that long.
     count : int
         How many frames are wanted.
     rule : SamplingRule
@@ -274,7 +274,7 @@ def _nearest(
 
 
 def choice_of_frames(rule: SamplingRule, count: int) -> str:
-    """Say how `count` frames are chosen; no whole sentence."""
+    """Say how `count` frames are chosen, as part of a sentence."""
     if rule.interval_s is not None:
         return f"{count} frames, one every {1000 * rule.interval_s:.0f} ms"
     if rule.step is not None:

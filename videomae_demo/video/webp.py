@@ -45,7 +45,7 @@ class AnimatedWebp:
     """
 
     def __init__(self, file: BinaryIO, head: bytes, budget: Budget) -> None:
-        # The canvas is reserved when the file is opened: hence the look at its size before that.
+        # The canvas is reserved when the file is opened: so its size is checked before that.
         width, height = (1 + int.from_bytes(head[at : at + 3], "little") for at in (24, 27))
         budget.check_size(Size(height, width))
         self.budget = budget
@@ -73,7 +73,7 @@ class AnimatedWebp:
         self._image.close()
 
     def packet_times(self) -> Iterator[PacketTime | None]:
-        """Yield the times of the packets: none, since Pillow tells of no such thing."""
+        """Yield the times of the packets: none, since Pillow does not give them."""
         return iter(())
 
     def frames_from(self, keyframe: Keyframe) -> Iterator[av.VideoFrame | None]:

@@ -1,8 +1,8 @@
 """Messages between the process that wants a clip and the child process that reads it.
 
 A message is a JSON object, some numpy arrays, and, on the way to the child, an open file. Nothing
-is pickled: a child handles bytes of strangers, so what it sends is only ever data. Owns how a time
-line travels. Knows nothing of processes or of reading clips.
+is pickled: a child handles untrusted files, so what it sends is only ever treated as data. Owns how
+a time line is sent. Knows nothing of processes or of reading clips.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from videomae_demo.video.timeline import Timeline
 # The length of the JSON object, which comes first.
 _LENGTH = struct.Struct(">I")
 
-# What a child may send: more is no answer of ours.
+# The most that a child may send: a larger message is not an answer of our code.
 _LONGEST_JSON = 2**24
 _LARGEST_ARRAYS = 2**30
 
@@ -47,8 +47,8 @@ class Message:
     arrays : sequence of ndarray
         float64, int64 or bool.
     files : sequence of int
-        File descriptors: given to `Line.send` they stay the sender's; those from `Line.receive`
-        are the receiver's to close.
+        File descriptors: given to `Line.send` they stay the sender's; the receiver has to close
+        those from `Line.receive`.
     """
 
     fields: Mapping[str, Any]
@@ -104,7 +104,7 @@ class Line:
                 rest = rest[sent:]
 
     def receive(self, files: int = 0) -> Message:
-        """Wait for a message, with up to so many files.
+        """Wait for a message, with up to this many files.
 
         Raises
         ------
@@ -185,7 +185,7 @@ def pack_timeline(timeline: Timeline) -> Message:
 
 
 def unpack_timeline(message: Message) -> Timeline:
-    """Take it out again.
+    """Take a time line out of a message.
 
     Raises
     ------
