@@ -1,10 +1,13 @@
 """What the list of weights says: sizes, accuracies, and what loading would bring."""
 
+import contextlib
+from types import SimpleNamespace
+
 import pytest
 
 from videomae_demo import pool as pools
 from videomae_demo.checkpoints.download import DownloadProgress
-from videomae_demo.errors import RequestError
+from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.limits import Limits
 from videomae_demo.pool import ExplorerPool, Offer, describe_download
 
@@ -144,3 +147,75 @@ def test_explorers_share_the_memory_of_the_page(here, monkeypatch):
     assert given["cache_bytes"] == 2 * 2**20  # two Explorers, and the clips
     assert given["clips"]._cache.limit_bytes == 2 * 2**20
     assert given["limits"] == Limits(cache_mb=6)
+
+
+def test_kinetics_weights_stand_in_base_before_small(here):
+    assert ExplorerPool().default == "bundled"
+    here.add("small-finetuned-kinetics")
+    assert ExplorerPool().default == "small-finetuned-kinetics"
+    here.add("large-finetuned-kinetics")
+    here.add("base-finetuned-kinetics")
+    assert ExplorerPool().default == "base-finetuned-kinetics"
+
+
+def test_what_is_absent_is_told_by_halves(here):
+    pool = ExplorerPool()
+    here.add("base-finetuned-kinetics")
+    assert pool.absent("base-finetuned-kinetics") == ("base",)
+    assert pool.absent("base-finetuned-kinetics", ("recogniser",)) == ()
+    assert pool.absent("base-finetuned-kinetics", ("reconstructor",)) == ("base",)
+    said = pool.describe_reconstructor("base-finetuned-kinetics")
+    assert said.endswith("licence CC BY-NC 4.0; it is fetched when a lens needs it")
+    here.add("base")
+    assert "fetched" not in pool.describe_reconstructor("base-finetuned-kinetics")
+    assert pool.describe_reconstructor("someone/own") == ""
+
+
+class Coming:
+    """Weights that can be had at the third try."""
+
+    def __init__(self) -> None:
+        self.tried = 0
+        self.reconstructor = None
+
+    @property
+    def recogniser(self):
+        self.tried += 1
+        if self.tried < 3:
+            raise CheckpointError("The hub is down.")
+        return None
+
+
+def test_weights_that_can_not_be_had_are_tried_again_until_they_can(here):
+    explorers = {"someone/own": Coming(), "bundled": SimpleNamespace(recogniser=None)}
+    pool = ExplorerPool("someone/own", make=lambda name, _: explorers[name])
+    pool.download = lambda checkpoints: contextlib.nullcontext(())
+    assert not pool.warm_up_or_stand_in()
+    assert (pool.trouble, pool.usable) == ("The hub is down.", "bundled")
+    pool.keep_warming_up(wait_s=0)
+    assert explorers["someone/own"].tried == 3
+    assert (pool.trouble, pool.usable) == ("", "someone/own")
+
+
+def test_a_page_without_a_decoder_opens_all_the_same(here, caplog):
+    class Half:
+        recogniser = None
+
+        @property
+        def reconstructor(self):
+            raise CheckpointError("There is no decoder.")
+
+    pool = ExplorerPool("bundled", make=lambda name, _: Half())
+    assert pool.warm_up_or_stand_in()
+    assert "without a reconstructor: There is no decoder." in caplog.text
+
+
+def test_bundled_weights_that_are_broken_end_the_start(here):
+    class Broken:
+        @property
+        def recogniser(self):
+            raise CheckpointError("It is broken.")
+
+    pool = ExplorerPool("bundled", make=lambda name, _: Broken())
+    with pytest.raises(CheckpointError, match="broken"):
+        pool.keep_warming_up(wait_s=0)

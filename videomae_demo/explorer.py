@@ -1,4 +1,4 @@
-"""The Explorer: one clip in, an answer per question out. The public face of the house.
+"""The Explorer, the project's public interface: one clip in, an answer per question out.
 
 Typed requests in, frozen answers out. Knows nothing of pages or command lines.
 """
@@ -15,7 +15,7 @@ from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest, Reconstr
 
 
 class Explorer(Engine):
-    """Answers questions about clips, a method for each; takes what `Engine` takes.
+    """Answers questions about clips, with a method for each; its arguments are those of `Engine`.
 
     Examples
     --------
@@ -34,7 +34,7 @@ class Explorer(Engine):
     def reconstruct(
         self, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK
     ) -> ReconstructionView:
-        """Hide a part of the clip, show what the reconstructor makes of the rest.
+        """Hide a part of the clip, and show what the reconstructor predicts there.
 
         See `reconstruct.ask`.
         """

@@ -6,12 +6,14 @@ once, and one for the passes of each Explorer. Knows nothing of components.
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from videomae_demo.checkpoints.catalog import (
     BUNDLED_RECOGNISER,
@@ -29,8 +31,16 @@ from videomae_demo.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from videomae_demo.explorer import Explorer
 
+logger = logging.getLogger(__name__)
+
+Half = Literal["recogniser", "reconstructor"]
+HALVES: tuple[Half, Half] = ("recogniser", "reconstructor")
+USUAL_KINETICS = "base-finetuned-kinetics"
+"""The first choice among Kinetics weights that are on this machine."""
+TRIED_AGAIN_S = 60.0
+"""After how long weights that can't be had are asked for again."""
 KEPT_EXPLORERS = 2
-"""How many checkpoints stay in memory; the one not used for longest goes."""
+"""How many checkpoints stay in memory; the least recently used one goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ class ExplorerPool:
     ----------
     weights : str, optional
         The checkpoint to open with: a name of the catalog, a repo id, or a folder. Default:
-        Kinetics weights if they are on this machine already, else the bundled ones.
+        the recogniser of Kinetics weights if one is on this machine already, else the bundled one.
     reconstructor : str, optional
         The reconstructor that goes with `weights`; default: the one that belongs to it.
     limits : Limits
@@ -111,7 +121,21 @@ class ExplorerPool:
         self._clips = Clips(limits, ByteCache(self._share_bytes, size_of))
         self._explorers: OrderedDict[str, Explorer] = OrderedDict()
         self._lock = threading.Lock()
-        self.default = weights or _cached_kinetics() or BUNDLED_RECOGNISER
+        self.default = weights or self.stand_in()
+        self.trouble = ""
+        """Why the default weights can't be had now; empty if they can."""
+
+    @property
+    def usable(self) -> str:
+        """The default weights, or what stands in while they can't be had."""
+        return self.stand_in() if self.trouble else self.default
+
+    @staticmethod
+    def stand_in() -> str:
+        """Return the best weights on this machine: Kinetics ones, or the bundled ones."""
+        names = [entry.name for entry in _recognisers() if entry.name.endswith("-kinetics")]
+        names.sort(key=lambda name: name != USUAL_KINETICS)
+        return next((name for name in names if is_here(name)), BUNDLED_RECOGNISER)
 
     def offers(self) -> list[Offer]:
         """Return what can be chosen: what is on this machine first, else in the catalog's order."""
@@ -157,9 +181,11 @@ class ExplorerPool:
                 self._explorers.popitem(last=False)
         return explorer
 
-    def absent(self, name: str) -> tuple[str, ...]:
+    def absent(self, name: str, halves: Sequence[Half] = HALVES) -> tuple[str, ...]:
         """Return which checkpoints these weights need that are not on this machine yet."""
-        return tuple(half for half in self._halves(name) if not is_here(half))
+        needed = dict(zip(HALVES, self._halves(name), strict=False))
+        wanted = [needed[half] for half in halves if half in needed]
+        return tuple(checkpoint for checkpoint in wanted if not is_here(checkpoint))
 
     def download(self, checkpoints: Sequence[str]) -> Download:
         """Return the download of these checkpoints, not yet begun."""
@@ -180,15 +206,58 @@ class ExplorerPool:
         Raises
         ------
         CheckpointError
-            When it can't be loaded.
+            When the recogniser can't be had.
         """
-        absent = self.absent(self.default)
+        explorer = self.get(self.default)
+        self._fetch("recogniser")
+        _ = explorer.recogniser
+        try:
+            self._fetch("reconstructor")
+            _ = explorer.reconstructor
+        except CheckpointError as error:
+            logger.warning("The page opens without a reconstructor: %s", error)
+
+    def warm_up_or_stand_in(self) -> bool:
+        """Warm up; if that fails, remember why, and load what stands in. Return whether it worked.
+
+        Raises
+        ------
+        CheckpointError
+            When nothing can be loaded at all.
+        """
+        try:
+            self.warm_up()
+        except (CheckpointError, RequestError) as error:
+            logger.warning("The weights %s can't be had: %s", self.default, error)
+            if self.stand_in() == self.default:
+                raise
+            self.trouble = str(error)
+            _ = self.get(self.stand_in()).recogniser
+            return False
+        self.trouble = ""
+        return True
+
+    def keep_warming_up(self, wait_s: float = TRIED_AGAIN_S) -> None:
+        """Warm up, and try again for as long as that fails; errors as in `warm_up_or_stand_in`."""
+        while not self.warm_up_or_stand_in():
+            time.sleep(wait_s)
+
+    def _fetch(self, half: Half) -> None:
+        absent = self.absent(self.default, (half,))
         if absent:
-            with self.download(absent) as download:  # others being stopped do not end this one
+            with self.download(absent) as download:  # stopping others does not end this one
                 for _ in download:
                     pass
-        explorer = self.get(self.default)
-        _ = explorer.recogniser, explorer.reconstructor
+
+    def describe_reconstructor(self, name: str) -> str:
+        """Say which reconstructor goes with these weights, without loading it; empty if unknown."""
+        *_, half = self._halves(name)
+        entry = find_entry(half)
+        if entry is None or entry.task != "pretraining":
+            return ""
+        absent = self.absent(name, ("reconstructor",))
+        later = "; it is fetched when a lens needs it" if absent else ""
+        return f"{entry.title}, licence {entry.licence}{later}"
 
     def reconstructor_of(self, name: str) -> str | None:
         """Return the reconstructor that was asked for together with these weights, if any."""
@@ -263,13 +332,6 @@ def is_here(name: str) -> bool:
     except CheckpointError:
         return False
     return True
-
-
-def _cached_kinetics() -> str | None:
-    for entry in _recognisers():
-        if entry.name.endswith("-kinetics") and _offer(entry).is_here:
-            return entry.name
-    return None
 
 
 def describe_download(progress: DownloadProgress, checkpoints: Sequence[str]) -> str:

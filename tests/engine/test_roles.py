@@ -32,8 +32,8 @@ def test_a_recogniser_introduces_itself(recogniser_folder):
     assert card.sampling == roles.KINETICS_SAMPLING
     assert not card.sampling_is_known
     assert card.notes == (
-        "It is not known on which frames of a clip this checkpoint was trained: unless told, it "
-        "gets one every 133 ms, as most published ones.",
+        "It is not known on which frames of a clip this checkpoint was trained: unless you "
+        "choose others, it gets one every 133 ms, as most published ones do.",
     )
     assert card.title == card.public_name == recogniser_folder.name
     assert not recogniser.model.training
@@ -44,8 +44,8 @@ def test_a_reconstructor_of_unknown_training_gets_the_recognisers_frames(reconst
     card = roles.load_reconstructor(str(reconstructor_folder), CPU).card
     assert not card.sampling_is_known
     assert card.notes == (
-        "It is not known on which frames of a clip this checkpoint was trained: unless told, it "
-        "gets those of the recogniser.",
+        "It is not known on which frames of a clip this checkpoint was trained: unless you "
+        "choose others, it gets those of the recogniser.",
     )
 
 

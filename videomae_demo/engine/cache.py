@@ -1,6 +1,7 @@
-"""A store of results that is bounded in bytes: what was not used for longest goes first.
+"""A store of results with a limit in bytes: the least recently used result goes first.
 
-Whoever asks for something that is being made already waits for it: nothing is made twice at once.
+A thread that asks for a result which another thread is already making waits for it: nothing is made
+twice at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which frames of a clip are asked for, and what was seen of it: read once, ready for a checkpoint.
+"""Which frames of a clip are asked for, and what a model saw of it. Frames are read only once.
 
 Owns what is remembered of files and how frames are shown to people. The caller says which frames
 are taken, and for which checkpoint. Runs no model.
@@ -21,11 +21,11 @@ from videomae_demo.given import number
 from videomae_demo.limits import Limits
 from videomae_demo.shipped import ASSETS
 from videomae_demo.video.clip import SampledClip, sample_clip
-from videomae_demo.video.reader import scan
+from videomae_demo.video.reader import read_chosen, scan
 from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.video.timeline import Timeline
 
-if TYPE_CHECKING:  # torch takes seconds to import: who only asks does without
+if TYPE_CHECKING:  # torch takes seconds to import: code that only asks does not need it
     from torch import Tensor
 
     from videomae_demo.engine.roles import Recogniser, Reconstructor
@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # torch takes seconds to import: who only asks does without
 EXAMPLES_FOLDER = ASSETS / "clips"
 TIMELINES_BYTES = 2**26
 """Memory for the times of files: those of an hour at 30 frames per second take a few megabytes."""
+OVERVIEW_FRAMES, OVERVIEW_PX = 24, 96
 DISPLAY_PX = (256, 448)
 """The shorter side of frames for display: the crop's own, but within these bounds."""
 
@@ -100,7 +101,7 @@ class SeenClip:
     notes : tuple of str
         Sentences that a person must see: of the file, and of frames that repeat.
     remarks : tuple of str
-        Sentences on why the checkpoint got these frames, where that needs one.
+        Sentences on why the checkpoint got these frames, if that needs explaining.
     """
 
     path: Path
@@ -137,12 +138,42 @@ class PreparedClip:
         """Memory taken, in bytes."""
         return self.pixel_values.nbytes + self.clip.frames.nbytes
 
+    def as_given(self, processor: VideoMAEImageProcessor) -> NDArray[np.uint8]:
+        """Return the frames as the model gets them, as pictures: (T, H, W, 3) uint8, RGB."""
+        values = self.pixel_values[0].numpy().transpose(0, 2, 3, 1)
+        if processor.do_normalize:
+            values = values * processor.image_std + processor.image_mean
+        if processor.do_rescale:
+            values = values / processor.rescale_factor
+        pictures: NDArray[np.uint8] = np.rint(values).clip(0, 255).astype(np.uint8)
+        return pictures
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overview:
+    """A whole clip, small: frames spread over all of it.
+
+    Attributes
+    ----------
+    frames : (n, H, W, 3) uint8, RGB
+    timestamps_s : (n,) float64
+        Seconds from the beginning of the clip.
+    """
+
+    frames: NDArray[np.uint8]
+    timestamps_s: NDArray[np.float64]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory taken, in bytes."""
+        return self.frames.nbytes + self.timestamps_s.nbytes
+
 
 class Clips:
     """Reads clips and keeps what may be asked for again; safe to share between threads.
 
-    Frames are the same for all checkpoints that take as many of them by the same rule, so one
-    `Clips` may serve several engines.
+    Frames are the same for all checkpoints that take the same number of them by the same rule, so
+    one `Clips` may serve several engines.
 
     Parameters
     ----------
@@ -170,7 +201,7 @@ class Clips:
         ----------
         request : ClipRequest
         rule : SamplingRule
-            Which frames to take; the request's own is not looked at.
+            Which frames to take; the request's own rule is ignored.
         role : Recogniser or Reconstructor
         remarks : tuple of str
             Sentences about this choice of frames; see `SeenClip`.
@@ -181,12 +212,12 @@ class Clips:
             When the clip can't be read, or the request does not fit it.
         """
         count = role.card.frame_count
-        file = _identity(request.path), request.stored_pixels
+        file = _file_of(request)
         frames = ("frames", file, rule, request.start_s, count)
         key = ("input", frames, role.card)
 
         def read() -> SampledClip:
-            timeline = self._timelines.get_or_make(file, lambda: self._scan(request))
+            timeline = self._timeline(request)
             sampled = sample_clip(timeline, count, rule, request.start_s, limits=self._limits)
             self._timelines.put(file, sampled.timeline)  # seeking may have proved it wrong
             return sampled
@@ -197,12 +228,35 @@ class Clips:
             seen = _seen(request.path, sampled, role.processor, remarks)
             return PreparedClip(key, pixel_values, seen)
 
-        own = (key, role.processor)  # one of each engine: a folder may hold other files by now
+        own = (key, role.processor)  # each engine has its own: a folder may hold other files by now
         prepared: PreparedClip = self._cache.get_or_make(own, make)
         return prepared
 
-    def _scan(self, request: ClipRequest) -> Timeline:
-        return scan(request.path, limits=self._limits, stored_pixels=request.stored_pixels)
+    def overview(self, request: ClipRequest) -> Overview:
+        """Read frames that are spread over the whole clip. Errors as in `prepare`."""
+
+        def choose(timeline: Timeline) -> NDArray[np.int64]:
+            count = min(OVERVIEW_FRAMES, timeline.count)
+            return np.linspace(0, timeline.count - 1, count).round().astype(np.int64)
+
+        def make() -> Overview:
+            timeline, frames = read_chosen(
+                self._timeline(request),
+                choose,
+                longest_side_px=OVERVIEW_PX,
+                limits=self._limits,
+            )
+            return Overview(frames, timeline.timestamps_s[choose(timeline)])
+
+        key = ("overview", _file_of(request))
+        overview: Overview = self._cache.get_or_make(key, make)
+        return overview
+
+    def _timeline(self, request: ClipRequest) -> Timeline:
+        def find() -> Timeline:
+            return scan(request.path, limits=self._limits, stored_pixels=request.stored_pixels)
+
+        return self._timelines.get_or_make(_file_of(request), find)
 
 
 def size_of(value: Any) -> int:
@@ -223,8 +277,12 @@ def is_example(path: Path | str) -> bool:
         return False
 
 
+def _file_of(request: ClipRequest) -> Hashable:
+    return _identity(request.path), request.stored_pixels
+
+
 def _identity(path: Path | str) -> Hashable:
-    """Tell one version of a file from another; a file that is not there has none."""
+    """Return a key for one version of a file; a missing file has no version."""
     try:
         state = Path(path).stat()
     except OSError:

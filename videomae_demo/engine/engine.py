@@ -1,13 +1,16 @@
-"""The engine: two checkpoints, the frames they get, and what their passes left behind.
+"""The engine: two checkpoints, the frames they get, and the results of their passes.
 
 Owns the recogniser and the reconstructor, and the caches: one pass of the recogniser feeds the
-labels and every rollout, and what is known waits for no device. Knows no question; see `lenses`.
+labels and every rollout, and a result that is kept needs no device. The questions are in `lenses`.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import Any
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +20,7 @@ from videomae_demo.cancellation import holding
 from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
 from videomae_demo.device import choose_device, one_at_a_time
 from videomae_demo.engine.cache import ByteCache
-from videomae_demo.engine.clips import ClipRequest, Clips, PreparedClip, SeenClip, size_of
+from videomae_demo.engine.clips import ClipRequest, Clips, Overview, PreparedClip, SeenClip, size_of
 from videomae_demo.engine.passes import Recognition, fuse, predict, recognise
 from videomae_demo.engine.roles import (
     Recogniser,
@@ -31,6 +34,8 @@ from videomae_demo.engine.roles import (
 from videomae_demo.errors import RequestError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.video.sampling import SamplingRule, choice_of_frames
+
+Pass = Literal["recognise", "predict"]
 
 
 class Engine:
@@ -49,8 +54,8 @@ class Engine:
     heads : int, optional
         Attention heads of the recogniser, for weights that do not tell them.
     reconstructor_heads : int, optional
-        The same of the encoder of the reconstructor that is named; default: `heads` if it is the
-        same checkpoint.
+        The same for the encoder of the named `reconstructor`; default: `heads` if it is the same
+        checkpoint.
     device : str, optional
         "cuda", "mps" or "cpu"; default: the fastest there is.
     cache_bytes : int, optional
@@ -91,6 +96,8 @@ class Engine:
             limits.cache_mb * 2**20 if cache_bytes is None else cache_bytes, size_of
         )
         self._clips = Clips(limits, self._cache) if clips is None else clips
+        self.seconds: dict[Pass, float] = {}
+        """How long the last pass of each kind took on this machine, waiting for others aside."""
 
     @property
     def recogniser(self) -> Recogniser:
@@ -103,7 +110,7 @@ class Engine:
 
     @property
     def reconstructor(self) -> Reconstructor:
-        """The checkpoint for what is behind a mask, loaded on first use."""
+        """The checkpoint that predicts what is behind a mask, loaded on first use."""
         if self._reconstructor is None:
             with holding(self._loading_reconstructor):
                 if self._reconstructor is None:
@@ -122,8 +129,16 @@ class Engine:
         """Read the frames that the recogniser gets, without running it. Errors as in `prepare`."""
         return self.prepare(request, self.recogniser).clip
 
+    def overview(self, request: ClipRequest) -> Overview:
+        """Read frames spread over the whole clip, small. Errors as in `prepare`."""
+        return self._clips.overview(request)
+
+    def as_given(self, request: ClipRequest) -> NDArray[np.uint8]:
+        """Return the frames as the recogniser gets them, (T, H, W, 3). Errors as in `prepare`."""
+        return self.prepare(request, self.recogniser).as_given(self.recogniser.processor)
+
     def prepare(self, request: ClipRequest, role: Recogniser | Reconstructor) -> PreparedClip:
-        """Read the frames for a checkpoint: those of the recogniser's rule, unless told.
+        """Read the frames for a checkpoint, by the request's rule or else the recogniser's.
 
         Raises
         ------
@@ -138,7 +153,7 @@ class Engine:
         return self._clips.prepare(request, rule, role, remarks)
 
     def _count_remark(self, reconstructor: Reconstructor) -> tuple[str, ...]:
-        """Say it where the two checkpoints can't see the same frames."""
+        """Return a remark if the two checkpoints can't see the same frames."""
         own = reconstructor.card.frame_count
         recogniser = self._recogniser
         others = recogniser.card.frame_count if recogniser else frame_count(self.weights)
@@ -153,7 +168,7 @@ class Engine:
         """Run the recogniser once, for all later questions."""
 
         def make() -> Recognition:
-            with one_at_a_time(self.device):
+            with one_at_a_time(self.device), self._timing("recognise"):
                 return recognise(self.recogniser, prepared.pixel_values.numpy())
 
         done: Recognition = self._cache.get_or_make(("pass", prepared.key), make)
@@ -176,7 +191,7 @@ class Engine:
         """Run the reconstructor behind a mask, (time, height, width); see `passes.predict`."""
 
         def make() -> NDArray[np.float32]:
-            with one_at_a_time(self.device):
+            with one_at_a_time(self.device), self._timing("predict"):
                 pixel_values = prepared.pixel_values.numpy()
                 return predict(self.reconstructor, pixel_values, hidden.reshape(-1))
 
@@ -184,11 +199,17 @@ class Engine:
         predicted: NDArray[np.float32] = self._cache.get_or_make(key, make)
         return predicted
 
+    @contextmanager
+    def _timing(self, kind: Pass) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[kind] = time.monotonic() - began
+
 
 def _choice_remark(
     rule: SamplingRule, is_usual: bool, role: Recogniser | Reconstructor
 ) -> tuple[str, ...]:
-    """Say it where a checkpoint gets other frames than it was trained on."""
+    """Return a remark if a checkpoint gets other frames than it was trained on."""
     card = role.card
     if not card.sampling_is_known or rule == card.sampling:
         return ()

@@ -1,8 +1,9 @@
-"""What runs on the device: one function per pass, from numpy to numpy. A pass says what it records.
+"""What runs on the device: one function per pass, from numpy to numpy.
 
-On ZeroGPU each of them runs in a forked worker process: arguments and results are pickled, and what
-a worker keeps is lost. So they hold nothing, and hand back all that is worth keeping. A checkpoint
-travels as its name; see `roles`. Between two layers they ask whether anybody still waits.
+A `Record` says what a pass keeps. On ZeroGPU each pass runs in a forked worker process: arguments
+and results are pickled, and what a worker keeps is lost. So a pass stores nothing, and returns all
+that is worth keeping. A checkpoint is sent as its name; see `roles`. Between two layers a pass
+checks whether anybody still waits for it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ LOGITS = Record()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recorded:
-    """What a pass of the recogniser left of a batch of clips; None where it was not asked for.
+    """What a pass of the recogniser kept for a batch of clips; None for what was not asked for.
 
     N is the number of tokens that took part.
 
@@ -103,14 +104,14 @@ def run(
     record : Record
         What to keep.
     left_out : ndarray, optional
-        (B, N) bool, True = the token is not given to the encoder; as many in each clip.
+        (B, N) bool, True = the token is not given to the encoder; the same number in each clip.
 
     Raises
     ------
     RequestError
         When there is no such layer or label.
     CheckpointError
-        When the logits are not finite; so for the pixels of `predict`.
+        When the logits (in `predict`, the pixels) are not finite.
     Cancelled
         Between two layers, when nobody waits any more.
     """
@@ -234,7 +235,7 @@ def predict(
 
 
 def _finite(values: NDArray[np.float32], role: str) -> NDArray[np.float32]:
-    """Return what a model gives, or raise a CheckpointError where that is no finite number."""
+    """Return the values of a model, or raise a CheckpointError if one is not finite."""
     wrong = values.size - int(np.isfinite(values).sum())
     if wrong:
         raise CheckpointError(

@@ -36,7 +36,7 @@ from videomae_demo.model.videomae import (
 from videomae_demo.video.sampling import SamplingRule
 
 KINETICS_SAMPLING = SamplingRule.stride(4 / 30)
-"""For checkpoints that the catalog does not know: as most published ones were trained. A guess."""
+"""For checkpoints that are not in the catalog: a guess, taken from most published ones."""
 
 MOST_ATTENTION_BYTES = 4 * 2**30
 """Of one clip; the largest published model takes 0.3 GB, at 2048 tokens."""
@@ -67,7 +67,7 @@ class CheckpointCard:
     is_bundled : bool
         Whether it came with the project, and so knows nothing but synthetic motions.
     stands_in_for : str or None
-        The checkpoint whose place it takes, because that has no decoder.
+        The checkpoint that it stands in for, because that one has no decoder.
     """
 
     name: str
@@ -90,7 +90,7 @@ class CheckpointCard:
 
     @property
     def public_name(self) -> str:
-        """Its name for files and for other machines: not where it lies on this one."""
+        """Its name in files and on other machines, without its place on this machine."""
         return self.title if find_entry(self.name) is None else self.name
 
 
@@ -118,7 +118,7 @@ class _Role:
 
 _Key: TypeAlias = tuple[type[_Role], str, torch.device, int]
 _LOADED: MutableMapping[_Key, _Role] = WeakValueDictionary()
-"""What this process holds already, for whoever unpickles a name; it keeps nothing alive."""
+"""The checkpoints loaded in this process, found when a name is unpickled; none is kept alive."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +141,7 @@ def _recall(kind: type[_Role], name: str, device: torch.device, heads: int) -> _
 
 
 def usual_sampling(name: str) -> SamplingRule:
-    """Return which frames a recogniser gets if nobody chooses; its files are not looked at.
+    """Return which frames a recogniser gets by default, without opening its files.
 
     They are those that it was trained on, and its reconstructor gets the same. For a checkpoint
     that is not in the catalog it is a guess; see `KINETICS_SAMPLING`.
@@ -168,7 +168,7 @@ def _entry(name: str) -> CatalogEntry | None:
 
 
 def _shown(name: str) -> str:
-    """Return what to call a checkpoint: without the folders in which it lies."""
+    """Return a checkpoint's name, without the folders that it is in."""
     return Path(name).resolve().name if _is_here(name) else name
 
 
@@ -213,7 +213,7 @@ def load_recogniser(name: str, device: torch.device, heads: int | None = None) -
 
 
 def load_reconstructor(name: str, device: torch.device, heads: int | None = None) -> Reconstructor:
-    """Load a checkpoint for what is behind a mask; `heads` as in `load_recogniser`.
+    """Load a checkpoint that predicts what is behind a mask; `heads` as in `load_recogniser`.
 
     Raises
     ------
@@ -234,8 +234,8 @@ def find_reconstructor(
 ) -> Reconstructor:
     """Load the reconstructor that goes with a recogniser's checkpoint.
 
-    That is its partner in the catalog; else the checkpoint itself, if it holds a decoder (then with
-    `heads`); else the bundled one, whose card then says so.
+    That is its partner in the catalog. Without one, it is the checkpoint itself, if it holds a
+    decoder (then with `heads`); otherwise it is the bundled one, and its card says so.
     """
     entry = _entry(weights)
     if entry is not None and entry.task == "pretraining":
@@ -281,10 +281,13 @@ def _settle(model: Model, device: torch.device) -> Model:
     return model.to(device).eval().requires_grad_(False)
 
 
-_UNKNOWN = "It is not known on which frames of a clip this checkpoint was trained: unless told, "
+_UNKNOWN = (
+    "It is not known on which frames of a clip this checkpoint was trained: unless you choose "
+    "others, "
+)
 _GUESSED_FRAMES = (
     f"{_UNKNOWN}it gets one every {1000 * (KINETICS_SAMPLING.interval_s or 0):.0f} ms, as most "
-    "published ones."
+    "published ones do."
 )
 _RECOGNISERS_FRAMES = f"{_UNKNOWN}it gets those of the recogniser."
 
@@ -365,7 +368,7 @@ def _check_attention(config: VideoMAEConfig, name: str) -> None:
 
 
 def _check_frames(processor: VideoMAEImageProcessor, name: str) -> None:
-    """Refuse a processor whose frames are no normalised frames of three channels and one size."""
+    """Refuse a processor that does not make normalised frames of three channels and one size."""
     for field, statistic in (("mean", processor.image_mean), ("std", processor.image_std)):
         if np.shape(statistic) not in ((), (3,)):
             raise CheckpointError(

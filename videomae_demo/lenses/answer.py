@@ -1,4 +1,4 @@
-"""What all answers have in common: a checkpoint, what it saw of the clip, and how they are told.
+"""What all answers have in common: a checkpoint, what it saw of the clip, and how they are shown.
 
 Owns the words and files that do not depend on the question. Computes nothing.
 """
@@ -10,8 +10,9 @@ import html
 import json
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,10 @@ class Answer(ABC):
     @abstractmethod
     def save(self, folder: Path) -> list[Path]:
         """Write the answer's files into a folder, which is made if need be; return their paths."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the answer's numbers by name, as its NPZ file has them."""
 
     @abstractmethod
     def picture(self) -> NDArray[np.uint8]:
@@ -102,7 +107,7 @@ def describe_clip(clip: SeenClip) -> dict[str, Any]:
 
 
 def share(value: float) -> str:
-    """Write a share in 0..1 down as a percentage with one decimal, none if that is 0."""
+    """Write a share in 0..1 as a percentage with one decimal, or with none if that decimal is 0."""
     return f"{value:.1%}".replace(".0%", "%")
 
 
@@ -111,6 +116,11 @@ def frame_rate(clip: SeenClip) -> float:
     span_s = float(clip.timestamps_s[-1 - clip.repeated] - clip.timestamps_s[0])
     steps = len(clip.timestamps_s) - 1 - clip.repeated
     return steps / span_s if span_s > 0 else 8.0
+
+
+def write_npz(file: Path | BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays by their names."""
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # a name is no option of numpy's
 
 
 def write_json(path: Path, content: dict[str, Any]) -> Path:

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest, SeenClip
-from videomae_demo.lenses.answer import MOVIE_HEIGHT_PX, Answer, describe_clip, frame_rate
+from videomae_demo.lenses.answer import (
+    MOVIE_HEIGHT_PX,
+    Answer,
+    describe_clip,
+    frame_rate,
+    write_npz,
+)
 from videomae_demo.rendering.colour import Scale
 from videomae_demo.rendering.frames import Track, write_png
 from videomae_demo.rendering.overlay import overlay
@@ -112,12 +118,7 @@ class RolloutView(Answer):
         folder.mkdir(parents=True, exist_ok=True)
         rollout, clip = self.rollout, self.clip
         arrays = folder / "rollout.npz"
-        np.savez_compressed(
-            arrays,
-            rollout=rollout.scores,
-            timestamps_s=clip.timestamps_s,
-            indices=clip.indices,
-        )
+        write_npz(arrays, self.arrays())
         tracks = self._tracks()
         movie = side_by_side(
             tracks,
@@ -134,6 +135,14 @@ class RolloutView(Answer):
             write_png(folder / "filmstrip.png", self._filmstrip(tracks)),
             save_figure(curve, folder / "attention_over_time.png"),
         ]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return ``rollout``, ``timestamps_s`` and ``indices``; see `save`."""
+        return {
+            "rollout": self.rollout.scores,
+            "timestamps_s": self.clip.timestamps_s,
+            "indices": self.clip.indices,
+        }
 
     def picture(self) -> NDArray[np.uint8]:
         """Draw the frames and the heatmap over them as a filmstrip."""

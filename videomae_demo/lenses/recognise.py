@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does 
 
 MOTIONS_ONLY = "These weights know motions, not actions"
 SURE, LIKELY = 0.8, 0.5
-"""From these probabilities of the best label on, the recogniser is sure, or at least likely so."""
+"""If the best label has at least the first probability, the recogniser is sure; if at least the
+second, it hesitates; otherwise it is unsure."""
 MOST_NAMED = 5
 """How many labels of a tie are named."""
 
@@ -62,7 +63,7 @@ def ask(engine: Engine, clip: ClipRequest) -> LabelsView:
 class LabelsView(Answer):
     """What the recogniser calls the clip.
 
-    `is_foreign` is True where the recogniser knows synthetic motions alone, and the clip is none of
+    `is_foreign` is True if the recogniser knows only synthetic motions, and the clip is not one of
     the examples that it was made for.
     """
 
@@ -106,6 +107,15 @@ class LabelsView(Answer):
             save_figure(self._bars(top_k), folder / "labels.png"),
         ]
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return ``logits`` and ``probabilities`` (labels,), and the ``labels``, in one order."""
+        found = self.classification
+        return {
+            "labels": np.array(found.labels),
+            "logits": np.asarray(found.logits),
+            "probabilities": np.asarray(found.probabilities),
+        }
+
     def picture(self) -> NDArray[np.uint8]:
         """Draw the five best labels as bars."""
         from videomae_demo.rendering.plots import to_pixels
@@ -148,12 +158,12 @@ def how_sure(found: Classification, is_foreign: bool = False) -> str:
 
 
 def nearest_motion(found: Classification) -> str:
-    """Name the best label without calling it right."""
+    """Name the best label without claiming that it is right."""
     return f"The nearest motion: {_named(found.top(1)[0])}."
 
 
 def probability(value: float) -> str:
-    """Write a probability in 0..1 down as the bars of labels do: nothing below 100% reads as it."""
+    """Write a probability in 0..1 as the bars of labels do: only 100% itself is written as 100%."""
     percent = 100 * value
     if 99.95 <= percent < 100:
         return "> 99.9%"

@@ -1,7 +1,7 @@
 """What does the model imagine behind a mask? The reconstruction of a clip, beside fillings.
 
-Owns the words and files of this answer, and which mask is drawn if nobody says. Computes nothing;
-needs torch only to ask.
+Owns the words and files of this answer, and which mask is drawn by default. Computes nothing; needs
+torch only to ask.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from videomae_demo.config import TokenGrid
 from videomae_demo.engine.clips import ClipRequest, SeenClip
 from videomae_demo.errors import RequestError, shown
 from videomae_demo.given import number, whole
-from videomae_demo.lenses.answer import MOVIE_HEIGHT_PX, Answer, describe_clip, frame_rate, share
+from videomae_demo.lenses.answer import (
+    MOVIE_HEIGHT_PX,
+    Answer,
+    describe_clip,
+    frame_rate,
+    share,
+    write_npz,
+)
 from videomae_demo.masking import make_mask, painted
 from videomae_demo.rendering.frames import Track, to_uint8, write_png
 from videomae_demo.rendering.overlay import hide
@@ -57,8 +64,8 @@ class MaskRequest:
     kind : str
         One of `masking.MASK_KINDS`, or "painted".
     ratio : float, optional
-        Share to hide, in 0..1; default: `default_ratio` of the reconstructor's grid. A painted mask
-        has the share that it has.
+        Share to hide, in 0..1; default: `default_ratio` of the reconstructor's grid. The share of a
+        painted mask follows from the mask.
     seed : int
     painted : bytes, optional
         For the kind "painted": one bit per token, in order, 1 = hidden, as `numpy.packbits` of the
@@ -67,8 +74,9 @@ class MaskRequest:
     Raises
     ------
     RequestError
-        When a value is of another type, the ratio is no finite number, the seed no whole number
-        from 0, or a mask is painted for another kind, or missing for this one.
+        When a value is of another type, the ratio is not a finite number, the seed is not a whole
+        number from 0, or a painted mask comes with another kind, or is missing for the kind
+        "painted".
     """
 
     kind: str = "tube"
@@ -98,7 +106,7 @@ DEFAULT_MASK = MaskRequest()
 
 
 def ask(engine: Engine, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK) -> ReconstructionView:
-    """Hide a part of the clip and show what the reconstructor makes of the rest.
+    """Hide a part of the clip, and show what the reconstructor predicts there.
 
     Raises
     ------
@@ -134,7 +142,7 @@ class ReconstructionView(Answer):
 
     @property
     def hidden_share(self) -> float:
-        """The share of the tokens that is hidden: whole patches may not make what was asked for."""
+        """The share of the tokens that is hidden: whole patches may not add up to `mask.ratio`."""
         return float(self.reconstruction.mask.mean())
 
     def to_json(self) -> dict[str, Any]:
@@ -213,17 +221,9 @@ class ReconstructionView(Answer):
         from videomae_demo.video.encode import write_mp4
 
         folder.mkdir(parents=True, exist_ok=True)
-        result, clip = self.reconstruction, self.clip
-        arrays: dict[str, Any] = {
-            "mask": result.mask,
-            "prediction": result.prediction.frames,
-            "target": result.target,
-            "token_error": result.token_error,
-        }
-        if result.normalised is not None:
-            arrays["normalised"] = result.normalised
+        clip = self.clip
         path = folder / "reconstruction.npz"
-        np.savez_compressed(path, **arrays)
+        write_npz(path, self.arrays())
         tracks = self.tracks()
         movie = side_by_side(tracks[:3], height_px=MOVIE_HEIGHT_PX, footnote=self.explanation())
         return [
@@ -231,6 +231,19 @@ class ReconstructionView(Answer):
             write_mp4(folder / "reconstruction.mp4", movie, frame_rate(clip)),
             write_png(folder / "filmstrip.png", self._filmstrip(tracks)),
         ]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return ``mask``, ``prediction``, ``target``, ``token_error`` and more; see `save`."""
+        result = self.reconstruction
+        arrays: dict[str, NDArray[Any]] = {
+            "mask": result.mask,
+            "prediction": result.prediction.frames,
+            "target": result.target,
+            "token_error": result.token_error,
+        }
+        if result.normalised is not None:
+            arrays["normalised"] = result.normalised
+        return arrays
 
     def picture(self) -> NDArray[np.uint8]:
         """Draw the original, what is visible, the reconstruction and the fillings."""
@@ -267,7 +280,7 @@ class ReconstructionView(Answer):
 
 
 def how_near(result: Reconstruction) -> str:
-    """Say by how much the reconstruction beats, or loses to, what it is to be compared with."""
+    """Say by how much the reconstruction is better or worse than its rival."""
     ours, rival = result.prediction, result.rival
     title = PICTURE_TITLES[rival.name]
     title = f"the {title}, which is its leak alone" if rival.leaks else f"the best filling, {title}"
@@ -291,7 +304,7 @@ def _compared(ours: Picture, other: Picture, title: str) -> str:
 
 
 def never_visible(result: Reconstruction) -> str:
-    """Say how much of what is copied in time could not be; empty where nothing is missing."""
+    """Say how many hidden tokens could not be copied in time; empty if all could be copied."""
     count = result.never_visible
     if not count or not any(picture.name == "copied-in-time" for picture in result.baselines):
         return ""
@@ -306,14 +319,14 @@ def _shown_db(picture: Picture) -> float:
 
 
 def decibels(picture: Picture, unit: str = "") -> str:
-    """Write down how near a picture came; "exact" where nothing differs."""
+    """Write a picture's PSNR in decibel; "exact" if nothing differs."""
     if math.isinf(picture.psnr_db):
         return "exact"
     return f"{picture.psnr_db:.1f} {unit}".rstrip()
 
 
 def _finite(value: float) -> float | None:
-    """Return a number that JSON has; None where a picture is exact."""
+    """Return a number that JSON can hold; None if a picture is exact."""
     return value if math.isfinite(value) else None
 
 
@@ -324,7 +337,7 @@ def _title(picture: Picture) -> str:
 
 
 def default_ratio(grid: TokenGrid) -> float:
-    """Return the share to hide if nobody says: 0.9 as in the paper, 0.75 on a coarse grid."""
+    """Return the share to hide by default: 0.9 as in the paper, 0.75 on a coarse grid."""
     return 0.9 if grid.patches >= COARSE_GRID_PATCHES else 0.75
 
 
