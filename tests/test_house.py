@@ -45,7 +45,34 @@ ROOMS = (
     "verify",
     "training",
     "ui.gradio_edge",
-    "ui",
+    "ui.text",
+    "ui.controls",
+    "ui.chosen_clip",
+    "ui.token_player",
+    "ui.examples",
+    "ui.panel",
+    "ui.bar",
+    "ui.picker",
+    "ui.preview",
+    "ui.session",
+    "ui.page",
+    "ui.lenses",
+    "ui.address",
+    "ui.present",
+    "ui.snippet",
+    "ui.stages",
+    "ui.handlers",
+    "ui.pages.take_away",
+    "ui.pages.layout",
+    "ui.outputs",
+    "ui.work",
+    "ui.wiring",
+    "ui.api",
+    "ui.pages.explore",
+    "ui.theme",
+    "ui.app",
+    "ui.tools",
+    "ui.serve",
     "cli",
     "__main__",
 )
@@ -77,6 +104,11 @@ def room_of(module: str) -> int:
     return found[0]
 
 
+def is_module(name: str) -> bool:
+    path = PACKAGE.parent / name.replace(".", "/")
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
 def imports_of(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -85,9 +117,9 @@ def imports_of(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path.name} has a relative import."
             base = node.module or ""
-            names |= {base}
-            if base == "videomae_demo":
-                names |= {f"{base}.{alias.name}" for alias in node.names}
+            names |= {
+                full if is_module(full := f"{base}.{alias.name}") else base for alias in node.names
+            }
     return names
 
 

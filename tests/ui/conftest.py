@@ -1,5 +1,6 @@
 """A page that runs in a process of its own, and a browser to open it with."""
 
+import json
 import os
 import shutil
 import socket
@@ -8,10 +9,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from forked import ForkedPage
 from playwright.sync_api import sync_playwright
 from tiny import save_tiny
 from visitor import Visitor
@@ -21,6 +23,8 @@ from videomae_demo.video.encode import write_mp4
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 180
+# For this process, and the pages that begin from it.
+os.environ |= {"HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
 FOREIGN = {
     0: "<img src=x onerror=\"document.title = 'taken over'\">",
     1: "${document.title = 'taken over'}",
@@ -40,22 +44,36 @@ def serve(command: list[str], port: int, log: Path, **variables: str) -> Iterato
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
         "GRADIO_SERVER_PORT": str(port),
-        "HF_HUB_OFFLINE": "1",
         **variables,
     }
+    process = begin(command, environment, log)
+    try:
+        wait_for(address, process, log)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def begin(command: list[str], environment: dict[str, str], log: Path):
+    """Begin a script, in a fork if there are such, and what it imports need not be read anew."""
+    if sys.platform == "linux" and not READ_AT_IMPORT & changed_from(os.environ, environment):
+        return ForkedPage(command, ROOT, environment, log)
     with log.open("w") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=environment, stdout=output, stderr=output
         )
-        try:
-            wait_for(address, process, log)
-            yield address
-        finally:
-            process.terminate()
-            process.wait()
 
 
-def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
+READ_AT_IMPORT = {"HF_ENDPOINT", "HF_HOME", "HF_HUB_OFFLINE", "GRADIO_ANALYTICS_ENABLED"}
+"""Variables of the environment that libraries read when they are imported."""
+
+
+def changed_from(before: Mapping[str, str], now: Mapping[str, str]) -> set[str]:
+    return {name for name in {*before, *now} if before.get(name) != now.get(name)}
+
+
+def wait_for(address: str, process, log: Path) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
         assert process.poll() is None, f"The page ended before it began:\n{log.read_text()}"
@@ -169,21 +187,38 @@ def own_address(tmp_path):
     yield from serve(["app.py"], free_port(), tmp_path / "log")
 
 
-@pytest.fixture
-def open_page(browser, page_address):
-    contexts = []
+@pytest.fixture(scope="session")
+def context_for(browser):
+    """Return a context with these options, always the same one: it has the page's scripts then."""
+    contexts = {}
 
-    def open_page(**options) -> Visitor:
+    def context_for(**options):
         settings = {
             "viewport": {"width": 1280, "height": 900},
             "reduced_motion": "reduce",
             "locale": "en-GB",
             "color_scheme": "light",
-        }
-        context = browser.new_context(**settings | options)
-        contexts.append(context)
-        return Visitor(context.new_page(), page_address)
+        } | options
+        key = json.dumps(settings, sort_keys=True)
+        if key not in contexts:
+            contexts[key] = browser.new_context(**settings)
+        return contexts[key]
+
+    yield context_for
+    for context in contexts.values():
+        context.close()
+
+
+@pytest.fixture
+def open_page(context_for, page_address):
+    """Open the page in a tab of its own; what a page keeps, it keeps on the server alone."""
+    pages = []
+
+    def open_page(address: str = page_address, **options) -> Visitor:
+        page = context_for(**options).new_page()
+        pages.append(page)
+        return Visitor(page, address)
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()

@@ -145,8 +145,11 @@ def test_the_keyboard_magnifies_and_what_is_seen_follows_it(open_page):
 def test_the_main_path_needs_no_mouse(open_page):
     visitor = open_page()
     keys = visitor.page.keyboard
+    tab_to(visitor, "#bar .bar-change")
+    keys.press("Enter")
     tab_to(visitor, "#examples button:nth-child(2)")
     keys.press("Enter")
+    expect(visitor.page.locator("#bar .bar-change")).to_be_focused()
     expect(visitor.page.locator("#seen")).to_contain_text("b ${1}<b>bold.mp4")
     visitor.wait_until_explored()
     tab_to(visitor, "#tab-attend-button")

@@ -88,7 +88,8 @@ def test_the_picture_in_the_browser_is_the_one_in_the_files(
 
 def test_weights_that_can_not_be_loaded_leave_the_page_as_it_was(open_page):
     visitor = open_page()
-    box = visitor.page.get_by_role("combobox", name="Weights")
+    visitor.open_weights()
+    box = visitor.page.locator("#weights input")
     before = box.input_value()
     box.click()
     visitor.page.get_by_role("option").filter(has_text="Large, Kinetics-400").click()
@@ -147,16 +148,16 @@ def test_a_label_is_looked_up(open_page):
 
 def test_an_example_and_an_upload_are_explored(open_page, clip_path):
     visitor = open_page()
-    visitor.page.locator("#examples button").nth(1).click()
+    visitor.pick(1)
     expect(visitor.page.locator("#seen")).to_contain_text("b ${1}<b>bold.mp4")
     expect(visitor.page.locator("#examples button")).to_have_count(2)
     visitor.wait_until_explored()
-    visitor.page.get_by_role("button", name="Explore", exact=True).click()  # the same once more
+    visitor.press_explore()  # the same once more
     expect(visitor.page.locator("#working")).to_be_visible()
     visitor.wait_until_explored()
     expect(visitor.page.locator("#seen")).to_contain_text("bold.mp4")
     expect(visitor.page.get_by_test_id("toast-body")).to_have_count(0)
-    visitor.page.get_by_role("button", name="Clear").click()
+    visitor.clear()
     visitor.page.locator("#clip input[type=file]").set_input_files(clip_path)
     expect(visitor.page.locator("#seen")).to_contain_text("square.mp4", timeout=PATIENCE_MS)
     visitor.wait_until_explored()
@@ -164,7 +165,7 @@ def test_an_example_and_an_upload_are_explored(open_page, clip_path):
 
 def test_a_broken_upload_is_refused_in_one_sentence(open_page, examples_folder):
     visitor = open_page()
-    visitor.page.get_by_role("button", name="Clear").click()
+    visitor.clear()
     visitor.page.locator("#clip input[type=file]").set_input_files(examples_folder / "broken.mp4")
     toast = visitor.page.get_by_test_id("toast-body")
     expect(toast).to_contain_text("broken.mp4 is text, not a video")
@@ -245,3 +246,15 @@ def test_the_readmes_command_opens_the_page_finished(browser, own_address):
         assert visitor.complaints == []
     finally:
         context.close()
+
+
+def test_after_a_refusal_an_example_is_explored(open_page, examples_folder):
+    visitor = open_page()
+    visitor.clear()
+    visitor.page.locator("#clip input[type=file]").set_input_files(examples_folder / "broken.mp4")
+    expect(visitor.page.get_by_test_id("toast-body")).to_contain_text("is text, not a video")
+    expect(visitor.page.locator("#notice")).to_contain_text("The page still shows")
+    visitor.pick(1)
+    expect(visitor.page.locator("#seen")).to_contain_text("bold.mp4")
+    visitor.wait_until_explored()
+    visitor.go_to("Attend")

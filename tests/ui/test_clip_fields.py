@@ -133,7 +133,7 @@ def test_a_visitors_clip_is_explored_without_it(watched, uploads, browser):
     address, notes = watched
     page = browser.new_page(reduced_motion="reduce")
     visitor = Visitor(page, address)
-    page.get_by_role("button", name="Clear").click()
+    visitor.clear()
     page.locator("#clip input[type=file]").set_input_files(uploads["odd"])
     expect(page.locator("#seen")).to_contain_text("clip.avi", timeout=PATIENCE_MS)
     visitor.wait_until_explored()

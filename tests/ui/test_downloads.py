@@ -74,7 +74,8 @@ def open_page(browser, address):
 
 
 def choose(visitor: Visitor) -> None:
-    visitor.page.get_by_role("combobox", name="Weights").click()
+    visitor.open_weights()
+    visitor.page.locator("#weights input").click()
     visitor.page.get_by_role("option").filter(has_text=TITLE).click()
     expect(visitor.page.locator("#load")).to_be_visible()
 
@@ -87,11 +88,11 @@ def is_fetched(visitor: Visitor) -> None:
 
 def is_as_before(visitor: Visitor) -> None:
     """The list names what is at work, and the page still works."""
-    box = visitor.page.get_by_role("combobox", name="Weights")
+    box = visitor.page.locator("#weights input")
     expect(box).to_have_value(re.compile("asked for"))
     expect(visitor.page.locator("#load")).not_to_be_visible()
     expect(visitor.page.locator("#status .panel-progress")).to_have_count(0)
-    visitor.page.locator("#examples button").nth(1).click()
+    visitor.pick(1)
     expect(visitor.page.locator("#seen")).to_contain_text("b ${1}<b>bold.mp4")
     visitor.wait_until_explored()
 
@@ -119,7 +120,8 @@ def test_what_is_not_here_is_offered_fetched_and_used(open_page, far_hub):
     held.set()
     is_fetched(visitor)
     for anyone in (visitor, open_page()):
-        anyone.page.get_by_role("combobox", name="Weights").click()
+        anyone.open_weights()
+        anyone.page.locator("#weights input").click()
         options = anyone.page.get_by_role("option")
         expect(options.nth(2)).to_contain_text(f"{TITLE} - on this machine")
         expect(options.nth(3)).to_contain_text("to download")

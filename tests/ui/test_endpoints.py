@@ -1,13 +1,20 @@
 """The named endpoints: what "Use via API" shows of them works, and frames can be chosen."""
 
+import base64
+import io
+import json
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from conftest import ROOT
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from PIL import Image
 
+from videomae_demo import ClipRequest, Explorer
+from videomae_demo.cli.main import main
 from videomae_demo.ui.api import EXAMPLE_CLIP
 
 ENDPOINTS = ("/attend", "/classify", "/reconstruct")
@@ -105,3 +112,78 @@ def test_an_answer_tells_nobody_where_things_are(client, clip_path, recogniser_f
         told = str(client.predict(handle_file(clip_path), api_name=name))
         assert str(recogniser_folder.parent) not in told
         assert "/tmp" not in told
+
+
+SETTINGS = [
+    ("classify", {"top_k": 2, "label": "moving left"}, "--top-k 2 --label=moving_left"),
+    ("classify", {"sampling": "every:3", "start": 0.25}, "--sampling every:3 --start 0.25"),
+    ("classify", {"stored_pixels": True}, "--stored-pixels"),
+    ("attend", {}, ""),
+    ("attend", {"fusion": "max", "discard": 0.5}, "--fusion max --discard 0.5"),
+    ("attend", {"first_layer": 2, "last_layer": 2}, "--layers 2-2"),
+    ("attend", {"query": [1, 2, 0], "sampling": "uniform"}, "--query 1,2,0 --sampling uniform"),
+    ("reconstruct", {}, ""),
+    ("reconstruct", {"kind": "random", "seed": 3}, "--mask random --seed 3"),
+    ("reconstruct", {"ratio": 0.5}, "--ratio 0.5"),
+    ("reconstruct", {"kind": "frame", "start": 0.5}, "--mask frame --start 0.5"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "given", "options"), SETTINGS)
+def test_the_json_is_that_of_the_command_line(
+    client, clip_path, recogniser_folder, reconstructor_folder, capsys, name, given, options
+):
+    weights = ["--weights", str(recogniser_folder), "--device", "cpu"]
+    if name == "reconstruct":
+        weights += ["--reconstructor", str(reconstructor_folder)]
+    written = [option.replace("_", " ") for option in options.split()]
+    assert main([name, str(clip_path), *weights, *written, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    answer = client.predict(handle_file(clip_path), **given, api_name=f"/{name}")
+    assert numbers_of(flat(answer)) == pytest.approx(numbers_of(flat(told)), rel=1e-5)
+    assert texts_of(flat(answer)) == texts_of(flat(told))
+
+
+def numbers_of(values: dict) -> dict:
+    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+
+
+def texts_of(values: dict) -> dict:
+    return {name: value for name, value in values.items() if not isinstance(value, int | float)}
+
+
+def flat(value, name: str = "") -> dict:
+    """Name each number and text of JSON by its place."""
+    if isinstance(value, dict):
+        parts = value.items()
+    elif isinstance(value, list):
+        parts = enumerate(value)
+    else:
+        return {name: value}
+    return {at: one for key, part in parts for at, one in flat(part, f"{name}.{key}").items()}
+
+
+def test_arrays_and_pictures_come_when_they_are_asked_for(client, clip_path, recogniser_folder):
+    explorer = Explorer(str(recogniser_folder), device="cpu")
+    view = explorer.attend(ClipRequest(clip_path))
+    answer = client.predict(handle_file(clip_path), arrays=True, picture=True, api_name="/attend")
+    arrays = np.load(io.BytesIO(base64.b64decode(answer["npz"])))
+    assert set(arrays) == {"rollout", "timestamps_s", "indices"}
+    np.testing.assert_allclose(arrays["rollout"], view.rollout.scores, rtol=1e-5)
+    picture = Image.open(io.BytesIO(base64.b64decode(answer["png"])))
+    assert picture.size == view.picture().shape[1::-1]
+    for name in ENDPOINTS:
+        assert not {"npz", "png"} & client.predict(handle_file(clip_path), api_name=name).keys()
+
+
+def test_a_mask_of_ones_own_is_taken(client, clip_path):
+    mask = np.zeros((2, 4, 4), int)
+    mask[:, 1] = 1
+    clip = handle_file(clip_path)
+    answer = client.predict(clip, painted=mask.tolist(), arrays=True, api_name="/reconstruct")
+    arrays = np.load(io.BytesIO(base64.b64decode(answer["npz"])))
+    np.testing.assert_array_equal(arrays["mask"], mask.astype(bool))
+    assert (answer["mask"]["kind"], answer["hidden_tokens"]) == ("painted", 8)
+    for wrong in ([[1]], mask[:, :3].tolist(), "all"):
+        with pytest.raises(AppError, match="lists of 0 and 1 for 2 x 4 x 4 tokens"):
+            client.predict(clip, painted=wrong, api_name="/reconstruct")

@@ -4,15 +4,30 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from asking import (
+    MadeShelf,
+    controls_of,
+    explored,
+    label_of,
+    last,
+    look_up,
+    mask_of,
+    panel_of,
+    set_mask,
+    set_rollout,
+    settings_of,
+)
 from made_views import made_card, made_clip, made_labels, made_reconstruction, made_rollout
 
 from videomae_demo.analysis.settings import RolloutSettings
+from videomae_demo.engine.clips import Overview
 from videomae_demo.lenses.reconstruct import MaskRequest
-from videomae_demo.pool import ExplorerPool, Offer
+from videomae_demo.pool import HALVES, ExplorerPool, Offer
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.handlers import Handlers
-from videomae_demo.ui.page import Unchanged
+from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.session import Session
 
 
@@ -26,9 +41,16 @@ class MadeExplorer:
         self.recogniser = SimpleNamespace(card=made_card(), model=SimpleNamespace(config=config))
         self.reconstructor = SimpleNamespace(card=made_card())
         self.device = "cpu"
+        self.seconds = {}
 
     def see(self, request):
         return made_clip(path=request.path)
+
+    def as_given(self, request):
+        return self.see(request).frames
+
+    def overview(self, request):
+        return Overview(self.see(request).frames[:1], np.zeros(1))
 
     def classify(self, request):
         return replace(made_labels(), clip=self.see(request))
@@ -45,7 +67,7 @@ class MadeExplorer:
 class Pool(ExplorerPool):
     """Has two names for one Explorer, and all that is needed on this machine."""
 
-    def absent(self, name):
+    def absent(self, name, halves=HALVES):
         return ()
 
     def offers(self):
@@ -66,38 +88,39 @@ def made(tmp_path, explorer) -> Handlers:
 
     examples = (Example(tmp_path / "first.mp4", "first"), Example(tmp_path / "b.mp4", "second"))
     pool = Pool("tested", make=lambda weights, reconstructor: explorer)
-    return Handlers(pool, examples, save)
-
-
-def last(pages, name: str):
-    given = [value for page in pages if not isinstance(value := getattr(page, name), Unchanged)]
-    return given[-1]
+    return Handlers(pool, LENSES, MadeShelf(*examples), save)
 
 
 @pytest.fixture
 def chosen(made) -> Session:
     """A session in which all was chosen that can be."""
-    session = last(list(made.open(Session("tested"))), "session")
-    session = last(list(made.look_up(session, "skip")), "session")
-    session = last(list(made.set_rollout(session, "max", 0.5, 2, 5)), "session")
+    session = explored(made)
+    session = last(list(look_up(made, session, "skip")), "session")
+    session = last(list(set_rollout(made, session, "max", 0.5, 2, 5)), "session")
     session = last(list(made.choose(session, [1, 0, 2])), "session")
-    session = last(list(made.set_mask(session, "ratio", "random", 0.6, 7)), "session")
-    assert session.label == "skip"
+    session = last(list(set_mask(made, session, "ratio", "random", 0.6, 7)), "session")
+    assert label_of(session) == "skip"
     return session
 
 
+def first_label(pages):
+    """What the field of the label was set to first."""
+    held = [page.controls.get("recognise", {}) for page in pages]
+    return next(controls["label"] for controls in held if "label" in controls)
+
+
 def said(pages) -> str:
-    return json.dumps(last(pages, "labels"))
+    return json.dumps(panel_of(pages, "recognise"))
 
 
 def test_another_clip_forgets_the_label_and_the_token(made, chosen):
-    pages = list(made.pick(chosen, 1))
+    pages = list(made.pick(chosen, "b"))
     session = last(pages, "session")
     assert session.clip.path.name == "b.mp4"
-    assert session.label is None and last(pages, "label") is None
+    assert label_of(session) is None and first_label(pages) is None
     assert "rank" not in said(pages)
-    assert session.settings == RolloutSettings("max", 0.5, 2, 5)
-    assert (session.mask.kind, session.mask.ratio, session.mask.seed) == ("random", 0.6, 7)
+    assert settings_of(session) == RolloutSettings("max", 0.5, 2, 5)
+    assert mask_of(session) == MaskRequest("random", 0.6, 7)
 
 
 def test_other_weights_forget_the_token_the_layers_and_a_label_they_do_not_know(
@@ -108,33 +131,43 @@ def test_other_weights_forget_the_token_the_layers_and_a_label_they_do_not_know(
     pages = list(made.load(chosen, "large"))
     session = last(pages, "session")
     assert session.weights == "large"
-    assert session.label is None and last(pages, "label") is None
+    for lens in ("attend", "reconstruct"):
+        list(made.open_lens(session, lens))
+    assert label_of(session) is None and first_label(pages) is None
     assert "rank" not in said(pages)
     assert explorer.asked == [RolloutSettings("max", 0.5), MaskRequest("random", seed=7)]
 
 
 def test_other_weights_keep_a_label_that_they_know(made, chosen):
     pages = list(made.load(chosen, "large"))
-    assert last(pages, "session").label == "skip"
+    assert label_of(last(pages, "session")) == "skip"
     assert "skip: 8.00%, rank 4 of 7" in said(pages)
 
 
 def test_the_label_stays_while_the_clip_does(made, chosen):
-    pages = list(made.look_up(chosen, "walk"))
-    assert last(pages, "session").label == "walk"
+    pages = list(look_up(made, chosen, "walk"))
+    assert label_of(last(pages, "session")) == "walk"
     assert "walk: 6.00%, rank 5 of 7" in said(pages)
-    assert last(list(made.look_up(chosen, "")), "session").label is None
+    assert label_of(last(list(look_up(made, chosen, "")), "session")) is None
 
 
 def test_the_last_layer_is_all_layers(made, chosen):
-    assert chosen.settings.last_layer == 5
-    session = last(list(made.set_rollout(chosen, "max", 0.5, 2, 6)), "session")
-    assert session.settings.last_layer is None
+    assert settings_of(chosen).last_layer == 5
+    session = last(list(set_rollout(made, chosen, "max", 0.5, 2, 6)), "session")
+    assert settings_of(session).last_layer is None
 
 
 def test_labels_are_looked_up_in_the_order_of_the_alphabet(made):
-    names = last(list(made.open(Session("tested"))), "label_names")
-    assert list(names) == ["hop", "jump", "lie", "run", "sit", "skip", "walk"]
+    held = controls_of(list(made.open(Session("tested"))), "recognise")
+    assert held["label"]["choices"] == [
+        "hop",
+        "jump",
+        "lie",
+        "run",
+        "sit",
+        "skip",
+        "walk",
+    ]
 
 
 def test_files_are_those_of_what_was_chosen(made, explorer, chosen, tmp_path):

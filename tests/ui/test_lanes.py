@@ -34,6 +34,7 @@ def test_what_is_cached_does_not_wait_for_another_visitors_pass(open_page, hold,
 def test_events_of_one_page_lose_nothing_of_each_other(open_page, hold, asked):
     visitor = open_page()
     visitor.page.locator("#python").get_by_role("button", name="This view in Python").click()
+    visitor.go_to("Attend")
     visitor.go_to("Reconstruct")
     before = len(asked())
     closed = hold("closed")

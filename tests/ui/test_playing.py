@@ -17,19 +17,17 @@ DRAW_SHARES = """([script, shares]) => {
 }"""
 
 
-@pytest.mark.parametrize("lens", ["Attend", "Reconstruct"])
-def test_playing_goes_on_when_a_new_clip_comes(open_page, gate, lens):
+@pytest.mark.parametrize(("lens", "held"), [("Attend", "gate"), ("Reconstruct", "unrebuilt")])
+def test_playing_goes_on_when_a_new_clip_comes(open_page, hold, lens, held):
     visitor = open_page(reduced_motion="no-preference")
     visitor.go_to(lens)
     expect(visitor.page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
-    gate.touch()
-    try:
-        visitor.page.locator("#examples button").nth(1).click()
-        # The new clip is there, and nothing of it for this lens.
-        expect(visitor.page.locator("#player .vp")).to_have_attribute("data-ready", "recognise")
-        visitor.page.evaluate("() => new Promise(requestAnimationFrame)")
-    finally:
-        gate.unlink()
+    unanswered = hold(held)
+    visitor.pick(1)
+    # The new clip is there, and nothing of it for this lens.
+    expect(visitor.page.locator("#player .vp")).to_have_attribute("data-ready", "clip")
+    visitor.page.evaluate("() => new Promise(requestAnimationFrame)")
+    unanswered.unlink()
     visitor.wait_until_explored()
     label = visitor.page.locator("#player .vp-count")
     expect(label).not_to_have_text(label.inner_text())
@@ -47,7 +45,7 @@ def test_keys_are_at_peace_with_a_lens_that_is_not_there_yet(open_page, gate):
         # No Enter yet: it would ask for a rollout of the clip before, which may be answered first.
         for key in ("ArrowRight", "+", " ", "Escape"):
             visitor.page.keyboard.press(key)
-        expect(visitor.page.locator("#player .vp")).to_have_attribute("data-ready", "recognise")
+        expect(visitor.page.locator("#player .vp")).to_have_attribute("data-ready", "clip")
         for key in ("ArrowRight", "Enter", "+", " ", "Escape"):
             visitor.page.keyboard.press(key)
     finally:
@@ -83,15 +81,19 @@ def test_no_share_below_one_reads_as_all(browser):
 def test_on_a_phone_the_tabs_stick_and_a_picked_example_shows_the_player(open_page):
     visitor = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     tabs = visitor.page.locator("#lenses > .tab-wrapper")
-    example = visitor.page.locator("#examples button").nth(1)
-    example.scroll_into_view_if_needed()
+    visitor.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     assert visitor.page.evaluate("scrollY") > 0
     assert tabs.bounding_box()["y"] == pytest.approx(0, abs=1)
+    visitor.page.evaluate("window.scrollTo(0, 0)")
+    visitor.page.get_by_role("button", name="Change clip").tap()
+    example = visitor.page.locator("#examples button").nth(1)
+    example.scroll_into_view_if_needed()
     example.tap()
-    bottom = tabs.bounding_box()["y"] + tabs.bounding_box()["height"]
+    expect(example).not_to_be_visible()
     expect(visitor.page.locator("#player")).to_be_in_viewport()
     visitor.wait_until_explored()
     expect(visitor.stage()).to_be_in_viewport(ratio=0.9)
+    bottom = tabs.bounding_box()["y"] + tabs.bounding_box()["height"]
     assert visitor.page.locator("#player").bounding_box()["y"] >= bottom - 1
 
 

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 
 def open_sampling(visitor) -> None:
+    visitor.open_clips()
     visitor.page.get_by_role("button", name="Sampling").click()
 
 
@@ -47,7 +48,7 @@ def test_an_invalid_field_is_named_and_nothing_waits_for_it(open_page):
     expect(visitor.page.locator("#interval input")).to_have_value("0.125")
     expect(visitor.page.locator("#working")).not_to_be_visible()
     visitor.page.locator("#interval input").fill("")
-    visitor.page.locator("#examples button").nth(1).click()
+    visitor.pick(1)
     expect(visitor.page.locator("#seen")).to_contain_text("bold.mp4")
     expect(frames(visitor)).to_have_text(shown)
 

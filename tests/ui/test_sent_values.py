@@ -6,23 +6,24 @@ import pytest
 
 from videomae_demo.errors import RequestError
 from videomae_demo.lenses.reconstruct import MaskRequest
-from videomae_demo.ui import controls, values
+from videomae_demo.ui import controls
+from videomae_demo.ui.lenses.reconstruct import read_mask, to_painted_mask
 from videomae_demo.video.sampling import SamplingRule
 
 
 @pytest.mark.parametrize("given", [0, 1, 1.0, 2**53 - 1])
 def test_whole_numbers_from_0_as_far_as_they_are_exact(given):
-    assert values.whole(given, "seed") == given
+    assert controls.whole(given, "seed") == given
 
 
 @pytest.mark.parametrize("given", [-1, 0.5, 2**53, float("nan"), float("inf"), True, "1", None])
 def test_what_is_no_such_number_is_refused_by_name(given):
     with pytest.raises(RequestError, match="The seed is"):
-        values.whole(given, "seed")
+        controls.whole(given, "seed")
 
 
 def test_a_tokens_place_keeps_its_order():
-    assert values.token([3, 0, 2]) == (3, 0, 2)
+    assert controls.token([3, 0, 2]) == (3, 0, 2)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_a_start_of_0_is_the_beginning_and_nothing_is_the_middle(given, start):
 
 def test_a_mask_is_what_its_controls_say():
     given = {"kind": "cell", "ratio": 0.6, "seed": 7}
-    assert controls.read_mask(MaskRequest(), given) == (MaskRequest("cell", 0.6, 7), {})
+    assert read_mask(MaskRequest(), given) == (MaskRequest("cell", 0.6, 7), {})
 
 
 @pytest.mark.parametrize(
@@ -55,5 +56,5 @@ def test_the_rule_is_what_its_controls_say(given, rule):
 
 def test_any_mark_hides_a_token():
     marks = bytes([0, 1, 0, 2, 255, 0, 0, 1, 1])
-    found = controls.to_painted_mask(base64.b64encode(marks).decode(), 9)
+    found = to_painted_mask(base64.b64encode(marks).decode(), 9)
     assert found == MaskRequest("painted", painted=bytes([0b01011001, 0b10000000]))

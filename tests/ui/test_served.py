@@ -15,12 +15,14 @@ from conftest import ROOT
 from videomae_demo.limits import Limits
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import outputs
-from videomae_demo.ui.app import PageBuilder
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.gradio_edge.kept import NoRoomError
 from videomae_demo.ui.gradio_edge.served import ServedFiles
+from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.page import Page
+from videomae_demo.ui.pages.explore import PageBuilder
+from videomae_demo.ui.session import Session, Visit
 
 
 @pytest.fixture
@@ -119,12 +121,13 @@ def test_a_disk_that_is_full_is_told_to_who_takes_an_example(cache, clip_path, m
         raise OSError(errno.ENOSPC, "No space left on device")
 
     edge = Edge()
-    builder = PageBuilder(ExplorerPool("bundled"), (Example(clip_path, "square"),), edge)
-    assert Path(builder._example(0)).name == clip_path.name
-    assert builder._example(1) is builder._example(-1) is builder._example("0") is None
+    builder = PageBuilder(ExplorerPool("bundled"), LENSES, (Example(clip_path, "square"),), edge)
+    visit = Visit(Session("bundled"))
+    assert Path(builder._example(visit, clip_path.stem)).name == clip_path.name
+    assert builder._example(visit, "another") is builder._example(visit, 0) is None
     monkeypatch.setattr(builder.served, "copy", full)
     with pytest.raises(gr.Error, match=r"can't write its files \(No space left on device\)"):
-        builder._example(0)
+        builder._example(visit, clip_path.stem)
     edge.served.kept.close()
 
 
@@ -134,5 +137,5 @@ def test_a_disk_that_is_full_later_is_told_in_a_sentence(caplog):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(gr.Error, match=r"can't write its files \(No space left on device\)"):
-        list(outputs.deliver(fail()))
+        list(outputs.deliver(fail(), lambda _page: {}))
     assert "No space left" in caplog.text

@@ -1,7 +1,7 @@
 import pytest
 
 from videomae_demo.errors import RequestError
-from videomae_demo.ui.values import moment, number, said, token, whole
+from videomae_demo.ui.controls import moment, number, said, token, whole
 
 
 def test_numbers_are_taken_as_they_are():

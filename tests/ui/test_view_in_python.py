@@ -8,6 +8,9 @@ import pytest
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.ui.lenses.attend import RolloutQuestion
+from videomae_demo.ui.lenses.reconstruct import MaskQuestion
+from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
 from videomae_demo.video.sampling import SamplingRule
@@ -42,14 +45,15 @@ def asked_in(code: str, *names: str) -> list[object]:
     ],
 )
 def test_clip_settings_and_mask_are_those_of_the_session(clip):
-    code = view_in_python(Session("bundled", clip, settings=SETTINGS, mask=MASK))
+    asked = {"attend": RolloutQuestion(SETTINGS), "reconstruct": MaskQuestion(MASK)}
+    code = view_in_python(Session("bundled", clip, asked=asked, token=(1, 0, 3)), LENSES)
     asked = asked_in(code, "ClipRequest", "RolloutSettings", "MaskRequest")
     assert asked == [clip, SETTINGS, MASK]
     assert "Explorer('bundled')" in code
-    assert "reconstructor='large'" in view_in_python(Session("bundled", clip), "large")
+    assert "reconstructor='large'" in view_in_python(Session("bundled", clip), LENSES, "large")
 
 
 def test_what_is_usual_is_not_told():
-    code = view_in_python(Session("bundled", ClipRequest(Path("own.mp4"))))
+    code = view_in_python(Session("bundled", ClipRequest(Path("own.mp4"))), LENSES)
     assert "RolloutSettings()" in code and "MaskRequest()" in code
     assert "SamplingRule" not in code and "start_s" not in code

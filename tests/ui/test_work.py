@@ -13,7 +13,7 @@ from videomae_demo.cancellation import check_cancelled
 from videomae_demo.errors import RequestError
 from videomae_demo.ui import text
 from videomae_demo.ui.gradio_edge.visitors import Visitors
-from videomae_demo.ui.page import Page
+from videomae_demo.ui.page import Page, Unchanged
 from videomae_demo.ui.session import MOST_WAITING, Session, Visit
 from videomae_demo.ui.work import Work, by_letter, in_threads, keeping_preview
 
@@ -25,6 +25,12 @@ class Handlers:
         return Page(status=[], notice=f"{why} {now.weights} {before is not None}")
 
 
+def plain(page: Page) -> dict:
+    """Outputs by the names of the parts."""
+    parts = {name: getattr(page, name) for name in Page.__slots__}
+    return {name: value for name, value in parts.items() if not isinstance(value, Unchanged)}
+
+
 @pytest.fixture
 def visit() -> Visit:
     return Visit(Session("shown"))
@@ -32,7 +38,7 @@ def visit() -> Visit:
 
 @pytest.fixture
 def work() -> Work:
-    return Work(Handlers(), Visitors())
+    return Work(Handlers(), Visitors(), plain)
 
 
 def run(coroutine):
@@ -50,11 +56,11 @@ async def all_of(steps) -> list:
 
 def set_seed(session: Session, seed: int):
     yield Page(status=[])
-    yield Page(replace(session, mask=replace(session.mask, seed=session.mask.seed + seed)))
+    yield Page(session.asking("seed", session.asked.get("seed", 0) + seed))
 
 
 def set_label(session: Session, label: str):
-    yield Page(replace(session, label=label))
+    yield Page(session.asking("label", label))
 
 
 def test_events_of_one_visit_lose_nothing_of_each_other(visit, work):
@@ -68,14 +74,14 @@ def test_events_of_one_visit_lose_nothing_of_each_other(visit, work):
     async def both():
         one = asyncio.ensure_future(all_of(work.changing(slow, "a")(visit, "null")))
         await asyncio.to_thread(started.wait, 60)
-        run_label = work.changing(set_label, "b", quick=True)
+        run_label = work.changing(set_label, "b", lane=work.quick)
         other = asyncio.ensure_future(all_of(run_label(visit, "null", "right")))
         await asyncio.sleep(0)
         goes_on.set()
         await asyncio.gather(one, other)
 
     run(both())
-    assert (visit.session.mask.seed, visit.session.label) == (1, "right")
+    assert visit.session.asked == {"seed": 1, "label": "right"}
 
 
 def test_the_next_turn_begins_from_what_the_last_one_left(visit, work):
@@ -84,7 +90,7 @@ def test_the_next_turn_begins_from_what_the_last_one_left(visit, work):
         await asyncio.gather(*(all_of(one(visit, "null", 1)) for _ in range(5)))
 
     run(several())
-    assert visit.session.mask.seed == 5
+    assert visit.session.asked["seed"] == 5
 
 
 def test_a_closed_page_gives_its_turn_back(visit, work):
@@ -104,7 +110,7 @@ def test_a_closed_page_gives_its_turn_back(visit, work):
         return await all_of(work.changing(set_label, "b")(visit, "null", "right"))
 
     assert run(leave())
-    assert closed and visit.session.label == "right"
+    assert closed and visit.session.asked["label"] == "right"
 
 
 def test_work_that_was_asked_for_before_cancel_is_not_done(visit, work):
@@ -113,7 +119,7 @@ def test_work_that_was_asked_for_before_cancel_is_not_done(visit, work):
 
     def note(session: Session, what: str):
         asked.append(what)
-        yield Page(replace(session, label=what))
+        yield Page(session.asking("label", what))
 
     async def several():
         touched = '{"early": 10, "late": 30}'
@@ -128,7 +134,7 @@ def test_work_that_was_asked_for_before_cancel_is_not_done(visit, work):
 
 
 def notices(outputs) -> str:
-    return " ".join(value for value in outputs if isinstance(value, str))
+    return " ".join(value for value in outputs.values() if isinstance(value, str))
 
 
 def test_an_exploration_that_is_stopped_or_fails_ends_the_reading(visit, work):
@@ -160,13 +166,15 @@ def test_what_is_not_shown_any_more_is_not_remembered(visit):
     visitors = Visitors()
 
     def stopped_within_a_step(session: Session):
-        yield Page(replace(session, label="shown"))
+        yield Page(session.asking("label", "shown"))
         visitors.stop(SimpleNamespace(session_hash=""))
-        yield Page(replace(session, label="late"))
+        yield Page(session.asking("label", "late"))
 
-    outputs = run(all_of(Work(Handlers(), visitors).changing(stopped_within_a_step)(visit, "")))
+    outputs = run(
+        all_of(Work(Handlers(), visitors, plain).changing(stopped_within_a_step)(visit, ""))
+    )
     assert len(outputs) == 2 and text.WAS_CANCELLED in notices(outputs[-1])
-    assert visit.session.label == "shown"
+    assert visit.session.asked["label"] == "shown"
 
 
 def test_a_clip_that_was_read_is_what_the_field_shows(visit, work):
@@ -188,12 +196,12 @@ def test_too_much_at_once_is_refused_in_a_sentence(visit, work):
         await asyncio.gather(*waiting)
 
     run(crowd())
-    assert visit.session.mask.seed == MOST_WAITING
+    assert visit.session.asked["seed"] == MOST_WAITING
 
 
 def test_who_waits_for_a_turn_is_stopped_too(visit):
     visitors = Visitors()
-    work = Work(Handlers(), visitors)
+    work = Work(Handlers(), visitors, plain)
 
     async def wait():
         async with visit.turn():
@@ -205,7 +213,7 @@ def test_who_waits_for_a_turn_is_stopped_too(visit):
 
     (only,) = run(wait())
     assert text.WAS_CANCELLED in notices(only)
-    assert visit.session.mask.seed == 0
+    assert "seed" not in visit.session.asked
 
 
 def test_a_preview_is_what_the_field_shows_if_its_clip_still_is(visit):
@@ -215,13 +223,15 @@ def test_a_preview_is_what_the_field_shows_if_its_clip_still_is(visit):
                 visit.session = replace(visit.session, clip="another")
             yield Page(video="preview.mp4")
 
-    preview = Work(Handlers(), Visitors()).beside(keeping_preview(Previewing().preview))
+    preview = Work(Handlers(), Visitors(), plain).beside(keeping_preview(Previewing().preview))
     visit.chosen.shown = "a.mp4"
-    assert any("preview.mp4" in outputs for outputs in run(all_of(preview(visit, "", "a.mp4"))))
+    assert any(
+        "preview.mp4" in outputs.values() for outputs in run(all_of(preview(visit, "", "a.mp4")))
+    )
     assert visit.chosen.shown == "preview.mp4"
     visit.chosen.shown = "b.mp4"
     late = run(all_of(preview(visit, "", "late.mp4")))
-    assert not any("preview.mp4" in outputs for outputs in late)
+    assert not any("preview.mp4" in outputs.values() for outputs in late)
     assert visit.chosen.shown == "b.mp4"
 
 
@@ -235,9 +245,9 @@ def test_a_preview_ends_with_its_visitor(visit):
             read.append(path)
             yield Page(video="preview.mp4")
 
-    preview = Work(Handlers(), visitors).beside(keeping_preview(Previewing().preview))
+    preview = Work(Handlers(), visitors, plain).beside(keeping_preview(Previewing().preview))
     outputs = run(all_of(preview(visit, "", "a.mp4")))
-    assert not read and not any("preview.mp4" in page for page in outputs)
+    assert not read and not any("preview.mp4" in page.values() for page in outputs)
 
 
 def test_work_beside_the_others_waits_for_no_turn(visit, work):
@@ -251,15 +261,15 @@ def test_work_beside_the_others_waits_for_no_turn(visit, work):
     assert run(both())
     visit.cancelled_at = 1.0
     (nothing,) = run(all_of(work.beside(write, "a")(visit, '{"a": 0.5}')))
-    assert nothing == [gr.skip()] * len(nothing)
+    assert nothing == plain(Page())
 
 
 def test_a_page_has_a_visit_of_its_own(visit):
     """Gradio copies the value of a state for each page."""
     other = copy.deepcopy(visit)
-    other.session = replace(other.session, label="right")
+    other.session = other.session.asking("label", "right")
     other.chosen.shown = "a.mp4"
-    assert visit.session.label is None and visit.chosen.shown is None
+    assert not visit.session.asked and visit.chosen.shown is None
     assert other.session.weights == "shown"
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import re
 
 import numpy as np
 from PIL import Image
@@ -30,18 +29,53 @@ class Visitor:
             self.complaints.append(message.text)
 
     def wait_until_explored(self) -> None:
-        player = self.page.locator("#player .vp")
-        expect(player).to_have_attribute(
-            "data-ready", re.compile("reconstruct"), timeout=PATIENCE_MS
+        """Wait until the lens that is open shows its answer, and nothing is at work."""
+        self.page.wait_for_function(
+            """() => {
+                const shown = document.querySelector("#player .vp")?.dataset;
+                return shown?.lens && shown.ready.split(" ").includes(shown.lens);
+            }""",
+            timeout=PATIENCE_MS,
         )
         expect(self.page.locator("#working")).not_to_be_visible()
 
     def go_to(self, lens: str) -> None:
+        """Open a lens, and wait until it shows its answer."""
+        if self.page.locator(".sheet-open").count():
+            self.page.keyboard.press("Escape")
         self.page.get_by_role("tab", name=lens).click()
         name = lens.lower()
         expect(self.page.locator(f"#player .vp[data-lens={name}]")).to_be_visible()
         drawn = self.page.locator(f"#player .vp-stage[data-drawn^={name}]")
         expect(drawn.first).to_be_visible()
+
+    def open_clips(self) -> None:
+        """Open the sheet with the clip's field, the examples and the sampling."""
+        self._open_sheet("change")
+
+    def open_weights(self) -> None:
+        """Open the sheet with the weights."""
+        self._open_sheet("weights")
+
+    def _open_sheet(self, name: str) -> None:
+        opener = self.page.locator(f"#bar .bar-{name}")
+        if opener.get_attribute("aria-expanded") == "false":
+            opener.click()
+
+    def pick(self, index: int) -> None:
+        """Choose an example."""
+        self.open_clips()
+        self.page.locator("#examples button").nth(index).click()
+
+    def press_explore(self) -> None:
+        """Explore what is in the clip's field."""
+        self.open_clips()
+        self.page.get_by_role("button", name="Explore", exact=True).click()
+
+    def clear(self) -> None:
+        """Empty the clip's field."""
+        self.open_clips()
+        self.page.get_by_role("button", name="Clear").click()
 
     def stage(self, index: int = 0):
         return self.page.locator("#player .vp-stage").nth(index)

@@ -1,30 +1,34 @@
-"""The named endpoints /classify, /attend and /reconstruct: the command line's JSON, over the web.
+"""The named endpoints, one per lens: the command line's JSON, over the web.
 
-They answer with `to_json` of the views, as the command line does.
+They answer with `to_json` of the views, as the command line does. Each takes a clip, the weights,
+what its lens takes, which frames, and whether arrays and a picture are to come, too: ``npz`` and
+``png``, whole files in base64.
 """
 
 from __future__ import annotations
 
-import functools
+import base64
 import html
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from videomae_demo.analysis.settings import HEAD_FUSIONS, RolloutSettings
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import ExplorerError, RequestError
 from videomae_demo.given import number
-from videomae_demo.lenses.reconstruct import MaskRequest
-from videomae_demo.masking import MASK_KINDS
+from videomae_demo.lenses.answer import write_npz
 from videomae_demo.pool import ExplorerPool
-from videomae_demo.ui import text
+from videomae_demo.rendering.frames import to_png
+from videomae_demo.ui import text as said
 from videomae_demo.ui.gradio_edge.clip_fields import ClipFile
 from videomae_demo.ui.gradio_edge.visitors import Visitors
-from videomae_demo.ui.values import token, whole
+from videomae_demo.ui.lenses.argument import Argument, example, switch, text
+from videomae_demo.ui.lenses.lens import Endpoint, PageLens
 from videomae_demo.video.sampling import SamplingRule
 
 if TYPE_CHECKING:
@@ -40,133 +44,106 @@ EXAMPLE_CLIP = {
 }
 """The clip in the examples of "Use via API": a file of the project, since no URL is taken."""
 
-
-class Endpoints:
-    """What the endpoints do; `pool` tells which weights they may use."""
-
-    def __init__(self, pool: ExplorerPool) -> None:
-        self.pool = pool
-
-    def classify(
-        self,
-        clip: str,
-        weights: str,
-        top_k: float,
-        label: str,
-        sampling: str = "",
-        start: float | None = None,
-        stored_pixels: bool = False,
-    ) -> Json:
-        """Name what happens in a clip."""
-        count, request = whole(top_k, "top_k"), _clip(clip, sampling, start, stored_pixels)
-        return self._explorer(weights).classify(request).to_json(count, label or None)
-
-    def attend(
-        self,
-        clip: str,
-        weights: str,
-        fusion: Any,
-        discard: float,
-        first_layer: float,
-        last_layer: float,
-        query: Any = None,
-        sampling: str = "",
-        start: float | None = None,
-        stored_pixels: bool = False,
-    ) -> Json:
-        """Show where and when the recogniser looked; `last_layer` 0 stands for the last one."""
-        settings = RolloutSettings(
-            fusion,
-            number(discard, "discard"),
-            whole(first_layer, "first_layer"),
-            whole(last_layer, "last_layer") or None,
-            token(query or None),
-        )
-        request = _clip(clip, sampling, start, stored_pixels)
-        return self._explorer(weights).attend(request, settings).to_json()
-
-    def reconstruct(
-        self,
-        clip: str,
-        weights: str,
-        kind: str,
-        ratio: float,
-        seed: float,
-        sampling: str = "",
-        start: float | None = None,
-        stored_pixels: bool = False,
-    ) -> Json:
-        """Hide a part of a clip and measure the reconstruction; `ratio` 0 takes the default."""
-        mask = MaskRequest(kind, number(ratio, "ratio") or None, whole(seed, "seed"))
-        request = _clip(clip, sampling, start, stored_pixels)
-        return self._explorer(weights).reconstruct(request, mask).to_json()
-
-    def _explorer(self, weights: str) -> Explorer:
-        name = weights or self.pool.default
-        if not self.pool.offer(name).is_here:
-            raise RequestError(
-                f"The weights {name!r} are not on this machine, and an endpoint downloads nothing; "
-                "load them on the page first."
-            )
-        return self.pool.get(name)
+WEIGHTS = text("weights", "Name of the checkpoint; empty for the one with which the page opens.")
+FRAMES = (
+    text(
+        "sampling",
+        "Which frames: seconds between two of them, every:N for each Nth frame, or uniform over "
+        "the whole clip; empty for those with which the checkpoint was trained.",
+    ),
+    Argument(
+        "start",
+        "Where the frames begin, in seconds; null for the middle of the clip.",
+        None,
+        {"type": ["number", "null"], "minimum": 0},
+    ),
+    switch("stored_pixels", "Take the pixels as they are stored, whatever their shape."),
+)
+ARRAYS = switch("arrays", "Give all arrays, too: as `npz`, a file in base64.")
+PICTURE = switch("picture", "Give the picture, too.")
 
 
-def add_endpoints(pool: ExplorerPool, visitors: Visitors, queue_options: dict[str, Any]) -> None:
+def add_endpoints(
+    pool: ExplorerPool,
+    lenses: Sequence[PageLens],
+    visitors: Visitors,
+    queue_options: dict[str, Any],
+) -> None:
     """Add the endpoints to the open page; their components are never shown."""
-    endpoints = Endpoints(pool)
     with gr.Group(visible=False):
-        clip = _shown_as(ClipFile(label="clip", type="filepath"), EXAMPLE_CLIP)
-        weights = _shown_as(gr.Textbox("", label="weights"), "")
-        top_k = _shown_as(gr.Number(5, label="top_k"), 5)
-        label = _shown_as(gr.Textbox("", label="label"), "")
-        fusion = gr.Radio(list(HEAD_FUSIONS), value="mean", label="fusion")
-        discard = _shown_as(gr.Number(0, label="discard"), 0)
-        first_layer = _shown_as(gr.Number(1, label="first_layer"), 1)
-        last_layer = _shown_as(gr.Number(0, label="last_layer"), 0)
-        query = _shown_as(gr.JSON(None, label="query"), [0, 0, 0])
-        kind = gr.Radio(list(MASK_KINDS), value="tube", label="kind")
-        ratio = _shown_as(gr.Number(0, label="ratio"), 0)
-        seed = _shown_as(gr.Number(0, label="seed"), 0)
-        sampling = _shown_as(gr.Textbox("", label="sampling"), "")
-        start = _shown_as(gr.Number(None, label="start"), None)
-        stored_pixels = _shown_as(gr.Checkbox(False, label="stored_pixels"), False)
+        clip = example(ClipFile(label="clip", type="filepath"), EXAMPLE_CLIP)
+        weights = WEIGHTS.component()
+        others = [argument.component() for argument in (*FRAMES, ARRAYS, PICTURE)]
+        endpoints = {lens: lens.endpoint() for lens in lenses}
+        own = {
+            lens: [argument.component() for argument in endpoint.parameters]
+            for lens, endpoint in endpoints.items()
+        }
         answer = gr.JSON(label="answer")
-    frames = [sampling, start, stored_pixels]
-    inputs: dict[str, list[Any]] = {
-        "classify": [clip, weights, top_k, label, *frames],
-        "attend": [clip, weights, fusion, discard, first_layer, last_layer, query, *frames],
-        "reconstruct": [clip, weights, kind, ratio, seed, *frames],
-    }
-    for name, given in inputs.items():
-        button = gr.Button(visible=False)
-        button.click(
-            _answering(getattr(endpoints, name), visitors),
-            given,
+    for lens, endpoint in endpoints.items():
+        gr.Button(visible=False).click(
+            _answering(pool, lens, endpoint, visitors),
+            [clip, weights, *own[lens], *others],
             answer,
-            api_name=name,
-            api_description=getattr(Endpoints, name).__doc__,
+            api_name=endpoint.name,
+            api_description=endpoint.summary,
             **queue_options,
         )
 
 
-def _answering(method: Callable[..., Json], visitors: Visitors) -> Callable[..., Json]:
-    @functools.wraps(method)  # gradio reads the parameters' names
+def ask(pool: ExplorerPool, lens: PageLens, endpoint: Endpoint, *given: Any, **named: Any) -> Json:
+    """Answer for the endpoint of a lens; it takes what `signature_of` says."""
+    asked = signature_of(endpoint).bind(*given, **named)
+    asked.apply_defaults()
+    values = dict(asked.arguments)
+    clip, weights = values.pop("clip"), values.pop("weights")
+    frames = [values.pop(name) for name in ("sampling", "start", "stored_pixels")]
+    arrays, picture = (values.pop(name) for name in ("arrays", "picture"))
+    request = _clip(clip, *frames)
+    answer = endpoint.ask(_explorer(pool, weights, lens), request, **values)
+    told = endpoint.to_json(answer, **values)
+    if arrays:
+        file = io.BytesIO()
+        write_npz(file, answer.arrays())
+        told["npz"] = base64.b64encode(file.getvalue()).decode("ascii")
+    if picture:
+        told["png"] = base64.b64encode(to_png(answer.picture())).decode("ascii")
+    return told
+
+
+def signature_of(endpoint: Endpoint) -> Signature:
+    """Return what an endpoint takes; gradio reads the names and defaults."""
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    others = (WEIGHTS, *endpoint.parameters, *FRAMES, ARRAYS, PICTURE)
+    with_defaults = [Parameter(other.name, kind, default=other.default) for other in others]
+    return Signature([Parameter("clip", kind), *with_defaults])
+
+
+def _explorer(pool: ExplorerPool, weights: str, lens: PageLens) -> Explorer:
+    name = weights or pool.usable
+    pool.offer(name)
+    if pool.absent(name, lens.uses):
+        raise RequestError(
+            f"The weights {name!r} are not on this machine, and an endpoint downloads nothing; "
+            "load them on the page first."
+        )
+    return pool.get(name)
+
+
+def _answering(
+    pool: ExplorerPool, lens: PageLens, endpoint: Endpoint, visitors: Visitors
+) -> Callable[..., Json]:
     def answer(*given: Any) -> Json:
         try:
             with visitors.working() as wish, cancellable(wish):
-                return method(*given)
+                return ask(pool, lens, endpoint, *given)
         except ExplorerError as error:
             raise gr.Error(html.escape(str(error), quote=False), print_exception=False) from None
         except Cancelled:
-            raise gr.Error(text.CANCELLED, print_exception=False) from None
+            raise gr.Error(said.CANCELLED, print_exception=False) from None
 
+    answer.__signature__ = signature_of(endpoint)  # type: ignore[attr-defined]
     return answer
-
-
-def _shown_as(component: Any, example: Any) -> Any:
-    """Let "Use via API" show a value that works; gradio proposes what the type alone suggests."""
-    component.example_payload = lambda: example
-    return component
 
 
 def _clip(
@@ -174,7 +151,7 @@ def _clip(
 ) -> ClipRequest:
     """Return the request; `sampling` as `SamplingRule.parse` reads it, "" for the usual one."""
     if not path:
-        raise RequestError(text.NO_CLIP)
+        raise RequestError(said.NO_CLIP)
     rule = SamplingRule.parse(sampling) if sampling else None
     start_s = None if start in (None, "") else number(start, "start")
     return ClipRequest(Path(path), start_s, rule, stored_pixels=stored_pixels)

@@ -1,27 +1,26 @@
-"""From what the controls hold to what the Explorer is asked: foreign values in, typed ones out.
+"""What the controls and scripts of a page hold: foreign values in, typed ones out.
 
-Knows no component and no session. A field that holds nonsense spoils nothing but itself: whoever
-reads several gets the last valid value of it, and a sentence that names it by its label.
+Knows no component and no session. Anybody may send anything, so all is checked. A field that holds
+nonsense spoils nothing but itself: whoever reads several gets the last valid value of it, and a
+sentence that names it by its label.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import RequestError, shown
 from videomae_demo.given import number
-from videomae_demo.lenses.reconstruct import MaskRequest
-from videomae_demo.ui import values
 from videomae_demo.video.sampling import SamplingRule
+
+LARGEST_WHOLE = 2**53 - 1
+"""JSON and JavaScript keep whole numbers exactly up to here."""
 
 OWN, SECONDS, FRAMES, UNIFORM = (
     "the usual of these weights",
@@ -99,7 +98,7 @@ def read_sampling(
 
     The errors of the invalid ones come by the same names.
     """
-    return _read(
+    return read_fields(
         before,
         given,
         {
@@ -112,27 +111,13 @@ def read_sampling(
     )
 
 
-def read_mask(
-    before: MaskRequest, given: Mapping[str, Any]
-) -> tuple[MaskRequest, dict[str, RequestError]]:
-    """Return a mask that is drawn from a seed; invalid fields as in `read_sampling`.
-
-    In the place of a painted one, tubes are drawn.
-    """
-    return _read(
-        MaskRequest(_drawn_kind(before.kind), before.ratio, before.seed),
-        given,
-        {
-            "kind": _drawn_kind,
-            "ratio": lambda value: number(value, field_name("ratio")),
-            "seed": lambda value: values.whole(value, field_name("seed")),
-        },
-    )
-
-
-def _read(
+def read_fields(
     before: Any, given: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]
 ) -> tuple[Any, dict[str, RequestError]]:
+    """Return a dataclass with what the fields hold, and the errors of the invalid ones, by name.
+
+    Those keep their value of `before`. There is a reader for each field.
+    """
     read, wrong = {}, {}
     for name, value in given.items():
         try:
@@ -148,10 +133,6 @@ def _kind(given: Any) -> str:
     return str(given)
 
 
-def _drawn_kind(given: Any) -> str:
-    return "tube" if given == "painted" else str(given)
-
-
 def _interval(given: Any) -> float:
     interval_s = number(given, field_name("interval_s"))
     if interval_s <= 0:
@@ -160,7 +141,7 @@ def _interval(given: Any) -> float:
 
 
 def _step(given: Any) -> int:
-    step = values.whole(given, field_name("step"))
+    step = whole(given, field_name("step"))
     if step < 1:
         raise RequestError(f"The {field_name('step')} is {given}; give a whole number from 1.")
     return step
@@ -181,14 +162,51 @@ def _start(given: Any) -> float | None:
     return start_s
 
 
-def to_painted_mask(given: Any, tokens: int) -> MaskRequest:
-    """Return a mask that was painted, given in base64 as one byte per token."""
+def whole(given: Any, name: str) -> int:
+    """Return a whole number; 3.0 is one, since JavaScript knows no other.
+
+    Raises
+    ------
+    RequestError
+        When it is anything else; so for the other functions here.
+    """
+    if not 0 <= number(given, name) <= LARGEST_WHOLE or given != int(given):
+        raise RequestError(f"The {name} is {shown(given)}; it must be a whole number from 0.")
+    return int(given)
+
+
+def plain_number(given: str) -> float | str:
+    """Return the number that a text of an address says; the text itself if it says none."""
     try:
-        marks = np.frombuffer(base64.b64decode(given, validate=True), np.uint8)
-    except (binascii.Error, TypeError, ValueError) as error:
-        raise RequestError("The painted mask can't be read; paint it again.") from error
-    if len(marks) != tokens:
-        raise RequestError(
-            f"The painted mask has {len(marks)} tokens, the clip {tokens}; paint it again."
-        )
-    return MaskRequest("painted", painted=np.packbits(marks > 0).tobytes())
+        return float(given)
+    except ValueError:
+        return given
+
+
+def said(given: Any) -> Any:
+    """Return what a script of the page said; see `mailbox`."""
+    try:
+        return json.loads(given)["said"]
+    except (TypeError, ValueError, LookupError, RecursionError):
+        raise RequestError("What the page sent can't be read; reload it.") from None
+
+
+def moment(given: Any, name: str) -> float | None:
+    """Return a moment by the browser's clock that stands under `name` in JSON; None if none does.
+
+    See `mailbox`: a letter's own is ``at``, a clock has one for each part of the page.
+    """
+    try:
+        return number(json.loads(given)[name], name)
+    except (TypeError, ValueError, LookupError, RecursionError, RequestError):
+        return None
+
+
+def token(given: Any) -> tuple[int, int, int] | None:
+    """Return a token's place, [time, row, column]; None for none."""
+    if given is None:
+        return None
+    if not isinstance(given, list | tuple) or len(given) != 3:
+        raise RequestError(f"The token is {shown(given)}; give [time, row, column].")
+    time, row, column = (whole(at, "token's place") for at in given)
+    return time, row, column

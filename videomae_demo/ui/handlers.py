@@ -1,34 +1,33 @@
 """What happens when a visitor does something: generators that yield a `Page` per stage.
 
 Owns what they mean for what is shown; the stages of an exploration are those of `stages`. Knows no
-component: `outputs` maps a `Page` to those and turns an `ExplorerError` into a toast. Each step is
-a question to the Explorer, which remembers the pass that all rollouts share; a handler that is
-closed between two stages leaves nothing behind.
+component and no lens by name: `outputs` maps a `Page` to components and turns an `ExplorerError`
+into a toast. Each step is a question to the Explorer, which remembers the pass that all rollouts
+share; a handler that is closed between two stages leaves nothing behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from videomae_demo.analysis.settings import RolloutSettings
-from videomae_demo.errors import ExplorerError, RequestError
+from videomae_demo.errors import CheckpointError, ExplorerError, RequestError, shown
 from videomae_demo.given import number
-from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.pool import ExplorerPool
-from videomae_demo.ui import controls, present, text, values
-from videomae_demo.ui.examples import Example
+from videomae_demo.ui import controls, text
+from videomae_demo.ui.address import read_query, read_sampling
+from videomae_demo.ui.examples import Shelf, have_same_bytes
+from videomae_demo.ui.lenses.lens import ChangeOf, PageLens, TakenBackError
 from videomae_demo.ui.page import Page, Pages, WeightsList
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.preview.preview import make_preview
 from videomae_demo.ui.session import Session
-from videomae_demo.ui.stages import Stages, clip_of, layer_count, stage
-
-PARTS = {"recognise": "labels", "attend": "attention", "reconstruct": "reconstruction"}
-"""The parts of a `Page` that show the lenses."""
+from videomae_demo.ui.stages import Stages, clip_of, stage
+from videomae_demo.ui.token_player.sprites import SaveBytes
+from videomae_demo.ui.token_player.value import Shown
 
 
 class Handlers:
@@ -37,9 +36,12 @@ class Handlers:
     Parameters
     ----------
     pool : ExplorerPool
-    examples : sequence of Example
+    lenses : sequence of PageLens
+        In the order of their tabs; the first one is open at first.
+    shelf : Shelf
+        The clips to try.
     save : callable
-        Puts bytes into the page's cache; see `present.SaveBytes`.
+        Puts bytes into the page's cache; see `sprites.SaveBytes`.
     limits : Limits
         What a preview may cost, and after how long files of the cache are deleted.
     """
@@ -47,34 +49,76 @@ class Handlers:
     def __init__(
         self,
         pool: ExplorerPool,
-        examples: Sequence[Example],
-        save: present.SaveBytes,
+        lenses: Sequence[PageLens],
+        shelf: Shelf,
+        save: SaveBytes,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.pool = pool
-        self.examples = tuple(examples)
+        self.lenses = {lens.name: lens for lens in lenses}
+        self.shelf = shelf
         self._save = save
         self._limits = limits
-        self._stages = Stages(pool, save, limits)
+        self._stages = Stages(pool, lenses, shelf, save, limits)
 
-    def open(self, session: Session) -> Pages:
-        """Open the page finished: its first example is explored."""
-        if not self.examples:
-            explorer = self.pool.get(session.weights)
-            yield Page(
-                player={"empty": text.NO_CLIP},
-                weights=present.weights_panel(explorer),
-                status=[],
-            )
+    def open(self, session: Session, query: Any = "") -> Pages:
+        """Open the page finished: what its address asks for, or its first example, is explored.
+
+        With weights that can't be had, the page opens with the best that are here, and says so.
+        """
+        given = read_query(query)
+        asked = self.weights_asked(given)
+        if asked:
+            yield from self._open(replace(session, weights=asked), given)
             return
-        yield from self.pick(session, 0)
+        if session.weights == self.pool.default and not self.pool.trouble:
+            try:
+                yield from self._open(session, given)
+                return
+            except CheckpointError as error:
+                if self.pool.stand_in() == session.weights:
+                    raise
+                self.pool.trouble = str(error)
+        instead = replace(session, weights=self.pool.usable)
+        listed = self._stages.weights_list(instead)
+        said = text.STANDS_IN.format(asked=self.pool.default, why=self.pool.trouble)
+        yield Page(banner=said, weights_list=listed)
+        yield from self._open(instead, given)
 
-    def pick(self, session: Session, index: Any, *sampling: Any) -> Pages:
+    def weights_asked(self, given: Mapping[str, str]) -> str:
+        """Return the weights that an address asks for; empty if they are not on this machine."""
+        asked = given.get("weights", "")
+        is_here = asked and any(o.name == asked and o.is_here for o in self.pool.offers())
+        return asked if is_here else ""
+
+    def _open(self, session: Session, given: Mapping[str, str]) -> Pages:
+        lens, example = (
+            given.get("lens", ""),
+            self.shelf.first(session.weights, given.get("example")),
+        )
+        if lens in self.lenses:
+            session = replace(session, lens=lens)
+            yield Page(session, lens=lens)
+        if example is not None:
+            sampling = read_sampling(given)
+            yield Page(sampling=sampling)
+            yield from self._stages.explore(session, example.path, sampling, session.weights, given)
+            return
+        yield Page(
+            session,
+            player=Shown(empty=text.NO_CLIP),
+            weights=self._stages.weights_panel(session),
+            bar=self._stages.bar(session),
+            status=[],
+        )
+
+    def pick(self, session: Session, name: Any, *sampling: Any) -> Pages:
         """Explore an example; the sampling as in `explore`."""
-        number = values.whole(index, "example's number")
-        if number >= len(self.examples):
-            raise RequestError(f"There is no example {number}; there are {len(self.examples)}.")
-        yield from self._explore_anew(session, self.examples[number].path, sampling)
+        example = self.shelf.named(session.weights, name)
+        if example is None:
+            names = ", ".join(one.name for one in self.shelf.clips(session.weights))
+            raise RequestError(f"There is no example {shown(name)}; choose {names}.")
+        yield from self._explore_anew(session, example.path, sampling)
 
     def explore(self, session: Session, path: Path | str | None, *sampling: Any) -> Pages:
         """Explore a clip; without a path, the present one once more.
@@ -83,15 +127,15 @@ class Handlers:
         keeps its last valid value; what is wrong with it was said when it was filled in.
         """
         path = clip_of(session).path if path is None else path
-        yield from self._explore_anew(session, self._original(Path(path)), sampling)
+        yield from self._explore_anew(
+            session, self.shelf.original(session.weights, Path(path)), sampling
+        )
 
     def _explore_anew(self, session: Session, path: Path, given: Sequence[Any]) -> Pages:
-        chosen, now = self._sampling(session, given)[0], session
+        chosen = self._sampling(session, given)[0]
         if session.clip is None or Path(session.clip.path) != path:
-            # In another clip, a moment, a token and a true label mean something else.
-            chosen = replace(chosen, start_s=None)
-            now = replace(session, settings=replace(session.settings, query=None), label=None)
-        yield from self._stages.explore(session, now, path, chosen)
+            chosen = replace(chosen, start_s=None)  # in another clip, a moment is another one
+        yield from self._stages.explore(session, path, chosen, session.weights)
 
     def resample(self, session: Session, changed: str, *sampling: Any) -> Pages:
         """Explore other frames of the present clip; `changed` is the field that a visitor set."""
@@ -105,9 +149,15 @@ class Handlers:
         if chosen.request(session.clip.path, own) == session.clip:
             yield Page(replace(session, sampling=chosen))
             return
-        # At other times, a token is another one; the label is that of the clip.
-        now = replace(session, settings=replace(session.settings, query=None))
-        yield from self._stages.explore(session, now, Path(session.clip.path), chosen)
+        path = Path(session.clip.path)
+        yield from self._stages.explore(session, path, chosen, session.weights)
+
+    def move_window(self, session: Session, start_s: Any) -> Pages:
+        """Explore the window that begins at a moment of the present clip, in seconds."""
+        clip = clip_of(session)
+        chosen = replace(session.sampling, start_s=number(start_s, "start of the window"))
+        yield Page(start=f"{chosen.start_s:g}")
+        yield from self._stages.explore(session, Path(clip.path), chosen, session.weights)
 
     def _sampling(
         self, session: Session, given: Sequence[Any]
@@ -117,7 +167,11 @@ class Handlers:
 
     def preview(self, session: Session, path: str | None) -> Pages:
         """Let the browser play the explored clip in a form that it can; the clip stays as it is."""
-        if path and session.clip is not None and _same_bytes(Path(session.clip.path), Path(path)):
+        if (
+            path
+            and session.clip is not None
+            and have_same_bytes(Path(session.clip.path), Path(path))
+        ):
             yield Page(video=self._save(make_preview(Path(path), self._limits), "preview.mp4"))
 
     def fetch(self, weights: str) -> Pages:
@@ -136,125 +190,90 @@ class Handlers:
     def _load(self, session: Session, weights: str) -> Pages:
         offer = self.pool.offer(weights)
         yield Page(status=stage(f"Loading {offer.title}", 0))
-        explorer = self.pool.get(weights)
-        labels = set(explorer.recogniser.model.config.id2label.values())
-        knows = bool(explorer.recogniser.card.label_count) and session.label in labels
-        mask = MaskRequest("tube" if session.mask.kind == "painted" else session.mask.kind)
-        settings = replace(session.settings, first_layer=1, last_layer=None, query=None)
-        now = replace(
-            session,
-            weights=weights,
-            settings=settings,
-            mask=replace(mask, seed=session.mask.seed),
-            label=session.label if knows else None,
-        )
-        if session.clip is None:
-            yield Page(
-                now,
-                status=[],
-                weights=present.weights_panel(explorer),
-                weights_list=self._stages.weights_list(now),
-            )
+        if session.clip is not None:
+            path = Path(session.clip.path)
+            yield from self._stages.explore(session, path, session.sampling, weights)
             return
-        yield from self._stages.explore(session, now, Path(session.clip.path), session.sampling)
+        now = replace(session, weights=weights)
+        yield Page(
+            now,
+            status=[],
+            weights=self._stages.weights_panel(now),
+            bar=self._stages.bar(now),
+            weights_list=self._stages.weights_list(now),
+            examples=self._stages.examples(weights),
+        )
+
+    def open_lens(self, session: Session, name: Any) -> Pages:
+        """Open a lens; what it was not asked for yet, it is asked for now."""
+        if name not in self.lenses:
+            raise RequestError(f"There is no lens {name!r}; there are {', '.join(self.lenses)}.")
+        now, lens = replace(session, lens=name), self.lenses[name]
+        yield Page(now, bar=self._stages.bar(now))
+        if now.clip is not None and not self._stages.answers(now, lens):
+            yield from self._stages.show(now, lens, done=2)
+
+    def is_quick(self, name: Any) -> bool:
+        """Tell whether opening a lens seldom makes a model run."""
+        return name in self.lenses and self.lenses[name].is_quick
 
     def choose(self, session: Session, token: Any) -> Pages:
-        """Start the rollout from a token, or from what the head reads; no pass of the model."""
-        settings = replace(session.settings, query=values.token(token))
-        yield from self._stages.attend(replace(session, settings=settings))
-
-    def set_rollout(
-        self, session: Session, fusion: Any, discard: float, first_layer: int, last_layer: int
-    ) -> Pages:
-        """Change how attention is rolled out; no pass of the model."""
-        count = layer_count(self.pool.get(session.weights))
-        last = values.whole(last_layer, controls.field_name("last_layer"))
-        settings = RolloutSettings(
-            fusion,
-            number(discard, controls.field_name("discard")),
-            values.whole(first_layer, controls.field_name("first_layer")),
-            None if last >= count else last,
-            session.settings.query,
-        )
-        try:
-            settings.layers(count)
-        except RequestError:
-            yield Page(session, layers=count)  # the controls go back to what is shown
-            raise
-        yield from self._stages.attend(replace(session, settings=settings))
-
-    def set_mask(self, session: Session, changed: str, kind: str, ratio: Any, seed: Any) -> Pages:
-        """Draw another mask and reconstruct; `changed` is the control that a visitor set.
-
-        That is "kind", "ratio", "seed" or "preset". Another control that holds nonsense keeps its
-        last valid value. Another share or seed takes the place of a painted mask, in tubes.
-        """
-        if kind == "painted" and changed == "kind":
-            if session.mask.kind != "painted":
-                yield Page(mask=session.mask)  # the controls go back to what is shown
-                raise RequestError(
-                    "No mask is painted yet: press 'Paint the mask' below the pictures and drag "
-                    "over the tokens."
-                )
-            return
-        named = {"kind": kind, "ratio": ratio, "seed": seed}
-        mask, wrong = controls.read_mask(session.mask, named)
-        if changed in wrong:
-            raise wrong[changed]
-        if changed in ("ratio", "seed") and named[changed] == getattr(session.mask, changed):
-            return  # the field was left as it is, and so is what was painted
-        if kind == "painted":
-            yield Page(mask_kind=mask.kind)
-        yield from self._stages.reconstruct(replace(session, mask=mask, drawn=session.drawn + 1))
-
-    def paint(self, session: Session, said: Any) -> Pages:
-        """Reconstruct behind a painted mask.
-
-        The page says ``{"drawn": int, "painting": int, "mask": str}``: which mask it was painted
-        on, as `Session.drawn` counts them, its own number, and one byte per token in base64. If
-        another mask was drawn in the meantime, that one stays.
-        """
-        if not isinstance(said, dict) or said.get("drawn") != session.drawn:
-            return
-        number = values.whole(said.get("painting"), "painting's number")
-        tokens = self.pool.get(session.weights).reconstructor.card.grid.tokens
-        painted = controls.to_painted_mask(said.get("mask"), tokens)
-        yield from self._stages.reconstruct(replace(session, mask=painted, painting=number))
-
-    def look_up(self, session: Session, label: str | None) -> Pages:
-        """Show where one label stands."""
-        session = replace(session, label=label or None)
-        view = self._stages.explorer(session).classify(clip_of(session))
-        yield Page(session, labels=self._stages.labels_panel(view, session))
-
-    def files(self, session: Session, lens: str, folder: Path) -> Pages:
-        """Write the files of one lens into `folder`."""
-        explorer, clip = self._stages.explorer(session), clip_of(session)
-        if lens == "recognise":
-            labels = explorer.classify(clip)
-            paths = labels.save(folder, present.TOP_K, session.label)
-        elif lens == "attend":
-            paths = explorer.attend(clip, session.settings).save(folder)
+        """Choose a token, or none; a lens that starts from it is asked again, if it is open."""
+        now = replace(session, token=controls.token(token))
+        clip_of(now)
+        lens = self._stages.open_lens(now)
+        if self._stages.answers(now, lens):
+            yield Page(now, player=now.player, bar=self._stages.bar(now))
         else:
-            view = explorer.reconstruct(clip, session.mask)
-            paths = view.save(folder)
-        yield Page(files={lens: [str(path) for path in paths]})
+            yield from self._stages.show(now, lens)
+
+    def change(self, session: Session, lens: PageLens, change: ChangeOf, *given: Any) -> Pages:
+        """Ask a lens something else."""
+        explorer = self._stages.explorer(session)
+        try:
+            changed = change(session, explorer, *given)
+        except TakenBackError:
+            yield Page(controls={lens.name: lens.controls(session)})
+            raise
+        if changed is None:
+            return
+        if changed.controls:
+            yield Page(controls={lens.name: changed.controls})
+        yield from self._stages.show(session.asking(lens.name, changed.question), lens)
+
+    def files(self, session: Session, name: str, folder: Path) -> Pages:
+        """Write the files of one lens into `folder`."""
+        explorer = self._stages.explorer(session)
+        paths = self.lenses[name].write(explorer, session, folder)
+        yield Page(files={name: [str(path) for path in paths]})
+
+    def shows_the_same(self, name: str, one: Session, other: Session) -> bool:
+        """Tell whether a lens shows the same in two sessions."""
+        lens = self.lenses[name]
+        alike = (one.weights, one.clip) == (other.weights, other.clip)
+        return alike and lens.key(one) == lens.key(other)
 
     def last_word(self, now: Session, why: str, before: Session | None = None) -> Page:
         """Return what the page says when work ended before it was done.
 
         After Cancel, all controls go back to what is shown, since nothing that was asked for will
-        come. If the work was an exploration, `before` is the session that it began with; then parts
-        that are missing say `why`, too.
+        come. A lens that is open and has no answer says `why`. If the work was an exploration,
+        `before` is the session that it began with.
         """
         cancelled = why == text.WAS_CANCELLED
-        parts: dict[str, Any] = {"controls": now, "player": now.player} if cancelled else {}
-        if before is not None:
+        parts: dict[str, Any] = {}
+        if cancelled:
+            held = {lens.name: lens.controls(now) for lens in self.lenses.values()}
+            parts |= {"controls": held, "sampling": now.sampling, "player": now.player}
+        lens = self._stages.open_lens(now)
+        if now.clip is not None and lens.name not in now.answered:
             hint = f" {text.GO_ON}" if cancelled else ""
-            note = [panel.note(text.NOT_COMPUTED.format(why=why) + hint)]
-            parts |= {PARTS[lens]: note for lens in now.missing} | {"stale": ""}
+            note = panel.note(text.NOT_COMPUTED.format(why=why) + hint)
+            parts["panels"] = {lens.name: [note]}
+        if before is not None:
+            parts["stale"] = ""
             if now.clip is None:
-                parts["player"] = {"empty": text.NO_CLIP_YET.format(why=why)}
+                parts["player"] = Shown(empty=text.NO_CLIP_YET.format(why=why))
             elif now is before:
                 parts["notice"] = text.STILL_SHOWN.format(why=why, shown=now.clip_name)
                 parts["sampling"] = now.sampling
@@ -263,15 +282,3 @@ class Handlers:
     def weights_list(self, session: Session) -> WeightsList:
         """Return what can be loaded, as it is on this machine by now, and what is."""
         return self._stages.weights_list(session)
-
-    def _original(self, path: Path) -> Path:
-        """Return the example that a file is a copy of; else the file."""
-        same = (e.path for e in self.examples if e.path.name == path.name)
-        return next((example for example in same if _same_bytes(example, path)), path)
-
-
-def _same_bytes(one: Path, other: Path) -> bool:
-    try:
-        return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
-    except OSError:
-        return False

@@ -6,13 +6,14 @@ Knows no component: `outputs` maps a `Page` to those.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.ui.bar.bar import Bar
 from videomae_demo.ui.controls import Sampling
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.session import Session
+from videomae_demo.ui.token_player.value import Shown
 
 
 class Unchanged:
@@ -30,6 +31,14 @@ class WeightsList:
     chosen: str
 
 
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What the picker shows, see `Shelf.items`, and why the clips are not others; may be empty."""
+
+    items: Sequence[Mapping[str, Any]]
+    note: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
     """What changes on the page.
@@ -38,9 +47,13 @@ class Page:
     ----------
     session : Session
         What the page shows from now on; no component.
-    player : dict
+    player : Shown
         The token player's value.
-    status, weights, clip, labels, attention, reconstruction : list of panel blocks
+    status, weights, clip : list of panel blocks
+    panels : mapping
+        The panels of lenses, by lens: lists of panel blocks.
+    controls : mapping
+        The controls of lenses, by lens and by their name: a value, or a ``gr.update``.
     stale : str
         Why what stands beside the clip field is dimmed; empty if it is not.
     notice : str
@@ -49,50 +62,43 @@ class Page:
         The view in Python.
     video : str
         Path of what the clip field plays instead of a clip that the browser can't.
-    label : str or None
-        The label that is looked up.
-    label_names : sequence of str
-        What can be looked up.
-    layers : int
-        How many layers the recogniser has.
-    mask : MaskRequest
-        What the mask's controls show.
-    mask_kind : str
-        The same of its kind alone.
     start : str
         What the field for the window's start holds.
     sampling : Sampling
         What all controls of sampling hold.
+    bar : Bar
+        What the bar at the head says.
+    lens : str
+        The lens whose tab is opened, without a click.
+    banner : str
+        What must be known of the whole page; may be empty.
+    examples : Examples
+        The clips to try.
     weights_list : WeightsList
         Which checkpoints can be chosen, and which one is.
-    controls : Session
-        All controls go back to what this session says.
-    files : dict
+    files : mapping
         Paths of files to take away, by lens.
     """
 
     session: Session | Unchanged = UNCHANGED
-    player: dict[str, Any] | Unchanged = UNCHANGED
+    player: Shown | Unchanged = UNCHANGED
     status: list[panel.Block] | Unchanged = UNCHANGED
     weights: list[panel.Block] | Unchanged = UNCHANGED
     clip: list[panel.Block] | Unchanged = UNCHANGED
-    labels: list[panel.Block] | Unchanged = UNCHANGED
-    attention: list[panel.Block] | Unchanged = UNCHANGED
-    reconstruction: list[panel.Block] | Unchanged = UNCHANGED
+    panels: Mapping[str, list[panel.Block]] = field(default_factory=dict)
+    controls: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     stale: str | Unchanged = UNCHANGED
     notice: str | Unchanged = UNCHANGED
     code: str | Unchanged = UNCHANGED
     video: str | Unchanged = UNCHANGED
-    label: str | Unchanged | None = UNCHANGED
-    label_names: Sequence[str] | Unchanged = UNCHANGED
-    layers: int | Unchanged = UNCHANGED
-    mask: MaskRequest | Unchanged = UNCHANGED
-    mask_kind: str | Unchanged = UNCHANGED
     start: str | Unchanged = UNCHANGED
     sampling: Sampling | Unchanged = UNCHANGED
+    bar: Bar | Unchanged = UNCHANGED
+    lens: str | Unchanged = UNCHANGED
+    banner: str | Unchanged = UNCHANGED
+    examples: Examples | Unchanged = UNCHANGED
     weights_list: WeightsList | Unchanged = UNCHANGED
-    controls: Session | Unchanged = UNCHANGED
-    files: Mapping[str, Sequence[str]] | Unchanged = UNCHANGED
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 Pages = Generator[Page, None, None]

@@ -1,27 +1,34 @@
 """What one visitor is looking at: small, typed, and enough to make the whole view again.
 
-Arrays stay in the Explorer's caches. The player's value is kept beside the requests, since gradio
-sends a component's value as a whole and the player must not be an input.
+Arrays stay in the Explorer's caches. What the player shows is kept beside the questions, since
+gradio sends a component's value as a whole and the player must not be an input.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest
-from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest
 from videomae_demo.ui.chosen_clip import ChosenClip
 from videomae_demo.ui.controls import Sampling
+from videomae_demo.ui.token_player.value import Place, Shown, View, Whole
 
 MOST_WAITING = 16
 """How much a visitor may ask for at once; a page alone asks for less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a lens was asked when it was answered last, and what the player shows of it."""
+
+    key: Any
+    view: View
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +43,51 @@ class Session:
         None before the first clip.
     sampling : Sampling
         What the controls of sampling hold.
-    settings : RolloutSettings
-    mask : MaskRequest
-    drawn : int
-        How many masks were drawn so far, a new clip's among them: the number of the one that is
-        shown, or that was painted on.
-    painting : int
-        The number of the last painting that was reconstructed, as the page counts them.
-    label : str or None
-        The label that is looked up.
-    layers : int
-        How many layers the recogniser has; 0 before the first clip.
-    missing : tuple of str
-        The lenses that were not computed yet for this clip.
-    player : dict
-        What the token player shows.
+    lens : str
+        The lens that is open; empty stands for the first one.
+    asked : mapping
+        What is asked of each lens; of one that is not in here, its usual question.
+    answered : mapping
+        By lens, what is shown of this clip.
+    token : Place or None
+        The token that a visitor chose.
+    about : str
+        Which part of the clip is seen, in a line.
+    whole : Whole or None
+        The whole clip, where the window can be moved.
+    base : View or None
+        What the player shows of the clip alone; None before the first clip.
     """
 
     weights: str
     clip: ClipRequest | None = None
     sampling: Sampling = field(default_factory=Sampling)
-    settings: RolloutSettings = DEFAULT_ROLLOUT
-    mask: MaskRequest = DEFAULT_MASK
-    drawn: int = 0
-    painting: int = 0
-    label: str | None = None
-    layers: int = 0
-    missing: tuple[str, ...] = ()
-    player: dict[str, Any] = field(default_factory=dict)
+    lens: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    answered: Mapping[str, Answered] = field(default_factory=dict)
+    token: Place | None = None
+    about: str = ""
+    whole: Whole | None = None
+    base: View | None = None
 
     @property
     def clip_name(self) -> str:
         """The name of the file that is shown; empty before the first one."""
         return "" if self.clip is None else Path(self.clip.path).name
 
-    def shows_in(self, lens: str) -> tuple[Any, ...]:
-        """Return what decides on the pictures of a lens: alike for two that show the same."""
-        part = {"recognise": self.label, "attend": self.settings, "reconstruct": self.mask}[lens]
-        return self.weights, self.clip, part
+    @property
+    def player(self) -> Shown:
+        """What the token player shows."""
+        views = {lens: answered.view for lens, answered in self.answered.items()}
+        return Shown(self.base, views, self.whole, self.token)
+
+    def asking(self, lens: str, question: Any) -> Session:
+        """Return the session with another question to a lens."""
+        return replace(self, asked={**self.asked, lens: question})
+
+    def knowing(self, lens: str, answered: Answered) -> Session:
+        """Return the session with another answer of a lens."""
+        return replace(self, answered={**self.answered, lens: answered})
 
 
 class Visit:

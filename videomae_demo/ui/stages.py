@@ -1,175 +1,238 @@
 """The stages of an exploration: each asks the Explorer, and says what the page shows.
 
-Owns the order of the stages, and the session that each leaves. Knows nothing of what visitors do.
+Owns the order of the stages, and the session that each leaves. Knows no lens by name, and nothing
+of what visitors do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import logging
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from videomae_demo.engine.clips import ClipRequest
-from videomae_demo.errors import RequestError
-from videomae_demo.lenses.recognise import LabelsView
+from videomae_demo.checkpoints.catalog import find_entry
+from videomae_demo.engine.clips import ClipRequest, SeenClip
+from videomae_demo.errors import ExplorerError, RequestError
 from videomae_demo.limits import Limits
-from videomae_demo.pool import ExplorerPool, describe_download
+from videomae_demo.pool import HALVES, ExplorerPool, Half, describe_download
 from videomae_demo.ui import controls, present, text
-from videomae_demo.ui.page import UNCHANGED, Page, Pages, WeightsList
+from videomae_demo.ui.address import read_view, write_address
+from videomae_demo.ui.bar.bar import Bar
+from videomae_demo.ui.examples import Shelf
+from videomae_demo.ui.lenses.lens import PageLens
+from videomae_demo.ui.page import UNCHANGED, Examples, Page, Pages, WeightsList
 from videomae_demo.ui.panel import panel
-from videomae_demo.ui.session import Session
+from videomae_demo.ui.session import Answered, Session
 from videomae_demo.ui.snippet import view_in_python
-from videomae_demo.ui.token_player.player import LENSES
+from videomae_demo.ui.token_player.sprites import SaveBytes
+from videomae_demo.ui.token_player.value import Whole
 
 if TYPE_CHECKING:  # torch takes seconds to import, and building the page needs none of it
     from videomae_demo.explorer import Explorer
 
-STAGES = 5
+logger = logging.getLogger(__name__)
+
+STAGES = 3
+SHORT_CLIP_S = 30.0
+"""A clip up to this length is shown whole at once: that takes less than it would to wait for it."""
 
 
 class Stages:
-    """The stages, with the Explorers of a pool; `save` and `limits` as in `Handlers`."""
+    """The stages, with the Explorers of a pool; parameters as in `Handlers`."""
 
-    def __init__(self, pool: ExplorerPool, save: present.SaveBytes, limits: Limits) -> None:
+    def __init__(
+        self,
+        pool: ExplorerPool,
+        lenses: Sequence[PageLens],
+        shelf: Shelf,
+        save: SaveBytes,
+        limits: Limits,
+    ) -> None:
         self._pool = pool
+        self._shelf = shelf
+        self._lenses = tuple(lenses)
         self._save = save
         self._limits = limits
 
     def explore(
-        self, before: Session, now: Session, path: Path, sampling: controls.Sampling
+        self,
+        before: Session,
+        path: Path,
+        sampling: controls.Sampling,
+        weights: str,
+        given: Mapping[str, str] = MappingProxyType({}),
     ) -> Pages:
-        """Go through all views of a clip, one stage after the other.
+        """Read a clip, and ask the lens that is open.
 
         `before` is what the page shows. Until the frames are there, it does; from then on all of
-        the page is of this clip, and `now`.
+        the page is of this clip. An address may have `given` what is asked of it.
         """
         is_other = before.clip is None or Path(before.clip.path) != path
-        yield Page(stale=_why_stale(before, now, path), notice="")
-        yield from self.fetch(now.weights)
+        loads = before.base is None or before.weights != weights
+        yield Page(stale=_why_stale(before, weights, path), notice="")
+        yield from self.fetch(weights, ("recogniser",))
         yield Page(status=stage("Loading the weights", 0))
-        explorer = self._pool.get(now.weights)
+        explorer = self._pool.get(weights)
         card = explorer.recogniser.card
         yield Page(status=stage("Reading the clip", 1))
         request = sampling.request(path, card.sampling)
         seen = explorer.see(request)
-        player, layers = present.show_clip(seen, card, self._save), layer_count(explorer)
+        base = present.clip_view(seen, explorer.as_given(request), card, self._save)
         session = replace(
-            now,
+            self._asked_anew(before, weights, is_other, explorer),
+            weights=weights,
             clip=request,
             sampling=sampling,
-            drawn=before.drawn + 1,
-            layers=layers,
-            missing=LENSES,
-            player=player,
+            answered={},
+            # At other times, or in another clip, a token is another one.
+            token=before.token if request == before.clip and not loads else None,
+            about=present.about_clip(seen),
+            base=base,
+            # It stays while only its window moves, so that nothing flickers.
+            whole=None if is_other else before.whole,
         )
-        loads = not before.player or before.weights != now.weights
+        if seen.duration_s <= SHORT_CLIP_S:  # else what is read for it comes after the answer
+            session = replace(session, whole=self._whole(session, seen))
+        controls_now = {lens.name: lens.met(session, loads) for lens in self._lenses}
+        if given:
+            session = read_view(session, self._lenses, given)
+            controls_now = {
+                lens.name: {**controls_now[lens.name], **lens.controls(session)}
+                for lens in self._lenses
+            }
         yield Page(
             session,
-            player=player,
-            weights=present.weights_panel(explorer) if loads else UNCHANGED,
-            weights_list=self.weights_list(session) if loads else UNCHANGED,
-            clip=present.clip_panel(seen, card, player["tracks"]["clip"]),
-            labels=[],
-            attention=[],
-            reconstruction=[],
-            stale="",
-            label=None if session.label is None else UNCHANGED,
-            layers=layers if loads else UNCHANGED,
-            start="" if is_other else UNCHANGED,
-            status=stage("Recognising", 2),
-        )
-        session = yield from self.classify(session)
-        yield Page(status=stage("Following attention", 3))
-        session = yield from self.attend(session)
-        yield Page(status=stage("Reconstructing what was hidden", 4))
-        yield from self.reconstruct(session)
-        yield Page(status=[])
-
-    def classify(self, session: Session) -> Generator[Page, None, Session]:
-        """Show the labels; return the session with them, as all stages here do."""
-        explorer, session = self.explorer(session), _computed(session, "recognise")
-        if not explorer.recogniser.card.label_count:
-            yield Page(session, labels=[panel.note(text.NO_LABELS)], label_names=())
-            return session
-        view = explorer.classify(clip_of(session))
-        names = sorted(view.classification.labels)
-        yield Page(session, labels=self.labels_panel(view, session), label_names=names)
-        return session
-
-    def attend(self, session: Session) -> Generator[Page, None, Session]:
-        """Show the rollout."""
-        view = self.explorer(session).attend(clip_of(session), session.settings)
-        session = self._shown(session, "attend", present.show_rollout(session.player, view))
-        yield Page(
-            session,
+            bar=self.bar(session),
             player=session.player,
-            attention=present.rollout_panel(view),
+            weights=self.weights_panel(session) if loads else UNCHANGED,
+            weights_list=self.weights_list(session) if loads else UNCHANGED,
+            examples=self.examples(weights) if loads else UNCHANGED,
+            clip=present.clip_panel(seen, card, base),
+            panels={lens.name: [] for lens in self._lenses},
+            controls=controls_now,
+            stale="",
+            start="" if is_other else UNCHANGED,
             code=self._code(session),
         )
-        return session
+        now = yield from self.show(session, self.open_lens(session), done=2)
+        if seen.duration_s > SHORT_CLIP_S:
+            now = replace(now, whole=self._whole(now, seen))
+            yield Page(now, player=now.player)
 
-    def reconstruct(self, session: Session) -> Generator[Page, None, Session]:
-        """Show what the reconstructor makes of the mask."""
+    def _whole(self, session: Session, seen: SeenClip) -> Whole | None:
+        """Return the whole clip and its window, where the window can be moved."""
+        assert session.clip is not None
+        explorer = self._pool.get(session.weights)
+        rule = session.clip.sampling or explorer.recogniser.card.sampling
+        if rule.kind == "uniform":
+            return None
+        try:
+            return present.whole_clip(seen, explorer.overview(session.clip), self._save)
+        except ExplorerError as error:
+            logger.info("There is no overview of %s: %s", session.clip_name, error)
+            return None
+
+    def _asked_anew(
+        self, before: Session, weights: str, is_other: bool, explorer: Explorer
+    ) -> Session:
+        """Return the questions for what comes now; see `PageLens.meet`."""
+        changes = ["clip"] if is_other else []
+        changes += ["weights"] if before.weights != weights else []
+        asked = before
+        for changed in changes or ["frames"]:
+            for lens in self._lenses:
+                asked = asked.asking(lens.name, lens.meet(asked, changed, explorer))
+        return asked
+
+    def show(
+        self, session: Session, lens: PageLens, done: int = 0
+    ) -> Generator[Page, None, Session]:
+        """Ask a lens what the session asks of it, and show the answer; return what is shown."""
         explorer = self.explorer(session)
-        view = explorer.reconstruct(clip_of(session), session.mask)
-        card = explorer.recogniser.card
-        player = present.show_reconstruction(session.player, view, card, self._save)
-        # The page's script keeps what is painted on a mask against answers that are older.
-        numbers = {"drawn": session.drawn, "painting": session.painting}
-        player["mask"] = player["mask"] | numbers
-        # What a visitor set is not set again, since they may have gone on by now.
-        decided_here = view.mask if session.mask.ratio is None else UNCHANGED
-        session = self._shown(replace(session, mask=view.mask), "reconstruct", player)
+        yield from self.fetch(session.weights, lens.uses)
+        if done:
+            yield Page(status=stage(lens.doing, done, explorer.seconds.get(lens.runs)))
+        timed = set(explorer.seconds)
+        showing = lens.show(explorer, session, self._save)
+        if not all(Path(file).is_file() for file in session.player.files()):
+            raise RequestError(text.cleared(self._limits.kept_hours))
+        if showing.question is not None:
+            session = session.asking(lens.name, showing.question)
+        now = session.knowing(lens.name, Answered(lens.key(session), showing.view))
         yield Page(
-            session,
-            player=player,
-            reconstruction=present.reconstruction_panel(view),
-            mask=decided_here,
-            code=self._code(session),
+            now,
+            status=[] if done else UNCHANGED,
+            player=now.player,
+            panels={lens.name: showing.panel},
+            controls={lens.name: showing.controls},
+            code=self._code(now),
+            bar=self.bar(now),
+            weights=UNCHANGED if timed == set(explorer.seconds) else self.weights_panel(now),
         )
-        return session
+        return now
+
+    def open_lens(self, session: Session) -> PageLens:
+        """Return the lens that is open."""
+        named = {lens.name: lens for lens in self._lenses}
+        return named.get(session.lens, self._lenses[0])
+
+    def answers(self, session: Session, lens: PageLens) -> bool:
+        """Tell whether a lens shows the answer to what is asked of it."""
+        answered = session.answered.get(lens.name)
+        return answered is not None and answered.key == lens.key(session)
 
     def weights_list(self, session: Session) -> WeightsList:
         """Return what can be loaded, as it is on this machine by now, and what is."""
         return WeightsList(self._pool.choices(), session.weights)
 
-    def fetch(self, weights: str) -> Pages:
-        """Download what these weights lack on this machine."""
-        absent = self._pool.absent(weights)
+    def weights_panel(self, session: Session) -> list[panel.Block]:
+        """Say which weights are at work, and where."""
+        explorer = self._pool.get(session.weights)
+        return present.weights_panel(explorer, self._pool.describe_reconstructor(session.weights))
+
+    def bar(self, session: Session) -> Bar:
+        """Return what the bar at the head says."""
+        explorer, lens = self._pool.get(session.weights), self.open_lens(session)
+        entry = find_entry(session.weights)
+        clips = self._shelf.clips(session.weights)
+        return Bar(
+            weights=entry.title if entry is not None else Path(session.weights).name,
+            device=f"on {explorer.device}",
+            clip=session.clip_name,
+            facts=session.about,
+            picture=None if session.base is None else session.base.panes[0].tracks[0],
+            address=write_address(session, self._lenses, clips, self._pool.usable),
+            title=f"{Path(session.clip_name).stem}: {lens.title}" if session.clip else "",
+        )
+
+    def examples(self, weights: str) -> Examples:
+        """Return the clips to try with these weights."""
+        return Examples(self._shelf.items(weights), self._shelf.note(weights))
+
+    def fetch(self, weights: str, halves: Sequence[Half] = HALVES) -> Pages:
+        """Download what these weights lack on this machine, and the clips to try with them."""
+        absent = self._pool.absent(weights, halves)
         if not absent:
             return
+        self._shelf.fetch(weights)
         with self._pool.download(absent) as download:
             for progress in download:
                 said = describe_download(progress, absent)
                 done = panel.progress(said, progress.done_bytes, progress.total_bytes or 1)
                 yield Page(status=[done])
 
-    def _shown(self, session: Session, lens: str, player: dict[str, Any]) -> Session:
-        tracks: Mapping[str, Any] = player["tracks"]
-        if not all(Path(track["file"]).is_file() for track in tracks.values()):
-            raise RequestError(text.cleared(self._limits.kept_hours))
-        return _computed(replace(session, player=player), lens)
-
     def explorer(self, session: Session) -> Explorer:
         """Return the Explorer of what is shown, or raise a RequestError: nothing is."""
-        if session.clip is None or not session.player:
+        if session.clip is None or session.base is None:
             raise RequestError(text.NO_CLIP)
         return self._pool.get(session.weights)
 
     def _code(self, session: Session) -> str:
-        return view_in_python(session, self._pool.reconstructor_of(session.weights))
-
-    def labels_panel(self, view: LabelsView, session: Session) -> list[panel.Block]:
-        """Show the labels, and the one that is looked up."""
-        remark = None
-        if view.is_foreign:
-            names = ", ".join(view.classification.labels)
-            remark = (
-                f"The bundled weights know only these {len(view.classification.labels)} synthetic "
-                f"motions: {names}. For what people do, load Kinetics weights above."
-            )
-        return present.labels_panel(view, session.label, remark)
+        reconstructor = self._pool.reconstructor_of(session.weights)
+        return view_in_python(session, self._lenses, reconstructor)
 
 
 def clip_of(session: Session) -> ClipRequest:
@@ -179,27 +242,18 @@ def clip_of(session: Session) -> ClipRequest:
     return session.clip
 
 
-def _computed(session: Session, lens: str) -> Session:
-    return replace(session, missing=tuple(name for name in session.missing if name != lens))
-
-
-def _why_stale(before: Session, now: Session, path: Path) -> str:
+def _why_stale(before: Session, weights: str, path: Path) -> str:
     """Say why what is shown is not yet what was asked for; empty if it is, or nothing is shown."""
     shown = before.clip_name
     if before.clip is None:
         return ""
     if Path(before.clip.path) != path:
         return text.NOT_READ_YET.format(asked=path.name, shown=shown)
-    if before.weights != now.weights:
+    if before.weights != weights:
         return text.OTHER_WEIGHTS.format(shown=shown)
     return text.OTHER_FRAMES.format(shown=shown)
 
 
-def layer_count(explorer: Explorer) -> int:
-    """Return how many layers the recogniser has."""
-    return explorer.recogniser.model.config.num_hidden_layers
-
-
-def stage(name: str, done: int) -> list[panel.Block]:
-    """Say on the progress card how far an exploration is."""
-    return [panel.progress(f"{name} ...", done, STAGES)]
+def stage(name: str, done: int, takes_s: float | None = None) -> list[panel.Block]:
+    """Say on the progress card how far an exploration is, and how long this may take."""
+    return [panel.progress(f"{name} ...", done, STAGES, takes_s)]

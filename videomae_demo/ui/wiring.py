@@ -6,23 +6,52 @@ exploration ends. Which handler an event calls is `app`'s.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from videomae_demo.ui.gradio_edge.sealed import seal
-from videomae_demo.ui.layout import Layout
+from videomae_demo.ui.handlers import Handlers
+from videomae_demo.ui.lenses.lens import ChangeOf, PageLens
 from videomae_demo.ui.outputs import components_of
 from videomae_demo.ui.page import Pages
+from videomae_demo.ui.pages.layout import Layout
 from videomae_demo.ui.panel.panel import sentence
 from videomae_demo.ui.preview.preview import EXPLORED
 from videomae_demo.ui.session import Session, Visit
-from videomae_demo.ui.work import MODEL, QUICK, Work
+from videomae_demo.ui.work import MODEL, QUICK, Lane, Work, by_letter
 
 ALWAYS_LAST: dict[str, Any] = {"trigger_mode": "always_last"}
 """Of events in quick succession the last one counts."""
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+class LensWires:
+    """Ties the events of one lens to its questions; see `lens.Wires`."""
+
+    def __init__(self, wiring: Wiring, lens: PageLens, handlers: Handlers) -> None:
+        self._wiring = wiring
+        self._lens = lens
+        self._handlers = handlers
+
+    def asks(
+        self,
+        event: Any,
+        change: ChangeOf,
+        inputs: Sequence[Any],
+        source: str | None,
+        *,
+        quick: bool = False,
+    ) -> None:
+        """Ask anew when an event comes."""
+
+        def ask(session: Session, *given: Any) -> Pages:
+            yield from self._handlers.change(session, self._lens, change, *given)
+
+        lane = self._wiring.quick if quick else None
+        handler = ask if source is not None else by_letter(ask)
+        self._wiring.changes(event, handler, list(inputs), source, lane=lane)
 
 
 class Wiring:
@@ -32,6 +61,7 @@ class Wiring:
         self._layout = layout
         self._work = work
         self._outputs = components_of(layout)
+        self.quick = work.quick
 
     def explores(
         self,
@@ -46,10 +76,10 @@ class Wiring:
         run = self._work.changing(handler, source, explores=path_of)
         ended = self._on(event, run, inputs, **MODEL, **options)
         clip = self._layout.clip
+        held = [self._layout.visit, clip.video]
         for outcome in (ended.then, ended.failure):
-            settled = outcome(
-                self._settle, [self._layout.visit, clip.video], clip.video, queue=False, **QUIET
-            )
+            # The last end counts: while the next exploration is at work, nothing is settled yet.
+            settled = outcome(self._settle, held, clip.video, queue=False, **ALWAYS_LAST, **QUIET)
             settled.then(None, js=tell(EXPLORED))  # see `preview` and `explain`
         return ended
 
@@ -60,12 +90,19 @@ class Wiring:
         inputs: list[Any],
         source: str | None = None,
         *,
-        quick: bool = False,
+        lane: Lane | None = None,
         **options: Any,
     ) -> None:
-        """Wire another handler that changes what is shown; `quick` if no model has to run."""
-        run = self._work.changing(handler, source, quick=quick)
-        self._on(event, run, inputs, **(QUICK if quick else MODEL), **options)
+        """Wire another handler that changes what is shown.
+
+        It waits for other visitors' models, unless it has a `lane` of its own, see `Work`.
+        """
+        run = self._work.changing(handler, source, lane=lane)
+        self._on(event, run, inputs, **(MODEL if lane is None else QUICK), **options)
+
+    def of_lens(self, lens: PageLens, handlers: Handlers) -> LensWires:
+        """Return what a lens ties its events with."""
+        return LensWires(self, lens, handlers)
 
     def beside(
         self, event: Any, handler: Any, inputs: list[Any], source: str | None = None, **options: Any
@@ -96,18 +133,6 @@ class Wiring:
     def _settle(self, visit: Visit, held: str | None) -> Any:
         """Put a clip back that must come back into the field; see `chosen_clip`."""
         return visit.chosen.settle(held) or gr.skip()
-
-
-def setting(control: Any) -> Any:
-    """Return the event of a control that was set, once per value that was meant.
-
-    That of a field to type in comes when it is left, or after Enter: half a number is no wish.
-    """
-    if isinstance(control, gr.Slider):
-        return control.release
-    if isinstance(control, gr.Number | gr.Textbox):
-        return partial(gr.on, [control.submit, control.blur])
-    return control.input
 
 
 def naming(handler: Any, name: str) -> Any:

@@ -18,10 +18,10 @@ import anyio
 from anyio.to_thread import run_sync
 
 from videomae_demo.errors import RequestError
-from videomae_demo.ui import text, values
+from videomae_demo.ui import controls, text
 from videomae_demo.ui.gradio_edge.visitors import Visitors, follow
 from videomae_demo.ui.handlers import Handlers
-from videomae_demo.ui.outputs import deliver
+from videomae_demo.ui.outputs import Outputs, Write, deliver
 from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.session import MOST_WAITING, Session, Visit
 
@@ -36,21 +36,24 @@ DOWNLOAD: dict[str, Any] = {"concurrency_id": "download", "concurrency_limit": 1
 """Downloads wait for one another, and nobody's clip waits for them."""
 QUICK_AT_ONCE = 8
 
+Lane = Callable[..., anyio.CapacityLimiter]
+"""From what the components hold to how many may be at work at the same time."""
 Handler = Callable[..., Pages]
 """From a session, and what the components hold, to pages."""
 PathOf = Callable[..., str | None]
 """From a visit, and what the components hold, to the file that the clip field has of a clip."""
-Outputs = list[Any]
 Step = TypeVar("Step")
 
 
 class Work:
-    """Makes the functions of gradio's events, out of a page's handlers."""
+    """Makes the functions of gradio's events, out of a page's handlers; `write` as in `deliver`."""
 
-    def __init__(self, handlers: Handlers, visitors: Visitors) -> None:
+    def __init__(self, handlers: Handlers, visitors: Visitors, write: Write) -> None:
         self._handlers = handlers
         self._visitors = visitors
+        self._write = write
         self._threads = anyio.CapacityLimiter(QUICK_AT_ONCE)
+        self._models = anyio.CapacityLimiter(1)
 
     def changing(
         self,
@@ -58,32 +61,41 @@ class Work:
         source: str | None = None,
         *,
         explores: PathOf | None = None,
-        quick: bool = False,
+        lane: Lane | None = None,
     ) -> Callable[..., AsyncGenerator[Outputs, None]]:
         """Return the function of work that changes what the page shows.
 
         It takes the visit, the page's clock, and what `handler` takes after the session. The work
         was asked for by the part of the page named `source`; without one, by a letter, which is
-        then the first that `handler` takes.
+        then the first that `handler` takes. `lane` tells the threads that it may use, by what the
+        components hold; without one, those of the server.
         """
 
         async def run(visit: Visit, clock: str, *given: Any) -> AsyncGenerator[Outputs, None]:
             asked_at = _asked_at(clock, source, given)
             with self._visitors.working() as wish:
                 if visit.is_crowded:
-                    for outputs in deliver(_crowded()):
+                    for outputs in deliver(_crowded(), self._write):
                         yield outputs
                 async with visit.turn():
                     if visit.was_cancelled(asked_at):
                         wish.set()
                     path = None if explores is None else explores(visit, *given)
                     steps = self._steps(visit, wish, handler, given, path, explores is not None)
-                    limiter = self._threads if quick else None
+                    limiter = None if lane is None else lane(*given)
                     async with aclosing(in_threads(steps, limiter)) as done:
                         async for outputs in done:
                             yield outputs
 
         return run
+
+    def quick(self, *_given: Any) -> anyio.CapacityLimiter:
+        """Take one of the threads of what is answered from the cache."""
+        return self._threads
+
+    def opening(self, letter: str) -> anyio.CapacityLimiter:
+        """Take a thread for a lens that is opened: one whose model has to run waits its turn."""
+        return self._threads if self._handlers.is_quick(controls.said(letter)) else self._models
 
     def _steps(
         self,
@@ -106,7 +118,7 @@ class Work:
             visit.chosen.ask(path)
         try:
             pages = follow(handler(before, *given), wish, stopped)
-            yield from deliver(_kept(visit, pages, explores), last_word)
+            yield from deliver(_kept(visit, pages, explores), self._write, last_word)
         finally:
             if explores:
                 visit.chosen.end()
@@ -126,7 +138,7 @@ class Work:
                 if visit.was_cancelled(asked_at):
                     wish.set()
                 pages = follow(handler(visit.session, visit, *given), wish)
-                async with aclosing(in_threads(deliver(pages), self._threads)) as done:
+                async with aclosing(in_threads(deliver(pages, self._write), self._threads)) as done:
                     async for outputs in done:
                         yield outputs
 
@@ -141,7 +153,7 @@ class Work:
 
         with self._visitors.working() as wish:
             pages = follow(self._handlers.fetch(weights), wish, lambda: last_word(""))
-            yield from deliver(pages, last_word)
+            yield from deliver(pages, self._write, last_word)
 
 
 def keeping_preview(preview: Handler) -> Handler:
@@ -160,7 +172,7 @@ def by_letter(handler: Handler) -> Handler:
     """Let a handler take what a letter says in the place of the letter; see `mailbox`."""
 
     def handle(session: Session, letter: str, *given: Any) -> Pages:
-        yield from handler(session, values.said(letter), *given)
+        yield from handler(session, controls.said(letter), *given)
 
     return handle
 
@@ -168,8 +180,8 @@ def by_letter(handler: Handler) -> Handler:
 def _asked_at(clock: str, source: str | None, given: tuple[Any, ...]) -> float | None:
     """Tell when work was asked for, by the browser's clock; None if nobody knows."""
     if source is not None:
-        return values.moment(clock, source)
-    return values.moment(given[0], "at") if given else None
+        return controls.moment(clock, source)
+    return controls.moment(given[0], "at") if given else None
 
 
 def _kept(visit: Visit, pages: Pages, explores: bool) -> Pages:

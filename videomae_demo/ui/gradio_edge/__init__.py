@@ -1,1 +1,1 @@
-"""All that fights or guards gradio: uploads, bodies, headers, files, sealed values, visitors."""
+"""Guards and fixes around gradio: uploads, bodies, headers, files, sealed values, visitors."""

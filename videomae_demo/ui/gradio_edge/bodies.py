@@ -11,10 +11,10 @@ from starlette.types import Message, Receive
 
 PATIENCE_S = 30.0
 SLOWEST = 8 * 2**10
-"""In bytes per second: whoever sends less for longer than `PATIENCE_S` is given up."""
+"""In bytes per second: a body that comes more slowly for longer than `PATIENCE_S` is given up."""
 LONGEST_S = 1800.0
 LINGER_S = 2.0
-"""How long what follows a refusal is thrown away, so that its reader can finish sending."""
+"""After a refusal, the rest is thrown away for this long, so that the client can finish sending."""
 
 
 class TooSlow(Exception):  # noqa: N818  # no error of ours
@@ -70,7 +70,7 @@ async def throw_away(receive: Receive) -> None:
 
 
 async def _next(receive: Receive, seconds: float) -> Message | None:
-    """Return the next message, or None if none comes within so many seconds."""
+    """Return the next message, or None if none comes within this many seconds."""
     if seconds > 0:
         with anyio.move_on_after(seconds):
             return await receive()

@@ -1,4 +1,4 @@
-"""The page's fields that take a clip: those of gradio, less what gradio does with files by itself.
+"""The page's fields that take a clip: gradio's own, without what gradio does to files by itself.
 
 `gr.Video` hands what it shows to the ffmpeg on PATH, outside of every limit, and ffmpeg follows a
 playlist to other files of the machine. `gr.File` and `gr.UploadButton` leave an empty temporary

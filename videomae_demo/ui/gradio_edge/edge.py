@@ -1,4 +1,4 @@
-"""The edge of the page towards the network: all that stands in front of gradio, in its order."""
+"""The edge of the page towards the network: everything that stands in front of gradio, in order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import anyio.to_thread
@@ -16,9 +16,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui.gradio_edge.bodies import Body
-from videomae_demo.ui.gradio_edge.gate import Gate
+from videomae_demo.ui.gradio_edge.gate import Gate, route_of
 from videomae_demo.ui.gradio_edge.headers import HeadersAndOrigins
 from videomae_demo.ui.gradio_edge.listeners import Listeners, awaited_on
+from videomae_demo.ui.gradio_edge.mounted import Mounted
 from videomae_demo.ui.gradio_edge.served import ServedFiles
 from videomae_demo.ui.gradio_edge.stopping import Stopping
 from videomae_demo.ui.gradio_edge.uploads import UploadRoute
@@ -57,6 +58,11 @@ class Edge:
         self.served = ServedFiles(limits, kept_s=kept_s)
         self._shared = environment.get("GRADIO_SHARE", "").lower() == "true"
         self.stopping = Stopping()
+        self._mounted: list[Mounted] = []
+
+    def mount(self, application: Mounted) -> None:
+        """Let an application answer its route on the page's address; to be done before launch."""
+        self._mounted.append(application)
 
     @property
     def app_options(self) -> dict[str, Any]:
@@ -69,20 +75,25 @@ class Edge:
 
     @asynccontextmanager
     async def _stand_in_front(self, app: App) -> AsyncIterator[None]:
-        # Gradio adds its middlewares around those that it is given, so that its answer to another
-        # site's question could not be changed any more.
-        assert app.middleware_stack is not None  # it is what brought us here
+        # Gradio adds its own middlewares around those that it is given: the given ones could not
+        # change its answer to another site any more.
+        assert app.middleware_stack is not None  # it runs this function
         listeners = Listeners(app.middleware_stack, awaited_on(app.get_blocks()))
         app.middleware_stack = self.around(listeners)
-        sweeping = asyncio.create_task(self._sweep())
-        yield
-        sweeping.cancel()
+        async with AsyncExitStack() as running:
+            for application in self._mounted:
+                await running.enter_async_context(application.running())
+            sweeping = asyncio.create_task(self._sweep())
+            yield
+            sweeping.cancel()
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """Return `app` behind the edge."""
         kept = self.served.kept
         visits = Visits(kept)
-        guarded = UploadRoute(visits.around(Gate(app, visits.heard)), kept, self.limits)
+        larger = {application.route: application.largest_body for application in self._mounted}
+        gate = Gate(self._beside(app), visits.heard, larger)
+        guarded = UploadRoute(visits.around(gate), kept, self.limits)
         answering = HeadersAndOrigins(self.stopping.around(guarded), shared=self._shared)
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,6 +101,14 @@ class Edge:
                 await app(scope, receive, send)
             else:
                 await answering(scope, Body(receive), send)
+
+        return answer
+
+    def _beside(self, app: ASGIApp) -> ASGIApp:
+        mounted = {application.route: application for application in self._mounted}
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await mounted.get(route_of(scope).rstrip("/"), app)(scope, receive, send)
 
         return answer
 

@@ -1,4 +1,4 @@
-"""Who can reach the page: what the environment says of it."""
+"""Who can reach the page, by what the environment says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 
 def is_public(environment: Mapping[str, str]) -> bool:
-    """Tell whether others than the machine's own people can reach the page.
+    """Tell whether people beyond this machine can reach the page.
 
     That is so on a Space, with gradio's share link (``GRADIO_SHARE``), and when the server listens
     on more than the loopback address (``GRADIO_SERVER_NAME``).
@@ -24,5 +24,5 @@ def _is_loopback(host: str) -> bool:
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:  # a name: whom it leads to is not ours to say
+    except ValueError:  # a name, which may stand for any address
         return False

@@ -2,16 +2,16 @@
 
 Gradio has routes that read a body of any size into memory, that fetch what a URL names, and that
 run ffmpeg on what is sent; it downloads a file that is given by its URL before a handler is asked.
-Here the routes that the page and gradio's client use are open, and no others. Uploads have a way
-of their own, see `uploads`; every other body is small, and is read here, whole, before gradio is
-asked.
+Here only the routes that the page and gradio's client use are open. Uploads go another way, see
+`uploads`; every other body is small, and is read here completely before gradio gets the request.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -26,7 +26,7 @@ API = "/gradio_api/"
 LARGEST_BODY = 2**20
 """In bytes: a painted mask, the largest thing that is sent, has a few thousand."""
 MOST_BODIES = 16 * LARGEST_BODY
-"""In bytes: of all requests together whose bodies are being read."""
+"""In bytes: of all requests together whose bodies are being read, larger ones aside."""
 LONGEST_VISITOR = 128
 """In characters: gradio's session hashes have about a dozen."""
 
@@ -46,7 +46,7 @@ def route_of(scope: Scope) -> str:
 
 
 def query_of(scope: Scope) -> dict[str, str]:
-    """Return what a request's address says behind the question mark; of a name, the last value."""
+    """Return the query of a request's address by name; of a repeated name, the last value."""
     query: bytes = scope["query_string"]
     return dict(parse_qsl(query.decode("latin-1")))
 
@@ -59,19 +59,30 @@ class Gate:
     app : ASGI application
     heard : callable
         Is told which visitor asks for something, and the paths of the files that they name.
+    larger : mapping of str to int, optional
+        More routes that are open, and how large a body may be there, in bytes.
     """
 
-    def __init__(self, app: ASGIApp, heard: Callable[[str, list[str]], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        heard: Callable[[str, list[str]], None],
+        larger: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._app = app
         self._heard = heard
+        self._larger = larger
         self._being_read = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with one sentence."""
         try:
-            _check_route(route_of(scope))
+            route = route_of(scope)
+            larger = self._larger.get(route.rstrip("/"))
+            if larger is None:
+                _check_route(route)
             if _has_body(scope):
-                body = await self._read(receive)
+                body = await self._read(receive, larger or LARGEST_BODY)
                 self._look_at(body)
                 receive = _first(body, receive)
         except Refusal as refusal:
@@ -81,18 +92,16 @@ class Gate:
         else:
             await self._app(scope, receive, send)
 
-    async def _read(self, receive: Receive) -> bytes:
+    async def _read(self, receive: Receive, largest: int) -> bytes:
         """Return the whole body."""
         body = bytearray()
         try:
             async for piece in pieces(receive):
                 body += piece
                 self._being_read += len(piece)
-                if len(body) > LARGEST_BODY:
-                    raise Refusal(
-                        413, f"The request has more than {LARGEST_BODY} bytes; upload a file."
-                    )
-                if self._being_read > MOST_BODIES:
+                if len(body) > largest:
+                    raise Refusal(413, f"The request has more than {largest} bytes; upload a file.")
+                if self._being_read > MOST_BODIES + 2 * max(self._larger.values(), default=0):
                     raise Refusal(503, "The page reads too many requests at once; try again.")
         except TooSlow:
             raise Refusal(408, "The request came too slowly; send it again.") from None
@@ -104,7 +113,7 @@ class Gate:
         """Refuse files given by their URLs; remember which are named."""
         try:
             content = json.loads(body)
-        except (ValueError, RecursionError):  # not for us to judge: the page refuses it
+        except (ValueError, RecursionError):  # no JSON: the page itself refuses it
             return
         visitor = content.get("session_hash") if isinstance(content, dict) else None
         if visitor is not None and not (

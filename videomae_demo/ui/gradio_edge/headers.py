@@ -1,7 +1,7 @@
 """What a browser is told about every answer: what it may load, embed and run, and for whom.
 
-Other sites may not talk to the page. Gradio would answer them with leave to read, unless the page
-runs on this very machine: so it never hears of a request's origin.
+Other sites may not talk to the page. Gradio would allow them to read its answers, unless the page
+runs on this machine: so gradio never sees a request's origin.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from videomae_demo.ui.gradio_edge.gate import API, route_of
 from videomae_demo.ui.gradio_edge.refusals import Refusal, refuse
 
 EMBEDDERS = "'self' https://huggingface.co https://*.hf.space"
-"""Who may show the page in a frame of theirs: itself, and the hub that shows a Space."""
+"""Who may show the page in a frame: the page itself, and the hub, which shows a Space."""
 
 # Gradio's page has scripts and styles within it, and makes functions of our components' scripts.
 PAGE_POLICY = {
@@ -54,7 +54,7 @@ class HeadersAndOrigins:
         self._file_policy = _policy(FILE_POLICY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request without its origin, or refuse it for that."""
+        """Pass a request on without its origin, or refuse it because of its origin."""
         is_file = route_of(scope).startswith((f"{API}file=", f"{API}file/"))
         policy = self._file_policy if is_file else self._page_policy
 

@@ -1,9 +1,10 @@
 """How long files of a page are kept, and how much of them: uploads, and what was made of them.
 
-Files expire when they are as old as the page promises, whoever still looks at them; what a page
-that is gone left behind expires as well. When the folder is full, the oldest make room, but none
-that is in use: it is new, a request named it a moment ago, or it is what an open page shows. Knows
-neither HTTP nor handlers: those tell it who opened a page, and what they named.
+Files expire when they are as old as the page promises, even if somebody still looks at them; files
+left behind by a page that is gone expire as well. When the folder is full, the oldest files are
+deleted, but none that is in use. A file is in use if it is new, if a request named it a moment ago,
+or if an open page shows it. Knows neither HTTP nor handlers: those tell it who opened a page, and
+what they named.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from videomae_demo.ui.gradio_edge.page_folder import PageFolder, adopt_folders, 
 FRESH_S = 600.0
 """A file is in use for this long after it was written, or named by a request."""
 INCOMING = "incoming-"
-"""Begins the names of files that are being written; they are counted by what is reserved."""
+"""Start of the names of files that are being written; the room reserved for them counts instead."""
 MOST_VISITORS = 2000
 MOST_PICTURES = 32
 """Of one page; an exploration makes about six."""
@@ -58,11 +59,11 @@ class KeptFiles:
     parent : Path
         Where the page makes its folder, and looks for those of pages that are gone.
     limits : Limits
-        Its `uploads_mb` and `kept_hours` are kept here.
+        Its `uploads_mb` and `kept_hours` are enforced here.
     kept_s : float, optional
         In the place of `kept_hours`.
     clock : callable
-        The time in seconds, as files have it.
+        Returns the time in seconds, on the clock of the files' own times.
 
     Raises
     ------
@@ -114,7 +115,7 @@ class KeptFiles:
                 self._shown.pop(visitor, None)
 
     def named(self, visitor: str, path: str) -> None:
-        """Remember that a visitor's request named a clip; what is no file of ours is ignored."""
+        """Remember that a visitor's request named a clip; files from elsewhere are ignored."""
         path = os.path.normpath(path)
         with self._lock:
             if any(Path(path).is_relative_to(folder.path) for folder in self._folders()):
@@ -158,9 +159,7 @@ class KeptFiles:
         finally:
             with self._lock:
                 self._reserved -= size
-                self._counted += (
-                    size  # more than was written, perhaps: counted anew when it matters
-                )
+                self._counted += size  # maybe more than was written: counted again when it matters
 
     def incoming(self) -> Path:
         """Return the path of a file to write, which `put` moves or its writer deletes."""
@@ -169,7 +168,7 @@ class KeptFiles:
 
     def put(self, incoming: Path, path: Path) -> None:
         """Move a file that is written to where it is served from."""
-        with self._lock:  # the folder could be taken for an empty one
+        with self._lock:  # otherwise the new folder could be deleted as an empty one
             path.parent.mkdir(exist_ok=True)
             incoming.replace(path)
 
@@ -239,7 +238,7 @@ class KeptFiles:
                 with suppress(FileNotFoundError):
                     if not path.name.startswith(INCOMING):
                         status = path.lstat()
-                        # When it came here: a copy has the other times of its original.
+                        # When the file came here; a copy takes its other times from the original.
                         found.append(_File(path, status.st_size, status.st_ctime))
         return found
 

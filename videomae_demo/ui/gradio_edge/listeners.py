@@ -1,6 +1,7 @@
-"""Who listens for answers: somebody who asked for nothing is told so at once.
+"""Who listens for answers: a client that asked for nothing is told so at once.
 
-Gradio finds that out within the stream of answers, as an error whose traces it writes to the log.
+Gradio itself notices this only inside the stream of answers, as an error, and writes its traceback
+to the log.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Listeners:
         self._is_awaited = is_awaited
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let those through for whom there may be an answer."""
+        """Let a request through if there may be an answer for it."""
         name = _listens_for(scope)
         if name is None or self._is_awaited(name):
             await self._app(scope, receive, send)
@@ -67,7 +68,7 @@ def awaited_on(page: gr.Blocks) -> Callable[[str], bool]:
 
 
 def _listens_for(scope: Scope) -> str | None:
-    """Return whose answers a request listens for, if it does."""
+    """Return the session or event whose answers a request listens for, if it listens for any."""
     route = route_of(scope)
     if scope["method"] != "GET":
         return None

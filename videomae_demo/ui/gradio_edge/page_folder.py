@@ -1,8 +1,8 @@
 """Folders in which pages keep files, and which of them belong to a page that is gone.
 
-They lie in gradio's folder, which other programs use as well: a name alone would not tell whose a
-folder is. Each holds a file that its page locks for as long as it lives; the system gives the lock
-back however the page ended.
+They are in gradio's folder, which other programs use as well: a name alone would not show which
+page a folder belongs to. Each holds a file that its page locks for as long as it lives; the system
+gives the lock back when the page ends, in whatever way.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class PageFolder:
         self._lock = lock
 
     def files(self) -> Iterator[Path]:
-        """Go through the files in it, however deep, less the lock."""
+        """Go through the files in it, however deep, except the lock."""
         for base, _, names in os.walk(self.path):
             yield from (Path(base) / name for name in names if name != LOCK)
 

@@ -1,4 +1,4 @@
-"""The body of an upload, cut into files as it arrives; whatever no upload needs is refused.
+"""The body of an upload, cut into files as it arrives; what an upload does not need is refused.
 
 Nothing is collected here but the headers of one part: the content of files is handed on.
 """
@@ -25,7 +25,7 @@ MOST_HEADER_BYTES = 2**13
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A file begins; `name` can be that of a file on disk."""
+    """A file begins; `name` is safe as the name of a file on disk."""
 
     name: str
 

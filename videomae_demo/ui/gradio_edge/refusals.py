@@ -1,7 +1,7 @@
 """Answers to requests that the page refuses: one sentence, in the form that its reader shows.
 
-The page's own script and gradio's client each show the sentence of some answers only, and in the
-place of others a text of their own; everybody else gets the status as it is meant.
+The page's own script and gradio's client each show the sentence of some answers only, and a text of
+their own instead of the others; all other clients get the status as it is meant.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ async def refuse(
     }
     await send({"type": "http.response.start", "status": status, "headers": list(headers.items())})
     await send({"type": "http.response.body", "body": content, "more_body": True})
-    # A connection that is closed while its client still sends takes the answer with it.
+    # If the connection is closed while the client still sends, the answer is lost.
     await throw_away(receive)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _as_its_reader_shows_it(refusal: Refusal, headers: Headers) -> tuple[int, object]:
-    """Return the status and the detail that bring the sentence to a person's eyes."""
+    """Return the status and the detail with which the client shows the sentence."""
     if headers.get("user-agent", "").startswith("gradio_client"):
         # The one answer of which it shows more than the status.
         said = {"__type__": "validate", "is_valid": False, "message": refusal.sentence}

@@ -1,8 +1,8 @@
 """Values that travel to the page's own components as text, so that nothing changes them on the way.
 
-Gradio sends the later values of a handler as edits and makes them in the browser in the very
-object that a component holds already. `gr.HTML` compares that object with itself then, now and
-again finds nothing new, and shows the old value for good. A text can't be edited in place.
+Gradio sends the later values of a handler as edits and makes them in the browser in the very object
+that a component holds already. `gr.HTML` then compares that object with itself, sometimes finds
+nothing new, and keeps showing the old value. A text can't be edited in place.
 
 A sealed value names files by their paths; `sealed.js` knows where gradio serves them, on the page
 itself or one in an iframe.

@@ -1,7 +1,7 @@
 """The files that a page makes for its visitors: written whole or not at all, and where.
 
-Gradio serves what lies in its upload folder; the page has a folder of its own in there. How long
-and how much is kept there, `kept` decides.
+Gradio serves what lies in its upload folder; the page has a folder of its own in there. `kept`
+decides how long and how much is kept there.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ServedFiles:
         NoRoomError
             When the page's folder is full.
         OSError
-            When the disk is; nothing is left of the file then.
+            When the disk is full; then no part of the file is left.
         """
         path = self._write(
             hash_bytes(content), name, len(content), lambda file: file.write(content)
@@ -96,7 +96,7 @@ class ServedFiles:
     def _write(self, place: str, name: str, size: int, write: Write) -> str:
         path = self.kept.folder / place / name
         if path.exists():
-            os.utime(path)  # it is as new as what is shown now
+            os.utime(path)  # it counts as new, since it is shown now
             return str(path)
         with self.kept.room(size):
             incoming = self.kept.incoming()

@@ -1,7 +1,8 @@
 """How a page stops: what is under way is answered first, for as long as there is time.
 
-Whoever runs the page asks by SIGTERM or Ctrl-C. From then on no work is taken. The page ends when
-all have their answers, or when time is up; then those who still wait are told why they get none.
+The person who runs the page asks for it by SIGTERM or Ctrl-C. From then on the page takes no new
+work. The page ends when all have their answers, or when time is up; then those who still wait are
+told why they get none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from videomae_demo.ui.gradio_edge.gate import API, route_of
 from videomae_demo.ui.gradio_edge.refusals import Refusal, refuse
 
 GRACE_S = 8.0
-"""How long work under way is waited for; docker kills what has not ended after 10 s."""
+"""How long the page waits for work under way; docker kills the page after 10 s."""
 LAST_WORDS_S = 1.0
 """How long it may take to tell those who wait that there will be no answer."""
 FLUSHING_S = 0.2
@@ -69,7 +70,7 @@ class Stopping:
         return answer
 
     def listen(self) -> None:
-        """Take SIGTERM and Ctrl-C for the wish to stop, from now on; call it before the launch."""
+        """Take SIGTERM and Ctrl-C as requests to stop, from now on; call it before the launch."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
 
@@ -112,7 +113,7 @@ class Stopping:
             self.asked = True
 
     def _ask(self, number: int, _: FrameType | None) -> None:
-        if self.asked:  # twice: whoever asks does not want to wait
+        if self.asked:  # asked twice: do not wait any longer
             os._exit(128 + number)
         self.asked = True
 
@@ -141,7 +142,7 @@ def _tell_all(page: gr.Blocks) -> None:
 
 
 def _end_now() -> None:
-    """End the process; by itself it would wait for torch to tidy up, or for work without an end."""
+    """End the process now; otherwise it would wait for torch to clean up, or for endless work."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

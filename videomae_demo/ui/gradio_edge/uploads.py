@@ -41,7 +41,7 @@ LONGEST_ID = 128
 
 
 class UploadRoute:
-    """An ASGI middleware that answers uploads, and how far they are."""
+    """An ASGI middleware that answers uploads, and requests for their progress."""
 
     def __init__(self, app: ASGIApp, kept: KeptFiles, limits: Limits) -> None:
         self._app = app
@@ -52,7 +52,7 @@ class UploadRoute:
         self._progress: dict[str, Progress] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer what is an upload, or asks for one's progress."""
+        """Answer an upload, or a request for the progress of one."""
         route = route_of(scope)
         if route == ROUTE and scope["method"] == "POST":
             try:
@@ -124,7 +124,7 @@ class UploadRoute:
 
 
 class Progress:
-    """What arrived of an upload since it was told last."""
+    """What arrived of an upload since the last report."""
 
     def __init__(self) -> None:
         self.done = False
@@ -148,7 +148,7 @@ class Progress:
 
 
 class _Incoming:
-    """The files of one upload while they arrive; what was not put in its place is deleted."""
+    """The files of one upload while they arrive; those that are not put in place are deleted."""
 
     def __init__(self, kept: KeptFiles, threads: anyio.CapacityLimiter) -> None:
         self._kept = kept

@@ -1,7 +1,7 @@
 """Which work is under way for which visitor, so that it ends when they leave or press Cancel.
 
 A visitor is known by the session hash that gradio gives to each open page and to each client. Work
-that runs for nobody we know can't be stopped, and runs to its end.
+for a visitor who is not known can't be stopped, and runs to its end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from videomae_demo.cancellation import Cancelled, cancellable
 Step = TypeVar("Step")
 
 MOST_CONDEMNED = 1000
-"""How many events are remembered that were stopped before they began; few ever fail to begin."""
+"""How many events are remembered that were stopped before they began; almost all begin later."""
 
 
 class Visitors:
@@ -36,7 +36,7 @@ class Visitors:
         """End all work of the visitor who sent `request`.
 
         `waiting` has the ids of gradio's events that have not begun: they end when their turn
-        comes. What is asked for later is not concerned.
+        comes. What is asked for later is not stopped.
         """
         with self._lock:
             self._condemned.extend(waiting)
@@ -76,7 +76,7 @@ def follow(
 ) -> Generator[Step, None, None]:
     """Go through the steps of a piece of work until `wish` is set.
 
-    Then the step under way ends early and is not shown; `last_word` is, if there is one.
+    Then the step under way ends early and is not shown; `last_word` is shown, if there is one.
     """
     with contextlib.closing(steps):
         while not wish.is_set():

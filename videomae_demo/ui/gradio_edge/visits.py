@@ -1,8 +1,8 @@
 """Who has the page open: each open page holds a heartbeat, a stream that ends when it is closed.
 
-Gradio tidies up after every heartbeat that ends, which takes it a while; somebody who opens and
-closes a thousand of them would keep the page from all others. So heartbeats are answered here, and
-gradio learns of the end of those alone whose visitor asked for something.
+Gradio cleans up after every heartbeat that ends, which takes time: somebody who opens and closes a
+thousand of them would block the page for all others. So heartbeats are answered here, and gradio
+learns that a heartbeat ended only if its visitor asked for something.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Visits:
     Parameters
     ----------
     kept : KeptFiles
-        Is told who is here and what they named, so that it stays.
+        Is told who is here and which files they named, so that those files stay.
     """
 
     def __init__(self, kept: KeptFiles) -> None:
@@ -73,7 +73,7 @@ async def _beats() -> AsyncIterator[str]:
 
 
 async def _end(app: ASGIApp, scope: Scope) -> None:
-    """Let gradio have a heartbeat that ends as soon as it has begun."""
+    """Give gradio a heartbeat that ends as soon as it has begun."""
     begun = anyio.Event()
 
     async def receive() -> Message:

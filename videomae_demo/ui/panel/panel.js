@@ -16,6 +16,15 @@ const perCent = (share) => {
   return `${whole ? value.toFixed(0) : value.toFixed(1)}%`;
 };
 
+const LONG_S = 2; // what takes longer says how long
+
+// Say how long it may still take, for as long as the line is shown.
+function countDown(said, text, end) {
+  const left = Math.ceil((end - performance.now()) / 1000);
+  said.textContent = left > 0 ? `${text} about ${left} s left` : `${text} a little longer`;
+  if (left > 0) setTimeout(() => { if (said.isConnected) countDown(said, text, end); }, 1000);
+}
+
 const DRAW = {
   lead: (block) => make("p", "panel-lead", block.text),
   sentence: (block) => make("p", "", block.text),
@@ -27,7 +36,9 @@ const DRAW = {
     bar.max = block.total;
     bar.value = block.done;
     bar.setAttribute("aria-label", block.text);
-    holder.append(make("span", "", block.text), bar);
+    const said = make("span", "", block.text);
+    holder.append(said, bar);
+    if (block.takes >= LONG_S) countDown(said, block.text, performance.now() + 1000 * block.takes);
     return holder;
   },
   bars: (block) => {

@@ -13,11 +13,12 @@ from typing import Any
 import gradio as gr
 
 from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
+from videomae_demo.ui.token_player.value import Track
 
 _HERE = Path(__file__).parent
 
 
-def make_panel(elem_id: str) -> gr.HTML:
+def make_panel(elem_id: str, elem_classes: str | None = None) -> gr.HTML:
     """Return an empty panel; its value is a sealed list of what the other functions here make."""
     return gr.HTML(
         seal([]),
@@ -25,6 +26,7 @@ def make_panel(elem_id: str) -> gr.HTML:
         css_template=(_HERE / "style.css").read_text(encoding="utf-8"),
         js_on_load=OPENER + (_HERE / "panel.js").read_text(encoding="utf-8"),
         elem_id=elem_id,
+        elem_classes=elem_classes,
     )
 
 
@@ -51,9 +53,9 @@ def note(text: str) -> Block:
     return {"kind": "note", "text": text}
 
 
-def progress(text: str, done: int, total: int) -> Block:
-    """Make a line that says how far the work is."""
-    return {"kind": "progress", "text": text, "done": done, "total": total}
+def progress(text: str, done: int, total: int, takes_s: float | None = None) -> Block:
+    """Make a line that says how far the work is, and how long it may take from now on, if known."""
+    return {"kind": "progress", "text": text, "done": done, "total": total, "takes": takes_s}
 
 
 def bars(rows: Sequence[tuple[str, float]], marked: str | None = None) -> Block:
@@ -78,9 +80,10 @@ def measures(rows: Sequence[tuple[str, float | None]], unit: str, marked: str) -
     }
 
 
-def crop(source: tuple[int, int], box: tuple[float, float, float, float], sprite: Any) -> Block:
+def crop(source: tuple[int, int], box: tuple[float, float, float, float], sprite: Track) -> Block:
     """Draw which part of the source frame (height, width) the model sees: left, top, width, height.
 
-    `sprite` has that part as its first frame: {"file": path, "columns": ..., "rows": ...}.
+    That part is the first frame of `sprite`.
     """
-    return {"kind": "crop", "source": list(source), "box": list(box), "sprite": sprite}
+    shown = {"file": sprite.file, "columns": sprite.columns, "rows": sprite.rows}
+    return {"kind": "crop", "source": list(source), "box": list(box), "sprite": shown}

@@ -9,7 +9,7 @@ function showPlayer() {
 }
 
 function render() {
-  const buttons = openValue().map((item, index) => {
+  const buttons = openValue().map((item) => {
     const button = document.createElement("button");
     button.type = "button";
     const picture = document.createElement("img");
@@ -19,7 +19,7 @@ function render() {
     title.textContent = item.title;
     button.append(picture, title);
     button.addEventListener("click", () => {
-      say(PICK, index);
+      say(PICK, item.name);
       if (narrow.matches) showPlayer();
     });
     return button;
@@ -27,9 +27,9 @@ function render() {
   element.querySelector(".picker").replaceChildren(...buttons);
 }
 
-// Not of the examples, but of the whole page, and here since this script runs once: gradio's sliders
-// tell of a new value when the pointer is let go of (`release`), never after keys. So a key that
-// moved one lets go of it too.
+// This belongs to the whole page, not to the examples; it is here since this script runs once.
+// Gradio's sliders tell of a new value when the pointer is released (`release`), never after keys.
+// So a key that moved a slider also releases the pointer.
 const SLIDER_KEYS = [
   "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown",
 ];

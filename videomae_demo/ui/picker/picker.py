@@ -16,7 +16,7 @@ PICK = "videomae-pick"
 
 
 def make_picker(items: list[dict[str, Any]], elem_id: str) -> gr.HTML:
-    """Show ``[{"title": str, "file": path}]``; the mailbox `PICK` gets the index of a choice."""
+    """Show ``[{"name": str, "title": str, "file": path}]``; `PICK` gets the name of a choice."""
     return gr.HTML(
         seal(items),
         html_template='<div class="picker" role="group" aria-label="Examples"></div>',

@@ -59,7 +59,7 @@ def make_preview(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
 
 
 def _choose(timeline: Timeline) -> NDArray[np.int64]:
-    """Return the numbers of the frames in the middle, so many and so long at most."""
+    """Return the numbers of the frames in the middle: at most `MOST_FRAMES`, over `LONGEST_S`."""
     times = timeline.timestamps_s
     middle = (times[0] + times[-1]) / 2
     near = np.flatnonzero(np.abs(times - middle) <= LONGEST_S / 2)

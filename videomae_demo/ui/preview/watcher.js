@@ -9,13 +9,14 @@ const isBlank = (video) => {
 function inspect(event) {
   const video = event.target;
   if (!(video instanceof HTMLVideoElement) || !video.closest(WATCHED) || !isBlank(video)) return;
-  event.stopPropagation(); // no complaint: a preview is on its way
+  event.stopPropagation(); // show no error: a preview is being made
   trigger("unplayable", {});
 }
 
 document.addEventListener("error", inspect, true);
 document.addEventListener("loadedmetadata", inspect, true);
-// Python makes previews of explored clips alone, and may have been told before it explored this one.
+// Python makes previews of explored clips only. It may have heard of this one before it
+// explored it: so it is told again.
 window.addEventListener(EXPLORED, () => {
   const video = document.querySelector(`${WATCHED} video`);
   if (video && isBlank(video)) trigger("unplayable", {});

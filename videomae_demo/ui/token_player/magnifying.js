@@ -34,7 +34,7 @@ function bring(zoom, from, to) {
 // One step in or out, around the token that matters now.
 function magnify(factor) {
   const token = (state.hover && state.cursor) || (lens().chooses && state.value.chosen);
-  const [, rows, columns] = lens().grid;
+  const [, rows, columns] = lead().grid;
   if (!token) look(view.zoom * factor, view.x, view.y);
   else look(view.zoom * factor, (token[2] + 0.5) / columns, (token[1] + 0.5) / rows);
   tell();
@@ -42,7 +42,7 @@ function magnify(factor) {
 
 // Move just so far that a token is seen whole.
 function reveal([, row, column]) {
-  const [, rows, columns] = lens().grid;
+  const [, rows, columns] = lead().grid;
   const half = 0.5 / view.zoom;
   const nearest = (centre, index, count) => within(centre, (index + 1) / count - half, index / count + half);
   look(view.zoom, nearest(view.x, column, columns), nearest(view.y, row, rows));
@@ -72,5 +72,5 @@ function follow(stage, event) {
 // Whether a token is too small for a finger.
 function isSmall() {
   const stage = state.panes[0].stage;
-  return (stage.clientWidth * view.zoom) / lens().grid[2] < SMALL_TOKEN_PX;
+  return (stage.clientWidth * view.zoom) / lead().grid[2] < SMALL_TOKEN_PX;
 }

@@ -6,21 +6,19 @@
 const MOST_UNDONE = 100;
 
 function maskedSlices() {
-  const [times] = lens().grid;
-  return find("scope").checked ? [...Array(times).keys()] : [sliceOf(state.frame)];
+  const pane = maskedPane();
+  return find("scope").checked ? [...Array(pane.grid[0]).keys()] : [sliceIn(pane, state.frame)];
 }
 
 function paint(token, hide) {
-  const [, rows, columns] = lens().grid;
-  const mask = maskBytes();
-  for (const time of maskedSlices()) {
-    mask[(time * rows + token[1]) * columns + token[2]] = hide ? 1 : 0;
-  }
+  const [, rows, columns] = maskedPane().grid;
+  const within = tokenIndex(maskedPane(), token) % (rows * columns);
+  for (const time of maskedSlices()) maskBytes()[time * rows * columns + within] = hide ? 1 : 0;
 }
 
 function startStroke(token) {
   state.unpainted = maskBytes().slice();
-  state.stroke = !maskBytes()[tokenIndex(token)];
+  state.stroke = !maskBytes()[tokenIndex(maskedPane(), token)];
   paint(token, state.stroke);
   draw();
 }
@@ -53,7 +51,7 @@ function repaint(change) {
   if (!mayPaint()) return;
   const mask = maskBytes();
   const before = mask.slice();
-  const [, rows, columns] = lens().grid;
+  const [, rows, columns] = maskedPane().grid;
   for (const time of maskedSlices()) {
     const end = (time + 1) * rows * columns;
     for (let at = time * rows * columns; at < end; at += 1) mask[at] = change(mask[at]);
@@ -85,20 +83,27 @@ function whyIdle() {
 function sendPaint() {
   state.painted += 1;
   state.isDirty = true;
-  const letter = { drawn: state.value.mask.drawn, painting: state.painted, mask: encodeBytes(maskBytes()) };
+  const letter = { drawn: maskedPane().mask.drawn, painting: state.painted, mask: encodeBytes(maskBytes()) };
   if (whyIdle()) announce(whyIdle());
-  else say(PAINT, letter);
+  else say(lens().paints, letter);
   markPainting();
   draw();
 }
 
-// Take the mask of a new value, or keep the present one in it, as the head of this file says.
-function takeMask(value) {
-  const [before, now] = [state.value.mask, value.mask];
+// Take the masks of a new value, or keep the present ones in it, as the head of this file says.
+function takeMasks(value) {
+  const [old, fresh] = [state.value.lenses || {}, value.lenses || {}];
+  for (const name of new Set([...Object.keys(old), ...Object.keys(fresh)])) {
+    const [before, now] = [old[name], fresh[name]];
+    if (before?.paints || now?.paints) takeMask(maskOf(before), maskOf(now));
+  }
+}
+
+function takeMask(before, now) {
   const isDrawn = !before || !now || now.drawn !== before.drawn;
   const isKept = before && now && (state.stroke !== null || (!isDrawn && now.painting < state.painted));
   if (isKept) {
-    now.values = maskBytes();
+    now.values = bytesOf(before);
     return;
   }
   state.stroke = null;
@@ -107,16 +112,16 @@ function takeMask(value) {
 }
 
 // Whether the pictures of the lens are not those of the mask that is shown.
-const isUnanswered = () => Boolean(lens().masked) && (state.isDirty || state.stroke !== null);
+const isUnanswered = () => Boolean(lens().paints) && (state.isDirty || state.stroke !== null);
 
 function markPainting() {
-  const painting = state.painting && Boolean(lens() && lens().masked);
+  const painting = state.painting && Boolean(lens() && lens().paints);
   find("panes").classList.toggle("vp-painting", painting);
   for (const tool of element.querySelectorAll(".vp-painting-tool")) show(tool, painting);
   find("undo").setAttribute("aria-disabled", String(!state.done.length));
   find("redo").setAttribute("aria-disabled", String(!state.undone.length));
   for (const built of state.panes) {
-    built.figure.classList.toggle("vp-painted", painting && Boolean(built.pane.masked));
+    built.figure.classList.toggle("vp-painted", painting && Boolean(built.pane.mask));
   }
 }
 

@@ -54,29 +54,28 @@ function drawPane(built) {
   }
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingEnabled = false;
-  const column = state.frame % track.columns;
-  const row = Math.floor(state.frame / track.columns);
+  const frame = frameIn(pane, state.frame);
+  const column = frame % track.columns;
+  const row = Math.floor(frame / track.columns);
   context.drawImage(
     image, column * track.width, row * track.height, track.width, track.height, 0, 0, width, height,
   );
-  const slice = sliceOf(state.frame);
-  if (pane.masked) drawMask(context, slice, width, height);
-  const scores = pane.overlay ? activeScores() : null;
+  const slice = sliceIn(pane, state.frame);
+  if (pane.mask) drawMask(context, pane, slice, width, height);
+  const scores = scoresOn(pane);
   const opacity = Number(find("opacity").value);
   if (scores && opacity > 0) {
     const picture = context.getImageData(0, 0, width, height);
-    const table = COLOUR_TABLES[find("map").value];
-    const field = fieldOf(scores, slice, height, width);
-    blend(picture.data, field, scores.lower, scores.upper, table, opacity);
+    const field = fieldOf(pane, scores, slice, height, width);
+    blend(picture.data, field, scores.lower, scores.upper, tableOf(scores), opacity);
     context.putImageData(picture, 0, 0);
   }
-  built.stage.dataset.drawn = [state.lens, state.frame].join(":");
+  built.stage.dataset.drawn = [own() ? state.lens : "clip", state.frame].join(":");
 }
 
-function drawMask(context, slice, width, height) {
-  const mask = maskBytes();
-  if (!mask) return;
-  const [, rows, columns] = lens().grid;
+function drawMask(context, pane, slice, width, height) {
+  const mask = bytesOf(pane.mask);
+  const [, rows, columns] = pane.grid;
   context.fillStyle = HIDDEN_COLOUR;
   for (let row = 0; row < rows; row += 1) {
     for (let column = 0; column < columns; column += 1) {
@@ -93,7 +92,7 @@ function drawMask(context, slice, width, height) {
 function placeBox(box, token, visible) {
   show(box, visible);
   if (!visible) return;
-  const [, rows, columns] = lens().grid;
+  const [, rows, columns] = lead().grid;
   box.style.left = (100 * token[2]) / columns + "%";
   box.style.top = (100 * token[1]) / rows + "%";
   box.style.width = 100 / columns + "%";
@@ -110,13 +109,13 @@ function draw() {
     placeBox(built.chosen, chosen, Boolean(chosen));
     built.chosen.classList.toggle("vp-elsewhen", Boolean(chosen) && chosen[0] !== slice);
     placeBox(built.cursor, state.cursor, Boolean(state.cursor) && state.hover);
-    const track = trackOf(built.pane);
-    const isOld = isUnanswered() && Boolean(built.pane.overlay || built.pane.compare);
+    const isOld = isUnanswered() && built.pane.of_mask;
     built.figure.classList.toggle("vp-old", isOld);
-    const title = built.pane.title || (track ? track.title : "");
+    const title = built.pane.title || trackOf(built.pane).title;
     built.caption.textContent = isOld ? `${title}: of the mask before` : title;
+    built.caption.title = built.caption.textContent;
   }
-  const time = lens().times[state.frame];
+  const time = lead().times[state.frame];
   find("count").textContent = `frame ${state.frame + 1}/${frames()} · ${time.toFixed(2)} s`;
   const scrub = find("scrub");
   scrub.value = state.frame;

@@ -2,57 +2,75 @@
 
 function arrange() {
   const now = lens();
+  arrangeWhole();
   element.querySelector(".vp").dataset.lens = state.lens;
-  element.querySelector(".vp").dataset.ready = Object.keys(state.value.lenses || {}).join(" ");
+  element.querySelector(".vp").dataset.ready =
+    [...(state.value.clip ? ["clip"] : []), ...Object.keys(state.value.lenses || {})].join(" ");
   show(find("transport"), Boolean(now));
   show(find("timeline"), Boolean(now));
   buildPanes();
   if (!now) {
-    for (const part of ["legend", "tools"]) show(find(part), false);
+    for (const part of ["legends", "tools"]) show(find(part), false);
     find("readout").textContent = state.value.empty || "";
     return;
   }
   show(find("tools"), true);
   find("scrub").max = frames() - 1;
-  const compare = find("compare");
-  const kept = compare.value;
-  const options = (now.compare || []).map((name) => {
-    const option = document.createElement("option");
-    option.value = name;
-    option.textContent = state.value.tracks[name].title;
-    return option;
-  });
-  compare.replaceChildren(...options);
-  if ((now.compare || []).includes(kept)) compare.value = kept;
-  show(find("compare-tool"), options.length > 0);
-  show(find("error-tool"), Boolean(now.error));
-  show(find("paint-tool"), Boolean(now.masked));
-  show(find("head-tool"), Boolean(now.chooses && state.value.chosen && now.scores));
-  if (!now.masked && state.painting) setPainting(false);
+  arrangeChoice(now.panes.find((pane) => pane.choice));
+  const switched = now.panes.find((pane) => pane.switch);
+  show(find("switch-tool"), Boolean(switched));
+  find("switch-label").textContent = switched ? switched.switch : "";
+  show(find("given-tool"), now.panes.some((pane) => pane.given));
+  show(find("paint-tool"), Boolean(now.paints));
+  show(find("head-tool"), Boolean(now.starts && state.value.chosen));
+  if (!now.paints && state.painting) setPainting(false);
   for (const built of state.panes) {
-    built.stage.setAttribute("aria-label", `${built.pane.title || now.title}. ${now.keys}`);
+    built.stage.setAttribute("aria-label", `${built.pane.title || now.title}. ${KEYS}`);
   }
   markPainting();
   look(view.zoom, view.x, view.y);
   if (now.curve) {
-    const peak = now.curve.indexOf(Math.max(...now.curve));
-    find("peak").textContent = `Go to its peak: ${now.times[peak * now.tubelet].toFixed(2)} s, ${now.curve[peak].toFixed(2)}x`;
+    const slice = peakOf(now.curve);
+    const [time, value] = [lead().times[slice * lead().tubelet], now.curve.values[slice]];
+    find("peak").textContent = `Go to its peak: ${time.toFixed(2)} s, ${value.toFixed(2)}${now.curve.unit}`;
   }
   arrangeOverlay();
   announce(now.text);
   draw();
 }
 
+const peakOf = (curve) => curve.values.indexOf(Math.max(...curve.values));
+
+// Let a visitor choose among the tracks of a pane; what was chosen stays, if it is there again.
+function arrangeChoice(pane) {
+  const choice = find("compare");
+  const kept = choice.value;
+  const tracks = pane ? pane.tracks : [];
+  choice.replaceChildren(...tracks.map((track) => new Option(track.title, track.name)));
+  if (tracks.some((track) => track.name === kept)) choice.value = kept;
+  find("compare-label").textContent = pane ? pane.choice : "";
+  choice.setAttribute("aria-label", pane ? pane.choice : "");
+  show(find("compare-tool"), tracks.length > 0);
+}
+
 function arrangeOverlay() {
   const scores = activeScores();
-  for (const tool of element.querySelectorAll(".vp-overlay-tool")) show(tool, Boolean(scores));
-  show(find("smooth-tool"), Boolean(scores && scores.smooth));
-  drawLegend();
+  for (const tool of element.querySelectorAll(".vp-overlay-tool")) show(tool, scores.length > 0);
+  show(find("smooth-tool"), scores.some((one) => one.smooth));
+  const map = find("map");
+  const colours = [...new Set(scores.flatMap((one) => one.colours))];
+  const kept = map.value;
+  if (colours.length && colours.join() !== [...map.options].map((one) => one.value).join()) {
+    map.replaceChildren(...colours.map((name) => new Option(name, name)));
+    if (colours.includes(kept)) map.value = kept;
+  }
+  show(find("map-tool"), colours.length > 1);
+  drawLegends();
 }
 
 function receive() {
   const value = openValue();
-  takeMask(value);
+  takeMasks(value);
   state.value = value;
   forgetImages();
   arrange();
@@ -62,12 +80,6 @@ function receive() {
   }
 }
 
-for (const name of Object.keys(COLOUR_TABLES)) {
-  const option = document.createElement("option");
-  option.value = name;
-  option.textContent = name;
-  find("map").append(option);
-}
 find("play").addEventListener("click", () => play(!state.playing));
 find("back").addEventListener("click", () => { play(false); go(state.frame - 1); });
 find("forward").addEventListener("click", () => { play(false); go(state.frame + 1); });
@@ -84,20 +96,19 @@ find("strip").addEventListener("pointerdown", (event) => {
 });
 find("curve").addEventListener("pointerdown", (event) => {
   const box = event.target.getBoundingClientRect();
-  const slices = lens().curve.length;
+  const slices = lens().curve.values.length;
   play(false);
   const slice = Math.floor(((event.clientX - box.left) / box.width) * slices);
-  go(within(slice, 0, slices - 1) * lens().tubelet);
+  go(within(slice, 0, slices - 1) * lead().tubelet);
 });
 find("peak").addEventListener("click", () => {
-  const curve = lens().curve;
   play(false);
-  go(curve.indexOf(Math.max(...curve)) * lens().tubelet);
+  go(peakOf(lens().curve) * lead().tubelet);
 });
 find("opacity").addEventListener("input", draw);
-find("map").addEventListener("change", () => { drawLegend(); draw(); });
+find("map").addEventListener("change", () => { drawLegends(); draw(); });
 find("smooth").addEventListener("change", draw);
-find("error").addEventListener("change", () => { arrangeOverlay(); draw(); });
+find("switch").addEventListener("change", () => { arrangeOverlay(); draw(); });
 find("compare").addEventListener("change", draw);
 find("paint").addEventListener("click", () => setPainting(!state.painting));
 find("undo").addEventListener("click", undo);
@@ -113,6 +124,8 @@ window.addEventListener(LENS, (event) => {
   state.lens = event.detail;
   arrange();
 });
+listenToWhole();
+find("given").addEventListener("change", draw);
 new ResizeObserver(() => { if (lens()) { drawStrip(); drawCurve(); } }).observe(element);
 watch("value", receive);
 receive();

@@ -26,8 +26,8 @@ function tick(now) {
     requestAnimationFrame(tick);
     return;
   }
-  const times = lens().times;
-  const fresh = times.length - (lens().repeated || 0);
+  const { times, repeated } = lead();
+  const fresh = times.length - repeated;
   const usual = fresh > 1 ? (times[fresh - 1] - times[0]) / (fresh - 1) : 0.125;
   const step = times[state.frame + 1] - times[state.frame];
   const wait = (1000 * (step > 0 ? step : usual)) / Number(find("speed").value);

@@ -2,7 +2,7 @@
 
 function tokenAt(built, event) {
   const box = built.canvas.getBoundingClientRect();
-  const [, rows, columns] = lens().grid;
+  const [, rows, columns] = lead().grid;
   const inside = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
   return [
     sliceOf(state.frame),
@@ -72,7 +72,7 @@ function listenToStage(built) {
   stage.addEventListener("keydown", onStageKey);
   stage.addEventListener("focus", () => {
     if (!lens() || !stage.matches(":focus-visible")) return;
-    const [, rows, columns] = lens().grid;
+    const [, rows, columns] = lead().grid;
     const slice = sliceOf(state.frame);
     state.cursor = state.cursor || [slice, Math.floor(rows / 2), Math.floor(columns / 2)];
     state.hover = true;
@@ -85,7 +85,7 @@ const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowD
 
 function onStageKey(event) {
   if (!lens()) return;
-  const [, rows, columns] = lens().grid;
+  const [, rows, columns] = lead().grid;
   const slice = sliceOf(state.frame);
   const cursor = state.cursor || [slice, Math.floor(rows / 2), Math.floor(columns / 2)];
   if (event.key in MOVES) {

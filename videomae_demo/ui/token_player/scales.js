@@ -1,5 +1,6 @@
 // What stands below the pictures: the legend of the scores, the strip of frames, the curve.
 
+const STRIP_PX = 34;
 const accent = () => getComputedStyle(element).getPropertyValue("--color-accent") || "#e8590c";
 
 function number(value) {
@@ -7,49 +8,70 @@ function number(value) {
   return Math.abs(value) >= 10 ? value.toFixed(0) : value.toPrecision(2);
 }
 
-function drawLegend() {
-  const scores = activeScores();
-  show(find("legend"), Boolean(scores));
-  if (!scores) return;
-  find("legend-title").textContent = scores.title;
-  const canvas = find("legend-bar");
+// The scales that differ, each once.
+function drawLegends() {
+  const scales = activeScores();
+  const key = ({ title, lower, upper, colours }) => [title, lower, upper, ...colours].join();
+  const distinct = scales.filter((one, at) => scales.findIndex((other) => key(other) === key(one)) === at);
+  show(find("legends"), distinct.length > 0);
+  find("legends").replaceChildren(...distinct.map(legendOf));
+}
+
+function legendOf(scores) {
+  const part = (tag, name) => {
+    const node = document.createElement(tag);
+    node.className = "vp-" + name;
+    return node;
+  };
+  const [legend, title, scale] = [part("div", "legend"), part("span", "legend-title"), part("div", "legend-scale")];
+  const [canvas, ticks] = [part("canvas", "legend-bar"), part("div", "ticks")];
+  title.textContent = scores.title;
+  [canvas.width, canvas.height] = [256, 1];
+  canvas.setAttribute("aria-hidden", "true");
   const context = canvas.getContext("2d");
-  const table = COLOUR_TABLES[find("map").value];
+  const table = tableOf(scores);
   for (let i = 0; i < 256; i += 1) {
     context.fillStyle = `rgb(${table[3 * i]}, ${table[3 * i + 1]}, ${table[3 * i + 2]})`;
     context.fillRect(i, 0, 1, 1);
   }
-  const ticks = scores.ticks.map((value) => {
-    const mark = document.createElement("span");
-    const isLast = value === scores.upper;
-    mark.textContent = number(value) + (scores.unit ? scores.unit.slice(0, 1) === "x" ? "x" : "" : "");
-    if (isLast && scores.above) mark.textContent += " and above";
-    mark.style.left = (100 * (value - scores.lower)) / (scores.upper - scores.lower) + "%";
-    if (value === scores.lower) mark.className = "vp-first";
-    if (isLast) mark.className = "vp-last";
-    return mark;
-  });
-  find("ticks").replaceChildren(...ticks);
+  for (const value of scores.ticks) ticks.append(tickOf(scores, value));
+  scale.append(canvas, ticks);
+  legend.append(title, scale);
+  return legend;
+}
+
+function tickOf(scores, value) {
+  const mark = document.createElement("span");
+  const isLast = value === scores.upper;
+  mark.textContent = number(value) + (scores.unit.startsWith("x") ? "x" : "");
+  if (isLast && scores.above) mark.textContent += " and above";
+  mark.style.left = (100 * (value - scores.lower)) / (scores.upper - scores.lower) + "%";
+  if (value === scores.lower) mark.className = "vp-first";
+  if (isLast) mark.className = "vp-last";
+  return mark;
 }
 
 function drawStrip() {
   const canvas = find("strip");
-  const track = state.panes.length ? trackOf(state.panes[0].pane) : null;
-  const image = track && imageOf(track);
+  const track = trackOf(lead());
+  const image = imageOf(track);
   const count = frames();
   const width = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
   if (!image || !width) return;
   const cell = width / count;
-  const height = Math.round((cell * track.height) / track.width);
+  // As tall as the frames, but low on a wide screen; then their middle is shown.
+  const tall = Math.round((cell * track.height) / track.width);
+  const height = Math.min(tall, Math.round(STRIP_PX * (window.devicePixelRatio || 1)));
+  const cut = Math.round((track.height * (tall - height)) / (2 * tall));
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");
-  const fresh = count - (lens().repeated || 0);
+  const fresh = count - lead().repeated;
   for (let i = 0; i < count; i += 1) {
     context.globalAlpha = i < fresh ? 1 : 0.35;
     context.drawImage(
-      image, (i % track.columns) * track.width, Math.floor(i / track.columns) * track.height,
-      track.width, track.height, i * cell, 0, cell - 1, height,
+      image, (i % track.columns) * track.width, Math.floor(i / track.columns) * track.height + cut,
+      track.width, track.height - 2 * cut, i * cell, 0, cell - 1, height,
     );
   }
   context.globalAlpha = 1;
@@ -65,6 +87,7 @@ function drawCurve() {
   show(canvas, Boolean(curve));
   show(find("curve-title").parentElement, Boolean(curve));
   if (!curve) return;
+  find("curve-title").textContent = curve.title;
   const ratio = window.devicePixelRatio || 1;
   const width = Math.round(canvas.clientWidth * ratio);
   const height = Math.round(canvas.clientHeight * ratio);
@@ -72,9 +95,10 @@ function drawCurve() {
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");
-  const top = Math.max(...curve, 1) * 1.1;
-  const cell = width / curve.length;
-  curve.forEach((value, slice) => {
+  const top = Math.max(...curve.values, curve.even) * 1.1;
+  const cell = width / curve.values.length;
+  const even = height - (curve.even / top) * height;
+  curve.values.forEach((value, slice) => {
     const tall = (value / top) * height;
     context.fillStyle = accent();
     context.globalAlpha = slice === sliceOf(state.frame) ? 1 : 0.45;
@@ -85,7 +109,7 @@ function drawCurve() {
   context.setLineDash([4 * ratio, 3 * ratio]);
   context.lineWidth = ratio;
   context.beginPath();
-  context.moveTo(0, height - height / top);
-  context.lineTo(width, height - height / top);
+  context.moveTo(0, even);
+  context.lineTo(width, even);
   context.stroke();
 }

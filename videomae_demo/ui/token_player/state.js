@@ -1,4 +1,4 @@
-// What is shown now: the value from Python (see player.py for its shape), the lens, the frame.
+// What is shown now: the value from Python (value.py has its fields), the lens, the frame.
 // The parts of the player share one scope; player.py names their order.
 
 const HIDDEN_COLOUR = "rgb(188, 190, 194)";
@@ -7,7 +7,7 @@ const find = (name) => element.querySelector(".vp-" + name);
 const show = (node, visible) => { node.hidden = !visible; };
 
 const state = {
-  value: {}, lens: "recognise", frame: 0, playing: false, cursor: null, hover: false,
+  value: {}, lens: FIRST_LENS, frame: 0, playing: false, cursor: null, hover: false,
   painting: false, stroke: null, painted: 0, isDirty: false, undone: [], done: [], dragged: 0, panes: [], lastTick: 0, wasShown: false,
   held: null, // the number of the picture whose keyboard focus waits for the next clip
 };
@@ -15,42 +15,68 @@ const images = new Map();
 const finger = window.matchMedia("(pointer: coarse)");
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
-const lens = () => (state.value.lenses || {})[state.lens] || null;
-const frames = () => (lens() ? lens().times.length : 0);
-const sliceOf = (frame) => Math.floor(frame / lens().tubelet);
-const tokenIndex = ([time, row, column]) => {
-  const [, height, width] = lens().grid;
-  return (time * height + row) * width + column;
-};
+// The view that is shown: the lens's own, or the clip alone while that lens has none yet.
+const own = () => (state.value.lenses || {})[state.lens] || null;
+const lens = () => own() || state.value.clip || null;
+// The pane that leads: its frames are counted, and its tokens are pointed at.
+const lead = () => lens().panes[0];
+const frames = () => (lens() ? lead().times.length : 0);
+const sliceOf = (frame) => Math.floor(frame / lead().tubelet);
 
-function scoresOf(name) {
-  const scores = name && (state.value.scores || {})[name];
-  if (scores && !scores.values) {
+// The frame of a pane that belongs to a frame of the leading one: the nearest in time.
+function frameIn(pane, frame) {
+  const time = lead().times[frame];
+  if (pane.times[frame] === time) return frame; // so that a repeated frame stays the same one
+  const away = pane.times.map((at) => Math.abs(at - time));
+  return away.indexOf(Math.min(...away));
+}
+
+const sliceIn = (pane, frame) => Math.floor(frameIn(pane, frame) / pane.tubelet);
+
+// The place in a pane's arrays of a token of the leading pane: of another grid, the token there.
+function tokenIndex(pane, [time, row, column]) {
+  const [, height, width] = pane.grid;
+  const [, rows, columns] = lead().grid;
+  const down = Math.floor(((2 * row + 1) * height) / (2 * rows));
+  const across = Math.floor(((2 * column + 1) * width) / (2 * columns));
+  return (sliceIn(pane, time * lead().tubelet) * height + down) * width + across;
+}
+
+function valuesOf(scores) {
+  if (!scores.values) {
     scores.values = new Float32Array(decodeBytes(scores.data).buffer);
     scores.fields = new Map();
   }
-  return scores || null;
+  return scores.values;
 }
 
-function maskBytes() {
-  const mask = state.value.mask;
-  if (mask && !mask.values) mask.values = decodeBytes(mask.data);
-  return mask ? mask.values : null;
+// The pane with the mask of the view, which can be painted.
+const maskedPane = () => (lens() && lens().panes.find((pane) => pane.mask)) || null;
+
+function bytesOf(mask) {
+  if (!mask.values) mask.values = decodeBytes(mask.data);
+  return mask.values;
 }
 
-// Scores that are drawn now: the lens's own, or the error while its switch is on.
-function activeScores() {
-  if (!lens()) return null;
-  if (lens().scores) return scoresOf(lens().scores);
-  return lens().error && find("error").checked ? scoresOf(lens().error) : null;
+const maskOf = (view) => (view && view.panes.map((pane) => pane.mask).find(Boolean)) || null;
+const maskBytes = () => (maskedPane() ? bytesOf(maskedPane().mask) : null);
+
+// The scores that are drawn over a pane now: those with a switch only while it is on.
+const scoresOn = (pane) => (pane.scores && (!pane.switch || find("switch").checked) ? pane.scores : null);
+const activeScores = () => (lens() ? lens().panes.map(scoresOn).filter(Boolean) : []);
+
+function tableOf(scores) {
+  const chosen = find("map").value;
+  return COLOUR_TABLES[scores.colours.includes(chosen) ? chosen : scores.colours[0]];
 }
 
-function fieldOf(scores, slice, height, width) {
+function fieldOf(pane, scores, slice, height, width) {
   const smooth = scores.smooth && find("smooth").checked;
   const key = [slice, height, width, smooth].join();
+  const values = valuesOf(scores);
   if (!scores.fields.has(key)) {
-    const [, rows, columns] = lens().grid;
-    const part = scores.values.subarray(slice * rows * columns, (slice + 1) * rows * columns);
+    const [, rows, columns] = pane.grid;
+    const part = values.subarray(slice * rows * columns, (slice + 1) * rows * columns);
     scores.fields.set(key, spreadSlice(part, rows, columns, height, width, smooth));
   }
   return scores.fields.get(key);
@@ -72,11 +98,16 @@ function imageOf(track) {
 
 // Let go of the sprites of clips and masks that are shown no more.
 function forgetImages() {
-  const shown = Object.values(state.value.tracks || {}).map((track) => fileUrl(track.file));
+  const views = [state.value.clip, ...Object.values(state.value.lenses || {})].filter(Boolean);
+  const panes = views.flatMap((view) => view.panes);
+  const tracks = panes.flatMap((pane) => [...pane.tracks, ...(pane.given ? [pane.given] : [])]);
+  const shown = tracks.map((track) => fileUrl(track.file));
   for (const url of [...images.keys()]) if (!shown.includes(url)) images.delete(url);
 }
 
+// The track of a pane: of several, the one that was chosen, or the first.
 function trackOf(pane) {
-  const name = pane.compare ? find("compare").value || pane.track : pane.track;
-  return (state.value.tracks || {})[name] || null;
+  if (pane.given && find("given").checked) return pane.given;
+  const chosen = pane.choice ? find("compare").value : "";
+  return pane.tracks.find((track) => track.name === chosen) || pane.tracks[0];
 }

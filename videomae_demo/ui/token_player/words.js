@@ -1,21 +1,20 @@
 // The same in words: for whoever points at a token, and for whoever listens to the page.
 
 function describeToken(token) {
-  const time = lens().times[token[0] * lens().tubelet];
+  const time = lead().times[token[0] * lead().tubelet];
   const place = `${time.toFixed(2)} s, row ${token[1]}, column ${token[2]}`;
-  const scores = activeScores() || scoresOf(lens().readout);
-  const mask = lens().masked ? maskBytes() : null;
-  const index = tokenIndex(token);
-  let text = place;
-  if (scores) {
-    const value = scores.values[index];
-    if (!Number.isNaN(value)) {
-      const amount = scores.unit.startsWith("x") ? value.toFixed(1) : value.toPrecision(2) + " ";
-      text += `: ${amount}${scores.unit}`;
-    }
-  }
-  if (mask) text += mask[index] ? " (hidden)" : " (visible)";
+  const told = lens().panes.filter((pane) => pane.scores).map((pane) => amountOf(pane, token)).filter(Boolean);
+  let text = told.length ? `${place}: ${told.join(", ")}` : place;
+  if (maskBytes()) text += maskBytes()[tokenIndex(maskedPane(), token)] ? " (hidden)" : " (visible)";
   return text;
+}
+
+// What a pane's scores say of a token, whether they are drawn or not; empty where they have no value.
+function amountOf(pane, token) {
+  const value = valuesOf(pane.scores)[tokenIndex(pane, token)];
+  if (Number.isNaN(value)) return "";
+  const { unit } = pane.scores;
+  return unit.startsWith("x") ? value.toFixed(1) + unit : `${value.toPrecision(2)} ${unit}`;
 }
 
 function tell() {
@@ -26,7 +25,7 @@ function tell() {
   } else if (state.painting && whyIdle()) {
     readout.textContent = whyIdle();
   } else if (lens().chooses && state.value.chosen) {
-    const hasValues = activeScores() || lens().readout;
+    const hasValues = lens().panes.some((pane) => pane.scores);
     readout.textContent = `Chosen: ${describeToken(state.value.chosen)}${hasValues ? "" : `. ${lens().hint}`}`;
   } else {
     const hint = state.painting

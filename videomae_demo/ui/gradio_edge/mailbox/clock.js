@@ -1,5 +1,5 @@
-// Keeps when each part of the page was last touched. Heard before any control hears it, so that
-// what a control asks for is never older than its own moment here.
+// Keeps when each part of the page was last touched. It hears a touch before any control does, so
+// that what a control asks for is never older than the moment kept here.
 
 const touched = {};
 const note = (event) => {

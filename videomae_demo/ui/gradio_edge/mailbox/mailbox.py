@@ -4,8 +4,9 @@ Gradio's events carry data too, but when they come faster than they are answered
 last one with the data of the first. Inputs are taken anew each time: so what is said goes into the
 value of a component, and the handler gets that.
 
-Gradio also begins an event that had to wait by itself, even after a visitor pressed Cancel. So each
-event brings the moment at which it was asked for: a letter its own, all else that of the clock.
+Gradio also starts events that had to wait, even after a visitor pressed Cancel. So each event
+brings the moment at which it was asked for: what is said brings its own, everything else that of
+the clock.
 """
 
 from __future__ import annotations

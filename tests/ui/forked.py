@@ -1,0 +1,53 @@
+"""Pages in processes that have the heavy libraries from the start: each is a fork of one process.
+
+A page that begins by itself spends most of its first seconds with imports.
+"""
+
+import functools
+import multiprocessing
+import os
+import runpy
+import sys
+from pathlib import Path
+
+LIBRARIES = ["torch", "gradio", "videomae_demo.ui.app", "videomae_demo.explorer"]
+
+
+class ForkedPage:
+    """A script that runs in a fork, with the methods of `subprocess.Popen` that tests use."""
+
+    def __init__(self, command: list[str], folder: Path, variables: dict[str, str], log: Path):
+        given = (command, folder, variables, log)
+        self._process = _forks().Process(target=_run, args=given)
+        self._process.start()
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs."""
+        return self._process.exitcode
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._process.terminate()
+
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        self._process.join()
+
+
+@functools.cache
+def _forks():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(LIBRARIES)
+    return context
+
+
+def _run(command: list[str], folder: Path, variables: dict[str, str], log: Path) -> None:
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    os.environ.clear()
+    os.environ.update(variables)
+    os.chdir(folder)
+    sys.argv = command
+    sys.path.insert(0, str(Path(command[0]).parent))
+    runpy.run_path(command[0], run_name="__main__")

@@ -1,0 +1,93 @@
+"""The address of a view: what it shows as a query, by which it is found again.
+
+A clip of a visitor's own has no address: it is gone after a while, and is nobody else's business.
+What an address says is as foreign as anything else: what makes no sense is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from videomae_demo.errors import RequestError
+from videomae_demo.ui import controls
+from videomae_demo.ui.controls import FRAMES, OWN, SECONDS, UNIFORM, Sampling
+from videomae_demo.ui.examples import Example
+from videomae_demo.ui.lenses.lens import PageLens
+from videomae_demo.ui.session import Session
+
+KINDS = {"own": OWN, "seconds": SECONDS, "frames": FRAMES, "uniform": UNIFORM}
+LONGEST = 4096
+"""A query may have so many characters."""
+
+
+def write_address(
+    session: Session, lenses: Sequence[PageLens], clips: Sequence[Example], usual_weights: str
+) -> dict[str, str] | None:
+    """Return the query of a view; None if its clip is none of `clips`."""
+    path = None if session.clip is None else Path(session.clip.path)
+    example = next((one for one in clips if one.path == path), None)
+    if example is None:
+        return None
+    query = {"example": example.name}
+    if session.weights != usual_weights:
+        query["weights"] = session.weights
+    if session.lens not in ("", lenses[0].name):
+        query["lens"] = session.lens
+    if session.token is not None:
+        query["token"] = ",".join(map(str, session.token))
+    query |= _write_sampling(session.sampling)
+    for lens in lenses:
+        query |= lens.address(session)
+    return query
+
+
+def read_query(query: object) -> dict[str, str]:
+    """Return what a query says by name; the last value of each."""
+    if not isinstance(query, str) or len(query) > LONGEST:
+        return {}
+    return dict(parse_qsl(query.removeprefix("?")))
+
+
+def read_sampling(given: Mapping[str, str]) -> Sampling:
+    """Return the sampling that an address asks for."""
+    fields: dict[str, object] = {"start_s": given.get("start")}
+    if given.get("frames") in KINDS:
+        fields["kind"] = KINDS[given["frames"]]
+    for name, field in (("interval", "interval_s"), ("step", "step")):
+        if name in given:
+            fields[field] = controls.plain_number(given[name])
+    fields["stored_pixels"] = "stored_pixels" in given
+    return controls.read_sampling(Sampling(), fields)[0]
+
+
+def read_view(session: Session, lenses: Sequence[PageLens], given: Mapping[str, str]) -> Session:
+    """Return a session that shows what an address says of a clip: the token, and what is asked."""
+    for lens in lenses:
+        try:
+            session = session.asking(lens.name, lens.read(session, given))
+        except RequestError:
+            continue
+    try:
+        places = [controls.plain_number(place) for place in given.get("token", "").split(",")]
+        return replace(session, token=controls.token(places if "token" in given else None))
+    except RequestError:
+        return session
+
+
+def _write_sampling(sampling: Sampling) -> dict[str, str]:
+    usual = Sampling()
+    query = {}
+    if sampling.kind != usual.kind:
+        query["frames"] = next(name for name, kind in KINDS.items() if kind == sampling.kind)
+    if sampling.kind == SECONDS:
+        query["interval"] = f"{sampling.interval_s:g}"
+    if sampling.kind == FRAMES:
+        query["step"] = str(sampling.step)
+    if sampling.start_s is not None:
+        query["start"] = f"{sampling.start_s:g}"
+    if sampling.stored_pixels:
+        query["stored_pixels"] = "1"
+    return query

@@ -1,0 +1,1 @@
+"""The bar at the head of the page, as a gradio component."""

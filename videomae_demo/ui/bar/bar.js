@@ -1,0 +1,114 @@
+// The bar: names what is at work, opens the sheets, and keeps the view's address in the browser's.
+
+const find = (name) => element.querySelector(".bar-" + name);
+const OPENERS = { weights: find("weights"), clip: find("change") };
+const LINKED = "Link copied: whoever opens it sees this view.";
+const PRIVATE = "A clip of your own can't be linked: it stays on this machine only for a while. Choose an example, and its view can.";
+
+find("title").textContent = TITLE;
+
+// Whether something was done in the open sheet. A sheet that is only looked at stays open.
+let touched = false;
+
+function sheetOf(name) {
+  return document.getElementById(SHEETS[name]);
+}
+
+function open(name, on) {
+  touched = false;
+  for (const [other, opener] of Object.entries(OPENERS)) {
+    const isOpen = on && other === name;
+    sheetOf(other)?.classList.toggle("sheet-open", isOpen);
+    opener.setAttribute("aria-expanded", String(isOpen));
+  }
+  if (on) sheetOf(name)?.querySelector("button, input, select, textarea, [tabindex='0']")?.focus({ preventScroll: true });
+}
+
+const opened = () => Object.keys(OPENERS).find((name) => OPENERS[name].getAttribute("aria-expanded") === "true");
+
+function close({ andReturn = false } = {}) {
+  const name = opened();
+  if (!name) return;
+  open(name, false);
+  if (andReturn) OPENERS[name].focus();
+}
+
+for (const [name, opener] of Object.entries(OPENERS)) {
+  opener.addEventListener("click", () => open(name, opened() !== name));
+}
+for (const kind of ["click", "change", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    const name = opened();
+    if (name && event.target instanceof Element && sheetOf(name)?.contains(event.target)) touched = true;
+  });
+}
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && opened() && !event.defaultPrevented) close({ andReturn: true });
+});
+document.addEventListener("pointerdown", (event) => {
+  const name = opened();
+  if (!name || !(event.target instanceof Element)) return;
+  const isInside = sheetOf(name)?.contains(event.target) || OPENERS[name].contains(event.target);
+  // Lists of choices and toasts lie outside of what opened them.
+  if (!isInside && event.target.closest("#columns, .bar")) close();
+});
+window.addEventListener("videomae-pick", () => {
+  const name = opened();
+  close({ andReturn: Boolean(name) && sheetOf(name).contains(document.activeElement) });
+});
+
+function tell(text) {
+  find("said").textContent = text;
+  clearTimeout(tell.timer);
+  tell.timer = setTimeout(() => { find("said").textContent = ""; }, 6000);
+}
+
+find("share").addEventListener("click", async () => {
+  const { address } = openValue();
+  if (!address) {
+    tell(PRIVATE);
+    return;
+  }
+  const link = new URL(location.href);
+  link.search = new URLSearchParams(address).toString();
+  try {
+    await navigator.clipboard.writeText(link.href);
+    tell(LINKED);
+  } catch {
+    tell(`Copy this link: ${link.href}`);
+  }
+});
+
+find("full").addEventListener("click", () => {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else document.getElementById(STAGE)?.requestFullscreen?.();
+});
+
+function writeAddress(address) {
+  const query = new URLSearchParams(address || {}).toString();
+  const url = new URL(location.href);
+  if (url.search.replace(/^\?/, "") === query) return;
+  url.search = query;
+  history.replaceState(history.state, "", url);
+  // A Space shows the page in a frame, and has an address of its own.
+  if (window.parent !== window) window.parent.postMessage({ queryString: query }, "https://huggingface.co");
+}
+
+function render() {
+  const value = openValue();
+  if (!value.weights) return;
+  find("name").textContent = value.weights;
+  find("device").textContent = value.device;
+  if (touched && value.clip !== find("clip").textContent) close(); // what was asked for is here
+  find("clip").textContent = value.clip;
+  find("facts").textContent = value.facts;
+  const picture = find("picture");
+  const track = value.picture;
+  picture.style.backgroundImage = track ? `url(${JSON.stringify(fileUrl(track.file))})` : "";
+  if (track) picture.style.backgroundSize = `${100 * track.columns}% ${100 * track.rows}%`;
+  document.title = value.title ? `${value.title} - ${TITLE}` : TITLE;
+  if (value.clip) writeAddress(value.address);
+}
+
+watch("value", render);
+render();

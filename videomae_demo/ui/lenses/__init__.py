@@ -1,0 +1,1 @@
+"""The lenses on the page: one file each, and their registry."""

@@ -1,0 +1,14 @@
+"""Which lenses the page has, in the order of their tabs. A new one adds its line here."""
+
+from __future__ import annotations
+
+from videomae_demo.ui.lenses.attend import Attend
+from videomae_demo.ui.lenses.lens import PageLens
+from videomae_demo.ui.lenses.recognise import Recognise
+from videomae_demo.ui.lenses.reconstruct import Reconstruct
+
+LENSES: list[PageLens] = [
+    Recognise(),
+    Attend(),
+    Reconstruct(),
+]

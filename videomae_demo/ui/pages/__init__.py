@@ -1,0 +1,1 @@
+"""The pages: what stands where, and which work each event begins."""

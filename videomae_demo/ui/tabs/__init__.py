@@ -1,1 +1,0 @@
-"""The lenses: what stands beside the token player, one file per lens."""
