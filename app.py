@@ -12,7 +12,7 @@ def main() -> None:
     add_options(parser)
     chosen = parser.parse_args()
     try:
-        serve(chosen.weights, chosen.reconstructor)
+        serve(chosen.weights, chosen.reconstructor, mcp=chosen.mcp, mcp_folders=chosen.mcp_folder)
     except ExplorerError as error:
         parser.error(str(error))
 

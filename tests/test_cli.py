@@ -71,7 +71,7 @@ def test_heads_are_told_for_either_checkpoint(recogniser_folder, clip_path, tmp_
     arguments = ["reconstruct", str(clip_path), "--weights", str(recogniser_folder)]
     arguments += ["--reconstructor", str(tmp_path / "a.pth"), "--device", "cpu"]
     assert main([*arguments, "--heads", "2"]) == 2
-    assert "--reconstructor-heads that of --reconstructor" in capsys.readouterr().err
+    assert "--reconstructor-heads for the encoder of --reconstructor" in capsys.readouterr().err
     assert main([*arguments, "--heads", "2", "--reconstructor-heads", "3"]) == 0
     assert "taken for granted" in capsys.readouterr().out
 

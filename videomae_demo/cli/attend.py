@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """Add how attention is chained."""
+    """Add the options for the rollout."""
     command.add_argument(
         "--fusion", default="mean", metavar="KIND", help="heads fused by mean, max or min (mean)"
     )

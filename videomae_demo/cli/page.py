@@ -20,4 +20,4 @@ def add_page(commands: Any) -> None:
 def _serve(parsed: Parsed) -> None:
     from videomae_demo.ui.serve import serve
 
-    serve(parsed.weights, parsed.reconstructor)
+    serve(parsed.weights, parsed.reconstructor, mcp=parsed.mcp, mcp_folders=parsed.mcp_folder)

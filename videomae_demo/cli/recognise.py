@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """Add which labels are told."""
+    """Add the options for the labels."""
     command.add_argument("--top-k", type=int, default=5, metavar="K", help="how many labels (5)")
     command.add_argument("--label", metavar="NAME", help="also look up this label")
 

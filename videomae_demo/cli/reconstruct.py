@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """Add which checkpoint reconstructs, and behind which mask."""
+    """Add the options for the reconstructor and the mask."""
     command.add_argument(
         "--reconstructor",
         metavar="NAME|REPO|FOLDER|FILE",

@@ -1,4 +1,4 @@
-"""What the commands about a clip have in common: their options, their Explorer, and how they tell.
+"""What the commands about a clip have in common: their options, their Explorer, and how they print.
 
 A lens's command is a `LensCommand`; `videomae_demo.lenses.registry` says where each one is. Imports
 no heavy library before a command runs: ``--help`` and usage errors do without.
@@ -36,13 +36,13 @@ class LensCommand:
     ----------
     name, summary : str
     part : str
-        What its answer is called among the others of ``explore``: in JSON, and as a folder.
+        Name of its answer in ``explore``: its key in JSON, and its folder.
     add_options : callable
         Adds the lens's own options to a parser.
     ask : callable
-        From the Explorer, the clip and the options to the answer.
+        Takes the Explorer, the clip and the options; returns the answer.
     lines, to_json : callable
-        From the answer and the options to what is printed, as text or as JSON.
+        Take the answer and the options; return what is printed, as text or as JSON.
     save : callable
         Writes the answer's files into a folder and returns their paths.
     can_answer : callable
@@ -136,7 +136,7 @@ def make_explorer(parsed: Parsed) -> Explorer:
 
 
 def _check_folder(folder: Path) -> None:
-    """See that files can be written into a folder before any work is done; make nothing."""
+    """Check, before any work is done, that files can be written into a folder; create nothing."""
     try:
         there = folder
         while not there.exists():

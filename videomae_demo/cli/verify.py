@@ -1,4 +1,4 @@
-"""The command ``verify``: published checkpoints, held against what their publishers say."""
+"""The command ``verify``: compare published checkpoints with their published values."""
 
 from __future__ import annotations
 
