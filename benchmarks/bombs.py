@@ -1,7 +1,7 @@
 """Small files that claim a lot or unfold to a lot, to try a reader of clips with.
 
-What each does to a careless reader is told at it. Every one is written to a path, which is
-returned.
+Each function says what its file does to a careless reader. It writes the file to a path, and
+returns the path.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def movie(path: Path, tracks: list[bytes], data: bytes) -> Path:
 def sample_table_bomb(path: Path, tracks: int = 1, samples: int = 20_000_000) -> Path:
     """Write tables of sizes that claim 20 million samples in a dozen bytes.
 
-    FFmpeg makes an entry of 40 bytes of each while it opens the file.
+    FFmpeg makes an entry of 40 bytes for each while it opens the file.
     """
     picture = png(64, 64)
     claims = [
@@ -169,9 +169,9 @@ def edit_list_bomb(path: Path, edits: int = 5000, samples: int = 100_000) -> Pat
 
 
 def sound_chunk_bomb(path: Path, chunks: int = 1000, samples: int = 2**31 - 1) -> Path:
-    """Write sound whose every chunk claims two thousand million samples, beside a picture.
+    """Write sound in which each chunk claims two thousand million samples, beside a picture.
 
-    FFmpeg makes an entry of every 1024 of them.
+    FFmpeg makes an entry for every 1024 of them.
     """
     picture = png(64, 64)
     seen = track(

@@ -1,14 +1,14 @@
-"""Feed the reader of videos thousands of damaged files, and see that it never does but two things.
+"""Feed the reader of videos thousands of damaged files, and check that it does one of two things.
 
 Either it gives frames, or it raises VideoError. Anything else is a finding: another exception or a
-warning, a crash of a library, a hang, memory without bound, a file that was changed. Small clips
-in many formats are encoded, files that claim too much are written, and each case damages one of
-them at random; a case is known again by its seed and its number, and `--keep` stores its file.
-Decoding is done where it can be watched, not in the child processes that bound it elsewhere.
+warning, a crash of a library, a hang, memory without bound, a file that was changed. Small clips in
+many formats are encoded, files that claim too much are written, and each case damages one of them
+at random; a case can be repeated from its seed and its number, and `--keep` stores its file. The
+watched process itself decodes, not one of the child processes that limit decoding elsewhere.
 
     python -m benchmarks.fuzz --files 5000 --seed 1
 
-The cases run in a process of their own, so that a crash ends that one alone. Prints a row of a
+The cases run in a process of their own, so that a crash ends only that process. Prints a row of a
 Markdown table; the exit code is 1 if there are findings.
 """
 
@@ -50,7 +50,7 @@ from videomae_demo.video.timeline import Timeline
 FRAMES = 48
 LIMITS = (
     Limits(frame_pixels=2**20, decoded_frames=1000, decoding_s=10),
-    # Fewer than the frames of a clip: now it counts as a long one, in which is sought.
+    # Fewer frames than a clip has: so the clip counts as a long one, and the reader seeks in it.
     Limits(frame_pixels=2**20, decoded_frames=40, decoding_s=10),
 )
 RULES = (SamplingRule.stride(4 / 30), SamplingRule.uniform(), SamplingRule.every(4))
@@ -59,7 +59,7 @@ HANGS_S = 60
 GROWTH_MB = 400
 """How much more memory a case may take than any before it."""
 MEMORY_MB = 4096
-"""Address space of the process; beyond it, memory can't be had."""
+"""Address space of the process; it can't get more memory than that."""
 
 _B_FRAMES = {"g": "12", "bf": "2", "preset": "ultrafast"}
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
@@ -98,7 +98,7 @@ STILLS = ("PNG", "JPEG")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a case: "started", "read", "refused" or a "finding", and what there is to say.
+    """What became of a case: "started", "read", "refused" or a "finding", with a text about it.
 
     At the end of the process, "peak" tells the memory it took, in MB.
     """

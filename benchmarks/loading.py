@@ -24,7 +24,7 @@ THEIRS = "transformers: load, and touch every weight once"
 
 
 def touch(model: torch.nn.Module) -> float:
-    """Read every weight: what is mapped comes into memory only then."""
+    """Read every weight: a mapped weight comes into memory only when it is read."""
     return float(sum(weights.sum().item() for weights in model.state_dict().values()))
 
 

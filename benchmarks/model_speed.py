@@ -2,9 +2,9 @@
 
 Compares, in one run on one machine: our plain forward with that of transformers (sdpa); the pass
 that also records the fused attention and the layers' inputs; a rollout after it; the usual way to
-a rollout (transformers eager, all attention held, dense products); and a pretraining forward that
-sees a tenth of the tokens. Weights are random: speed does not depend on them. On CUDA, our forward
-is also run in bfloat16 and compared with float32.
+compute a rollout (transformers eager, all attention kept, dense products); and a pretraining
+forward that sees a tenth of the tokens. Weights are random: speed does not depend on them. On CUDA,
+our forward is also run in bfloat16 and compared with float32.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How fast 16 frames come out of an hour of 1080p: ``python -m benchmarks.seeking``.
 
 Makes the file in a temporary folder, from one group of pictures that is encoded once and repeated.
-Compares, in one run on one machine, opening it and reading a window from its middle, and frames
-spread over all of it, with decoding a short piece as the Explorer does where it can't seek. The
+Times, in one run on one machine: opening it; reading a window from its middle; reading frames
+spread over all of it; and decoding a short piece, as the Explorer does where it can't seek. The
 ratio says how many times longer decoding the whole hour twice would take.
 """
 

@@ -1,12 +1,12 @@
-"""What crowds, long service and ill will do to the page: ``python -m benchmarks.soak``.
+"""Test the page with many visitors at once, a long run and attacks: ``python -m benchmarks.soak``.
 
 Starts ``app.py`` with the bundled weights. First 50 clients ask at once. Then 1,000 requests come
 one after the other, of every kind: questions to the endpoints, visits of the page itself, clients
 that leave in the middle, uploads that are broken off or refused, files that are no clips, and clips
 made to take memory. Each answer is compared with what the Explorer computes here. The memory of the
 server is printed every 100 requests; it is level if it stays within 5 % over the last half. Last,
-memory bombs are explored while a second visitor asks for what is known already: that is answered
-within 2 s, and the server stays within 300 MB of what it was when idle.
+memory bombs are explored while a second visitor asks for a known answer: each answer must come
+within 2 s, and the server must stay within 300 MB of its idle memory.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from videomae_demo.video.encode import write_mp4
 CLIENTS = 50
 REPORTS = 10
 LEVEL = 1.05
-CACHE_MB = 64  # small, so that it is full, and at work, from early on
+CACHE_MB = 64  # small, so that it is soon full and in use
 UPLOAD_MB = 8
 PATIENCE_S = 300.0
 CLICK_S = 2.0
@@ -209,13 +209,13 @@ class Mixture:
             return self.refused({"files": (f"{number}.mp4", file)})
 
     def nameless(self, number: int) -> bool:
-        """Upload a large part that says it is no file."""
+        """Upload a large part that is not marked as a file."""
         del number
         with self.large.open("rb") as file:
             return self.refused({"files": (None, file)})
 
     def no_video(self, number: int) -> bool:
-        """Ask about a file that is no clip, or a part of one."""
+        """Ask about a file that is not a clip, or only a part of one."""
         return self.turned_down((self.no_clip, self.cut)[number % 2])
 
     def bomb(self, number: int) -> bool:
@@ -223,14 +223,14 @@ class Mixture:
         return self.turned_down(self.bombs[number % 2])
 
     def refused(self, files: dict[str, Any]) -> bool:
-        """Upload what must not be taken; a server may hang up on who goes on sending."""
+        """Upload what must be refused; the server may hang up on a client that goes on sending."""
         try:
             return self.http.post("gradio_api/upload", files=files).status_code == 413
         except httpx.TransportError:
             return True
 
     def turned_down(self, path: Path) -> bool:
-        """Ask about a clip that gets a sentence instead of an answer."""
+        """Ask about a clip that must be refused with a sentence."""
         try:
             self.client.predict(clip=handle_file(path), api_name="/classify")
         except AppError as error:
@@ -248,7 +248,7 @@ class Mixture:
         return ""
 
     def join(self, name: str, session: str) -> None:
-        """Set off the first event of that name, as a page does on which nothing was touched."""
+        """Set off the first event of that name, as an untouched page does."""
         wire = next(
             wire
             for wire in self.wires
@@ -305,7 +305,7 @@ def march(mixture: Mixture, process: subprocess.Popen[bytes], requests: int) -> 
 
 
 def besiege(mixture: Mixture, process: subprocess.Popen[bytes]) -> int:
-    """Explore bombs while another visitor asks for what is known; return how many limits broke."""
+    """Explore bombs while a visitor asks for a known answer; return how many limits were broken."""
     idle = resident_mb(process.pid)
     known = mixture.clips[0]
     ask(mixture.client, known, 1)

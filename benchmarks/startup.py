@@ -1,7 +1,7 @@
 """How much later than an empty gradio app the page answers: ``python -m benchmarks.startup``.
 
 Both are started anew in turn, each in a process of its own, and asked until the first answer. What
-counts is the ratio of the medians; torch and the weights may load behind the first page.
+counts is the ratio of the medians; torch and the weights may still be loading after that.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
     print(describe_machine("gradio", "torch"), flush=True)
     commands = {"empty": ["-c", EMPTY], "page": ["app.py"]}
     first_answer_s: dict[str, list[float]] = {name: [] for name in commands}
-    for command in commands.values():  # once uncounted: files come into the system's cache
+    for command in commands.values():  # one uncounted start fills the system's cache of files
         measure(command)
     for number in range(1, rounds + 1):
         for name, command in commands.items():

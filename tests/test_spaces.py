@@ -6,6 +6,7 @@ The stand-in for `spaces` forks workers, and pickles arguments and results, as Z
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,9 @@ from packaging.specifiers import SpecifierSet
 from tiny import save_tiny
 
 from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings
+from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.model.videomae import VideoMAEForVideoClassification
+from videomae_demo.ui.examples import REAL_CLIPS
 
 STAND_INS = Path(__file__).with_name("stand_ins")
 ROOT = Path(__file__).resolve().parents[1]
@@ -115,6 +118,37 @@ def test_the_front_matter_says_all_that_a_space_asks_for(front_matter):
     assert 0 < len(front_matter["short_description"]) <= 60
     assert front_matter["license"] == "apache-2.0"
     assert all(isinstance(tag, str) for tag in front_matter["tags"])
+
+
+KEYS = """title emoji colorFrom colorTo sdk sdk_version python_version app_file app_build_command
+app_port base_path fullWidth header short_description models datasets tags thumbnail pinned license
+hf_oauth disable_embedding startup_duration_timeout custom_headers suggested_hardware
+preload_from_hub"""
+# What a Space understands, as of August 2026.
+HARDWARE = """cpu-basic cpu-upgrade t4-small t4-medium l4x1 l4x4 a10g-small a10g-large a10g-largex2
+a10g-largex4 a100-large"""
+
+
+def test_a_space_understands_each_key(front_matter):
+    assert front_matter.keys() <= set(KEYS.split())
+    assert front_matter["suggested_hardware"] in HARDWARE.split()
+    assert re.fullmatch(r"\d+[mh]", front_matter["startup_duration_timeout"])
+
+
+def test_a_space_has_what_it_opens_with_before_it_starts(front_matter):
+    names = ("base-finetuned-kinetics", "base")
+    repos = [find_entry(name).repo for name in names]
+    assert front_matter["models"] == repos
+    assert find_entry(names[0]).partner == names[1]
+    files = "config.json,preprocessor_config.json,model.safetensors"
+    assert front_matter["preload_from_hub"] == [f"{repo} {files}" for repo in repos]
+    assert front_matter["datasets"] == [clip.repo for clip in REAL_CLIPS]
+
+
+def test_the_image_for_docker_has_all_that_the_page_needs():
+    copied = re.findall(r"^COPY (\S+) ", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert copied == ["requirements.txt", "app.py", "videomae_demo", "assets"]
+    assert all((ROOT / name).exists() for name in copied)
 
 
 def test_a_space_runs_the_gradio_that_was_tested(front_matter, requirements):
