@@ -260,6 +260,44 @@ def test_a_lens_may_be_opened_before_there_is_a_clip(made, explorer):
     assert explorer.kinds() == ["attend"]
 
 
+@pytest.mark.parametrize("token", ["2,0,0", "0,3,0", "0,0,3", "-1,0,0", "0,0", "a,b,c"])
+def test_a_token_of_an_address_that_the_clip_has_not_is_left_out(made, explorer, token):
+    pages = list(made.open(Session("tested"), f"?lens=attend&token={token}"))
+    assert last(pages, "session").token is None
+    assert explorer.kinds() == ["attend"]
+    assert last(list(made.open(Session("tested"), "?token=1,2,0")), "session").token == (1, 2, 0)
+
+
+@pytest.mark.parametrize("bits", [b"", b"\xf0", b"\xf0\x0f\x00\x00", b"\0\0\0", b"\xff\xff\xff"])
+def test_a_painted_mask_of_an_address_that_fits_nothing_is_left_out(made, explorer, bits):
+    given = base64.urlsafe_b64encode(bits).decode()
+    pages = list(made.open(Session("tested"), f"?lens=reconstruct&painted={given}"))
+    assert mask_of(last(pages, "session")) == MaskRequest("tube", 0.75)
+    assert controls_of(pages, "reconstruct")["kind"] == "tube"
+    pages = list(made.open(Session("tested"), "?lens=reconstruct&painted=8A8A"))
+    assert mask_of(last(pages, "session")).painted == b"\xf0\x0f\x00"
+
+
+def test_what_a_click_costs_stands_on_its_button_once_it_was_measured(made, explorer):
+    pages = list(made.open(Session("tested")))
+    assert last(pages, "bar").costs == {}
+    session = last(pages, "session")
+    explorer.seconds = {"recognise": 0.99, "predict": 2.34}
+    attending = list(made.open_lens(session, "attend"))
+    two = "about 2.3 s"
+    assert last(attending, "bar").costs == {"tab-reconstruct-button": two, "another": two}
+    explorer.seconds = {"recognise": 1.2, "predict": 2.34}
+    session = last(attending, "session")
+    pages = list(made.open_lens(session, "reconstruct"))
+    assert last(pages, "bar").costs == {"explore": "about 1.2 s", "another": two}
+    shown_now = [
+        page.bar for page in made.pick(session, "b") if not isinstance(page.bar, Unchanged)
+    ]
+    tabs = [{name for name in bar.costs if name.startswith("tab")} for bar in shown_now]
+    of_all = {"tab-recognise-button", "tab-attend-button", "tab-reconstruct-button"}
+    assert tabs == [of_all, {"tab-reconstruct-button"}]
+
+
 def test_the_frames_are_shown_before_the_model_runs(made, explorer):
     for page in made.open(Session("tested")):
         if isinstance(page.player, Shown):

@@ -1,6 +1,9 @@
 """What the page shows has an address; what is opened moves nothing; all of it fits a projector."""
 
 import re
+import time
+import urllib.request
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from conftest import wait_until
 from playwright.sync_api import expect
 
 from videomae_demo import ClipRequest, Explorer
+from videomae_demo.shipped import ASSETS
 
 PROJECTOR = {"viewport": {"width": 1280, "height": 720}}
 SMALLEST_TEXT = """() => {
@@ -213,3 +217,44 @@ def test_the_skip_link_leads_to_the_player(open_page):
     skip = visitor.page.get_by_role("link", name="Skip to the player")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
+
+
+def test_what_a_click_costs_stands_on_its_button(open_page, hold, asked):
+    visitor = open_page()
+    visitor.go_to("Reconstruct")
+    another, before = visitor.page.locator("#another"), len(asked())
+    expect(another).to_have_accessible_name("Another mask")
+    closed = hold("closed")
+    another.click()
+    wait_until(lambda: len(asked()) > before)
+    time.sleep(1.1)  # a pass that is noticed
+    closed.unlink()
+    expect(another).to_have_accessible_name(re.compile(r"^Another mask ?about \d+(\.\d)? s$"))
+    visitor.wait_until_explored()
+    another.click()
+    expect(another).to_have_accessible_name("Another mask")
+    visitor.wait_until_explored()
+    visitor.pick(1)
+    visitor.wait_until_explored()
+    expect(visitor.page.locator("[data-cost]")).to_have_count(0)
+
+
+def test_arrows_move_between_the_lenses_tabs(open_page):
+    visitor = open_page()
+    tabs = {name: visitor.page.get_by_role("tab", name=name) for name in ("Recognise", "Attend")}
+    tabs["Recognise"].focus()
+    visitor.page.keyboard.press("ArrowRight")
+    expect(tabs["Attend"]).to_be_focused()
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.page.locator("#player .vp[data-lens=attend]")).to_be_visible()
+    expect(visitor.page.locator("#attention")).to_contain_text("uniform")
+    visitor.page.keyboard.press("ArrowLeft")
+    expect(tabs["Recognise"]).to_be_focused()
+
+
+def test_the_page_has_an_icon_of_its_own(open_page, page_address):
+    visitor = open_page()
+    href = visitor.page.locator("link[rel='icon'], link[rel='shortcut icon']").get_attribute("href")
+    with urllib.request.urlopen(urljoin(page_address + "/", href)) as answer:
+        assert answer.headers["Content-Type"].startswith("image/svg+xml")
+        assert answer.read() == (ASSETS / "icon.svg").read_bytes()

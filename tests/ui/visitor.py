@@ -70,7 +70,7 @@ class Visitor:
     def press_explore(self) -> None:
         """Explore what is in the clip's field."""
         self.open_clips()
-        self.page.get_by_role("button", name="Explore", exact=True).click()
+        self.page.locator("#explore").click()
 
     def clear(self) -> None:
         """Empty the clip's field."""

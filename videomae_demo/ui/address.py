@@ -72,9 +72,14 @@ def read_view(session: Session, lenses: Sequence[PageLens], given: Mapping[str, 
             continue
     try:
         places = [controls.plain_number(place) for place in given.get("token", "").split(",")]
-        return replace(session, token=controls.token(places if "token" in given else None))
+        token = controls.token(places if "token" in given else None)
     except RequestError:
         return session
+    if token is not None and session.base is not None:
+        grid = session.base.panes[0].grid
+        if not all(0 <= place < size for place, size in zip(token, grid, strict=True)):
+            return session
+    return replace(session, token=token)
 
 
 def _write_sampling(sampling: Sampling) -> dict[str, str]:

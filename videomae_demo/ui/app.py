@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from videomae_demo.pool import ExplorerPool
+from videomae_demo.shipped import ASSETS
 from videomae_demo.ui.examples import REAL_CLIPS, Example, find_examples
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.lenses import registry
@@ -31,6 +32,7 @@ def launch_options(edge: Edge) -> dict[str, Any]:
         "app_kwargs": edge.app_options,
         "theme": make_theme(),
         "css_paths": STYLE_SHEET,
+        "favicon_path": ASSETS / "icon.svg",
         "max_file_size": f"{edge.limits.upload_mb}mb",
         "show_error": False,
         "ssr_mode": False,

@@ -36,6 +36,8 @@ if TYPE_CHECKING:  # torch takes seconds to import, and building the page needs 
 logger = logging.getLogger(__name__)
 
 STAGES = 3
+NOTICED_S = 1.0
+"""A pass that takes at least this long is announced on the buttons that run it."""
 SHORT_CLIP_S = 30.0
 """A clip up to this length is shown whole at once: that takes less than it would to wait for it."""
 
@@ -206,7 +208,24 @@ class Stages:
             picture=None if session.base is None else session.base.panes[0].tracks[0],
             address=write_address(session, self._lenses, clips, self._pool.usable),
             title=f"{Path(session.clip_name).stem}: {lens.title}" if session.clip else "",
+            costs=self._costs(session, explorer),
         )
+
+    def _costs(self, session: Session, explorer: Explorer) -> dict[str, str]:
+        """Say what clicks cost that run a pass, as far as it was measured and is noticed."""
+        costs = {
+            name: present.duration(seconds)
+            for name, seconds in explorer.seconds.items()
+            if seconds >= NOTICED_S
+        }
+        # One pass answers all lenses that run it.
+        ran = {lens.runs for lens in self._lenses if lens.name in session.answered}
+        buttons = {"explore": costs.get("recognise")}
+        for lens in self._lenses:
+            if lens.runs not in ran:
+                buttons[f"tab-{lens.name}-button"] = costs.get(lens.runs)
+            buttons |= dict.fromkeys(lens.costly, costs.get(lens.runs))
+        return {button: cost for button, cost in buttons.items() if cost is not None}
 
     def examples(self, weights: str) -> Examples:
         """Return the clips to try with these weights."""

@@ -94,6 +94,17 @@ function writeAddress(address) {
   if (window.parent !== window) window.parent.postMessage({ queryString: query }, "https://huggingface.co");
 }
 
+// What a click costs stands on its button. Gradio makes a tab's button anew at times.
+function writeCosts(costs) {
+  for (const button of document.querySelectorAll("[data-cost]")) {
+    if (!costs[button.id]) delete button.dataset.cost;
+  }
+  for (const [id, cost] of Object.entries(costs)) {
+    const button = document.getElementById(id);
+    if (button) button.dataset.cost = cost;
+  }
+}
+
 function render() {
   const value = openValue();
   if (!value.weights) return;
@@ -106,6 +117,7 @@ function render() {
   const track = value.picture;
   picture.style.backgroundImage = track ? `url(${JSON.stringify(fileUrl(track.file))})` : "";
   if (track) picture.style.backgroundSize = `${100 * track.columns}% ${100 * track.rows}%`;
+  writeCosts(value.costs);
   document.title = value.title ? `${value.title} - ${TITLE}` : TITLE;
   if (value.clip) writeAddress(value.address);
 }

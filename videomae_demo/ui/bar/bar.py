@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class Bar:
         The query by which the view is found again; None where it can't be.
     title : str
         Of the browser's tab; empty for the page's own.
+    costs : mapping of str to str
+        What a click on a button costs, by the button's ``id``: words that stand on it.
     """
 
     weights: str = ""
@@ -46,6 +48,7 @@ class Bar:
     picture: Track | None = None
     address: Mapping[str, str] | None = None
     title: str = ""
+    costs: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as the bar's script reads it."""

@@ -160,6 +160,8 @@ class PageLens(ABC):
         Which of the two checkpoints it asks.
     runs : str
         The pass that it makes the Explorer run, see `Engine.seconds`.
+    costly : tuple of str
+        The ``elem_id`` of each of its buttons that runs this pass anew.
     """
 
     name: str
@@ -172,6 +174,7 @@ class PageLens(ABC):
     is_kept: bool = False
     uses: tuple[Half, ...] = ("recogniser",)
     runs: Pass = "recognise"
+    costly: tuple[str, ...] = ()
 
     @abstractmethod
     def build(self) -> Parts:

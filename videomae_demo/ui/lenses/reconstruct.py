@@ -112,6 +112,7 @@ class Reconstruct(PageLens):
     panel_id = "reconstruction"
     uses = ("reconstructor",)
     runs = "predict"
+    costly = ("another",)
 
     def build(self) -> Parts:
         """Place the mask's settings."""
@@ -232,6 +233,8 @@ class Reconstruct(PageLens):
         """Show what the reconstructor makes of the mask."""
         assert session.clip is not None
         asked: MaskQuestion = self.question(session)
+        if not _fits(asked.mask, explorer.reconstructor.card.grid):
+            asked = replace(asked, mask=DEFAULT_MASK)
         view = explorer.reconstruct(session.clip, asked.mask)
         grid = explorer.recogniser.card.grid
         # What a visitor set is not set again, since they may have gone on by now.
@@ -426,6 +429,16 @@ def _read_painted(given: str) -> MaskRequest:
     except (binascii.Error, ValueError) as error:
         raise RequestError("The painted mask of the address can't be read.") from error
     return MaskRequest("painted", painted=bits)
+
+
+def _fits(mask: MaskRequest, grid: TokenGrid) -> bool:
+    """Tell whether a mask hides some tokens of this grid; one of an address may be any bytes."""
+    if mask.painted is None:
+        return True
+    if len(mask.painted) != -(-grid.tokens // 8):
+        return False
+    marks = np.unpackbits(np.frombuffer(mask.painted, np.uint8), count=grid.tokens)
+    return bool(0 < marks.sum() < grid.tokens)
 
 
 def _drawn_kind(given: Any) -> str:
