@@ -135,7 +135,7 @@ def test_other_weights_forget_the_token_the_layers_and_a_label_they_do_not_know(
         list(made.open_lens(session, lens))
     assert label_of(session) is None and first_label(pages) is None
     assert "rank" not in said(pages)
-    assert explorer.asked == [RolloutSettings("max", 0.5), MaskRequest("random", seed=7)]
+    assert explorer.asked == [RolloutSettings("max", 0.5), MaskRequest("random", 0.75, 7)]
 
 
 def test_other_weights_keep_a_label_that_they_know(made, chosen):

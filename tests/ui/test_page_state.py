@@ -3,7 +3,6 @@
 import re
 import time
 import urllib.request
-from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -239,6 +238,20 @@ def test_what_a_click_costs_stands_on_its_button(open_page, hold, asked):
     expect(visitor.page.locator("[data-cost]")).to_have_count(0)
 
 
+def test_a_share_chosen_before_the_first_answer_stays(open_page, hold, asked):
+    visitor = open_page()
+    before = len(asked())
+    held = hold("unrebuilt")
+    visitor.page.get_by_role("tab", name="Reconstruct").click()
+    wait_until(lambda: len(asked()) > before)
+    visitor.page.locator("#preset-90").click()
+    held.unlink()
+    expect(visitor.page.locator("#reconstruction .panel-lead")).to_contain_text("28 of 32")
+    visitor.wait_until_explored()
+    share = visitor.page.get_by_label("number input for Share to hide")
+    expect(share).to_have_value("0.9")
+
+
 def test_arrows_move_between_the_lenses_tabs(open_page):
     visitor = open_page()
     tabs = {name: visitor.page.get_by_role("tab", name=name) for name in ("Recognise", "Attend")}
@@ -252,9 +265,7 @@ def test_arrows_move_between_the_lenses_tabs(open_page):
     expect(tabs["Recognise"]).to_be_focused()
 
 
-def test_the_page_has_an_icon_of_its_own(open_page, page_address):
-    visitor = open_page()
-    href = visitor.page.locator("link[rel='icon'], link[rel='shortcut icon']").get_attribute("href")
-    with urllib.request.urlopen(urljoin(page_address + "/", href)) as answer:
+def test_the_page_has_an_icon_of_its_own(page_address):
+    with urllib.request.urlopen(f"{page_address}/favicon.ico") as answer:
         assert answer.headers["Content-Type"].startswith("image/svg+xml")
         assert answer.read() == (ASSETS / "icon.svg").read_bytes()

@@ -57,6 +57,16 @@ window.addEventListener("videomae-pick", () => {
   close({ andReturn: Boolean(name) && sheetOf(name).contains(document.activeElement) });
 });
 
+// Arrow keys move between tabs, as everywhere on the web; Enter opens one.
+document.addEventListener("keydown", (event) => {
+  const tab = event.target instanceof Element && event.target.closest('[role="tab"]');
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!tab || !step) return;
+  const tabs = [...tab.parentElement.querySelectorAll('[role="tab"]')];
+  tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length].focus();
+  event.preventDefault();
+});
+
 function tell(text) {
   find("said").textContent = text;
   clearTimeout(tell.timer);

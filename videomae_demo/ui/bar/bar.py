@@ -1,7 +1,8 @@
 """The bar at the head of the page: which weights, which clip, a link to what is shown.
 
-It opens and closes the page's two sheets, and writes the address of the view into the browser's
-own. Foreign text goes into the page through textContent alone.
+It opens and closes the page's two sheets, moves the focus between tabs, writes on buttons what they
+cost, and the address of the view into the browser's own. Foreign text goes into the page through
+textContent alone.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from videomae_demo.lenses.reconstruct import (
     MaskRequest,
     ReconstructionView,
     decibels,
+    default_ratio,
     how_near,
     never_visible,
 )
@@ -94,11 +95,14 @@ class MaskQuestion:
         shown, or that was painted on.
     painting : int
         The number of the last painting that was reconstructed, as the page counts them.
+    usual : float, optional
+        The share that is hidden if nobody chooses one; None before the first clip.
     """
 
     mask: MaskRequest = DEFAULT_MASK
     drawn: int = 0
     painting: int = 0
+    usual: float | None = None
 
 
 class Reconstruct(PageLens):
@@ -179,7 +183,7 @@ class Reconstruct(PageLens):
             raise wrong[changed]
         if changed in ("ratio", "seed") and given[changed] == getattr(asked.mask, changed):
             return None  # the field was left as it is, and so is what was painted
-        question = MaskQuestion(mask, asked.drawn + 1, asked.painting)
+        question = replace(asked, mask=mask, drawn=asked.drawn + 1)
         return Change(question, {"kind": mask.kind} if kind == "painted" else {})
 
     def paint(self, session: Session, explorer: Explorer, said: Any) -> Change | None:
@@ -197,20 +201,29 @@ class Reconstruct(PageLens):
         return Change(replace(asked, mask=mask, painting=count))
 
     def meet(self, session: Session, changed: str, explorer: Explorer) -> MaskQuestion:
-        """Draw the mask anew; other weights may have another grid, so a painted one goes then."""
-        del explorer
+        """Draw the mask anew; other weights may have another grid, so a painted one goes then.
+
+        The share is decided here, and not by the first answer: that may come when a visitor has
+        chosen another one.
+        """
         asked: MaskQuestion = self.question(session)
+        usual = default_ratio(explorer.recogniser.card.grid)
         mask = asked.mask
-        if changed == "weights":
-            mask = MaskRequest(_drawn_kind(mask.kind), seed=mask.seed)
-        return replace(asked, mask=mask, drawn=asked.drawn + 1)
+        if changed == "weights" or mask == DEFAULT_MASK:
+            mask = MaskRequest(_drawn_kind(mask.kind), usual, mask.seed)
+        return replace(asked, mask=mask, drawn=asked.drawn + 1, usual=usual)
+
+    def met(self, session: Session, loads: bool) -> Mapping[str, Any]:
+        """Show the usual share of other weights."""
+        return self.controls(session) if loads else {}
 
     def address(self, session: Session) -> Mapping[str, str]:
-        """Write the mask down, a painted one too; nothing before it was asked for."""
-        mask = self.question(session).mask
+        """Write the mask down, a painted one too, unless it is the usual one."""
+        asked: MaskQuestion = self.question(session)
+        mask = asked.mask
         if mask.painted is not None:
             return {"painted": base64.urlsafe_b64encode(mask.painted).decode().rstrip("=")}
-        if mask.ratio is None:
+        if mask == MaskRequest(ratio=asked.usual):
             return {}
         return {"mask": mask.kind, "ratio": f"{mask.ratio:g}", "seed": str(mask.seed)}
 
@@ -233,12 +246,13 @@ class Reconstruct(PageLens):
         """Show what the reconstructor makes of the mask."""
         assert session.clip is not None
         asked: MaskQuestion = self.question(session)
-        if not _fits(asked.mask, explorer.reconstructor.card.grid):
-            asked = replace(asked, mask=DEFAULT_MASK)
+        fits = _fits(asked.mask, explorer.reconstructor.card.grid)
+        if not fits:
+            asked = replace(asked, mask=MaskRequest(ratio=asked.usual))
         view = explorer.reconstruct(session.clip, asked.mask)
-        grid = explorer.recogniser.card.grid
         # What a visitor set is not set again, since they may have gone on by now.
-        decided_here = _held(view.mask) if asked.mask.ratio is None else {}
+        decided_here = {} if fits and asked.mask.ratio is not None else _held(view.mask)
+        grid = explorer.recogniser.card.grid
         return Showing(
             reconstruction_panel(view),
             reconstruction_view(view, grid, asked, save),
