@@ -84,18 +84,21 @@ def overlay(
     Under the overlay the picture is made darker and less colourful, so that bright colour means a
     score. A pixel is ``(1 - opacity * p) * backdrop + opacity * p * colour``, where ``p`` is the
     score's place on the scale, 0 to 1, and ``backdrop`` is ``(1 - opacity) * frame + opacity * 0.6
-    * grey frame``. So the picture shows through where the score is low and fades where it is high;
-    at opacity 0 the frames stay as they are, and at opacity 1 the top of the scale is the pure
-    colour. Mixed colours differ from those of the legend, since the picture shows through: the
-    overlay shows places, and the scores hold the numbers. Small frames should be resized first, so
-    that a smooth overlay is finer than their pixels.
+    * grey frame``. On a diverging scale ``p`` is ``|2 * place - 1|``: nothing is drawn at zero, and
+    more the further a score is from it, on either side. So the picture shows through where the
+    score is low, or near zero, and fades where it is high, or far from zero; at opacity 0 the
+    frames stay as they are, and at opacity 1 the top of the scale is the pure colour, as both ends
+    of a diverging one are. Mixed colours differ from those of the legend, since the picture shows
+    through: the overlay shows places, and the scores hold the numbers. Small frames should be
+    resized first, so that a smooth overlay is finer than their pixels.
 
     Parameters
     ----------
     frames : (T, H, W, 3) uint8
         RGB; T is a whole multiple of `time`.
     scores : (time, height, width) float
-        NaN, unless smooth, shows the backdrop alone, as the lowest score does.
+        NaN, unless smooth, shows the backdrop alone, as the lowest score does, or zero on a
+        diverging scale.
     scale : Scale
     opacity : float
         0 to 1.
@@ -171,11 +174,11 @@ def hide(
 
 def _blend(picture: Pixels, values: NDArray[np.float32], scale: Scale, opacity: float) -> Pixels:
     """Blend a picture (H, W, 3) with values (H, W), NaN for none, by the rule of `overlay`."""
-    place = np.nan_to_num(scale.place(values), nan=0.0)[..., None]
+    strength = np.nan_to_num(scale.strength(values), nan=0.0)[..., None]
     base = picture.astype(np.float32)
     grey = (base @ _LUMA)[..., None] * _BACKDROP_BRIGHTNESS
     backdrop = (1 - opacity) * base + opacity * grey
-    mixed = (1 - opacity * place) * backdrop + opacity * place * colourise(values, scale)
+    mixed = (1 - opacity * strength) * backdrop + opacity * strength * colourise(values, scale)
     return np.rint(mixed).astype(np.uint8)
 
 
