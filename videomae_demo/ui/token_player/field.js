@@ -70,18 +70,19 @@ function spreadSlice(slice, gridHeight, gridWidth, height, width, smooth) {
   return field;
 }
 
-// Blend a field into RGBA pixels, in place.
-function blend(pixels, field, lower, upper, table, opacity) {
+// Blend a field into RGBA pixels, in place. On a diverging scale, zero shows the backdrop alone.
+function blend(pixels, field, { lower, upper, diverging }, table, opacity) {
+  const last = table.length / 3 - 1;
   for (let i = 0; i < field.length; i += 1) {
     const value = field[i];
-    const place = Number.isNaN(value)
-      ? 0
-      : Math.min(Math.max((value - lower) / (upper - lower), 0), 1);
+    const isMissing = Number.isNaN(value);
+    const place = isMissing ? 0 : Math.min(Math.max((value - lower) / (upper - lower), 0), 1);
+    const strength = diverging ? Math.abs(2 * place - 1) : place;
     const at = 4 * i;
     const grey =
       0.6 * (0.299 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2]);
-    const colour = 3 * Math.round(255 * place);
-    const share = opacity * place;
+    const colour = 3 * Math.round(last * place);
+    const share = isMissing ? 0 : opacity * strength;
     for (let c = 0; c < 3; c += 1) {
       const backdrop = (1 - opacity) * pixels[at + c] + opacity * grey;
       pixels[at + c] = (1 - share) * backdrop + share * table[colour + c];

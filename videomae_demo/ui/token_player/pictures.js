@@ -67,7 +67,8 @@ function drawPane(built) {
   if (scores && opacity > 0) {
     const picture = context.getImageData(0, 0, width, height);
     const field = fieldOf(pane, scores, slice, height, width);
-    blend(picture.data, field, scores.lower, scores.upper, tableOf(scores), opacity);
+    const { lower, upper } = scores;
+    blend(picture.data, field, { lower, upper, diverging: isSigned(scores) }, tableOf(scores), opacity);
     context.putImageData(picture, 0, 0);
   }
   built.stage.dataset.drawn = [own() ? state.lens : "clip", state.frame].join(":");

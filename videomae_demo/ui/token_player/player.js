@@ -31,8 +31,8 @@ function arrange() {
   look(view.zoom, view.x, view.y);
   if (now.curve) {
     const slice = peakOf(now.curve);
-    const [time, value] = [lead().times[slice * lead().tubelet], now.curve.values[slice]];
-    find("peak").textContent = `Go to its peak: ${time.toFixed(2)} s, ${value.toFixed(2)}${now.curve.unit}`;
+    const time = lead().times[slice * lead().tubelet];
+    find("peak").textContent = `Go to its peak: ${time.toFixed(2)} s, ${curveAmount(now.curve, slice)}`;
   }
   arrangeOverlay();
   announce(now.text);
@@ -59,10 +59,9 @@ function arrangeOverlay() {
   show(find("smooth-tool"), scores.some((one) => one.smooth));
   const map = find("map");
   const colours = [...new Set(scores.flatMap((one) => one.colours))];
-  const kept = map.value;
   if (colours.length && colours.join() !== [...map.options].map((one) => one.value).join()) {
     map.replaceChildren(...colours.map((name) => new Option(name, name)));
-    if (colours.includes(kept)) map.value = kept;
+    map.value = mapAmong(colours);
   }
   show(find("map-tool"), colours.length > 1);
   drawLegends();
@@ -106,7 +105,12 @@ find("peak").addEventListener("click", () => {
   go(peakOf(lens().curve) * lead().tubelet);
 });
 find("opacity").addEventListener("input", draw);
-find("map").addEventListener("change", () => { drawLegends(); draw(); });
+find("map").addEventListener("change", () => {
+  const chosen = find("map").value;
+  state.maps = [chosen, ...state.maps.filter((name) => name !== chosen)];
+  drawLegends();
+  draw();
+});
 find("smooth").addEventListener("change", draw);
 find("switch").addEventListener("change", () => { arrangeOverlay(); draw(); });
 find("compare").addEventListener("change", draw);

@@ -13,9 +13,8 @@ import json
 from pathlib import Path
 
 import gradio as gr
-import numpy as np
 
-from videomae_demo.rendering.colour import COLOUR_MAPS, Scale, colourise
+from videomae_demo.rendering.colour import COLOUR_MAPS, DIVERGING_MAPS, colour_table
 from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 
 PARTS = (
@@ -73,10 +72,13 @@ def _script(lens: str) -> str:
 
 @functools.cache
 def _parts() -> str:
-    ramp = np.arange(256) / 255
-    tables = {
-        name: colourise(ramp, Scale(1.0, colour_map=name)).reshape(-1).tolist()
-        for name in COLOUR_MAPS
+    maps = (*COLOUR_MAPS, *DIVERGING_MAPS)
+    constants = {
+        "COLOUR_TABLES": {name: colour_table(name).reshape(-1).tolist() for name in maps},
+        "DIVERGING_MAPS": DIVERGING_MAPS,
     }
-    head = f"const COLOUR_TABLES = {json.dumps(tables, separators=(',', ':'))};\n"
+    head = "".join(
+        f"const {name} = {json.dumps(value, separators=(',', ':'))};\n"
+        for name, value in constants.items()
+    )
     return head + "\n".join(_read(f"{part}.js") for part in PARTS)

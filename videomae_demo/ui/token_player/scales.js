@@ -26,27 +26,31 @@ function legendOf(scores) {
   const [legend, title, scale] = [part("div", "legend"), part("span", "legend-title"), part("div", "legend-scale")];
   const [canvas, ticks] = [part("canvas", "legend-bar"), part("div", "ticks")];
   title.textContent = scores.title;
-  [canvas.width, canvas.height] = [256, 1];
+  const table = tableOf(scores);
+  [canvas.width, canvas.height] = [table.length / 3, 1];
   canvas.setAttribute("aria-hidden", "true");
   const context = canvas.getContext("2d");
-  const table = tableOf(scores);
-  for (let i = 0; i < 256; i += 1) {
+  for (let i = 0; i < canvas.width; i += 1) {
     context.fillStyle = `rgb(${table[3 * i]}, ${table[3 * i + 1]}, ${table[3 * i + 2]})`;
     context.fillRect(i, 0, 1, 1);
   }
   for (const value of scores.ticks) ticks.append(tickOf(scores, value));
   scale.append(canvas, ticks);
+  legend.classList.toggle("vp-signed", isSigned(scores));
+  legend.classList.toggle("vp-beyond", isSigned(scores) && scores.above);
   legend.append(title, scale);
   return legend;
 }
 
 function tickOf(scores, value) {
   const mark = document.createElement("span");
-  const isLast = value === scores.upper;
-  mark.textContent = number(value) + (scores.unit.startsWith("x") ? "x" : "");
-  if (isLast && scores.above) mark.textContent += " and above";
+  const [isFirst, isLast] = [value === scores.lower, value === scores.upper];
+  const sign = isSigned(scores) && value > 0 ? "+" : "";
+  mark.textContent = sign + number(value) + (scores.unit.startsWith("x") ? "x" : "");
+  if (scores.above && isSigned(scores) && (isFirst || isLast)) mark.textContent += "\nand beyond";
+  else if (scores.above && isLast) mark.textContent += " and above";
   mark.style.left = (100 * (value - scores.lower)) / (scores.upper - scores.lower) + "%";
-  if (value === scores.lower) mark.className = "vp-first";
+  if (isFirst) mark.className = "vp-first";
   if (isLast) mark.className = "vp-last";
   return mark;
 }
@@ -95,21 +99,28 @@ function drawCurve() {
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");
-  const top = Math.max(...curve.values, curve.even) * 1.1;
+  const top = Math.max(...curve.values, curve.even, 0) * 1.1;
+  const bottom = Math.min(...curve.values, curve.even, 0) * 1.1;
   const cell = width / curve.values.length;
-  const even = height - (curve.even / top) * height;
+  const rowOf = (value) => height * ((top - value) / (top - bottom || 1));
+  const zero = rowOf(0);
   curve.values.forEach((value, slice) => {
-    const tall = (value / top) * height;
     context.fillStyle = accent();
     context.globalAlpha = slice === sliceOf(state.frame) ? 1 : 0.45;
-    context.fillRect(slice * cell, height - tall, cell - ratio, tall);
+    context.fillRect(slice * cell, Math.min(zero, rowOf(value)), cell - ratio, Math.abs(rowOf(value) - zero));
   });
   context.globalAlpha = 1;
   context.strokeStyle = getComputedStyle(element).color;
-  context.setLineDash([4 * ratio, 3 * ratio]);
   context.lineWidth = ratio;
-  context.beginPath();
-  context.moveTo(0, even);
-  context.lineTo(width, even);
-  context.stroke();
+  const line = (row, dashes) => {
+    context.setLineDash(dashes);
+    // On whole pixels, so that it is as dark as the text.
+    const at = within(Math.round(row - ratio / 2) + ratio / 2, ratio / 2, height - ratio / 2);
+    context.beginPath();
+    context.moveTo(0, at);
+    context.lineTo(width, at);
+    context.stroke();
+  };
+  if (bottom < 0) line(zero, []);
+  if (bottom === 0 || curve.even !== 0) line(rowOf(curve.even), [4 * ratio, 3 * ratio]);
 }

@@ -9,6 +9,7 @@ const show = (node, visible) => { node.hidden = !visible; };
 const state = {
   value: {}, lens: FIRST_LENS, frame: 0, playing: false, cursor: null, hover: false,
   painting: false, stroke: null, painted: 0, isDirty: false, undone: [], done: [], dragged: 0, panes: [], lastTick: 0, wasShown: false,
+  maps: [], // the colour maps that were chosen, the last one first
   held: null, // the number of the picture whose keyboard focus waits for the next clip
 };
 const images = new Map();
@@ -65,10 +66,12 @@ const maskBytes = () => (maskedPane() ? bytesOf(maskedPane().mask) : null);
 const scoresOn = (pane) => (pane.scores && (!pane.switch || find("switch").checked) ? pane.scores : null);
 const activeScores = () => (lens() ? lens().panes.map(scoresOn).filter(Boolean) : []);
 
-function tableOf(scores) {
-  const chosen = find("map").value;
-  return COLOUR_TABLES[scores.colours.includes(chosen) ? chosen : scores.colours[0]];
-}
+// Whether values have a sign: they are drawn on a diverging scale then, with zero in its middle.
+const isSigned = (scores) => DIVERGING_MAPS.includes(scores.colours[0]);
+
+// Of some colour maps, the one that was chosen last, or the first.
+const mapAmong = (colours) => state.maps.find((name) => colours.includes(name)) || colours[0];
+const tableOf = (scores) => COLOUR_TABLES[mapAmong(scores.colours)];
 
 function fieldOf(pane, scores, slice, height, width) {
   const smooth = scores.smooth && find("smooth").checked;

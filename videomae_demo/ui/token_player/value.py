@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from videomae_demo.rendering.colour import COLOUR_MAPS
+from videomae_demo.rendering.colour import COLOUR_MAPS, DIVERGING_MAPS, Scale
 
 Place = tuple[int, int, int]
 """A token: time, row, column."""
@@ -42,6 +42,8 @@ class Track:
 class Scores:
     """A number per token, and the scale on which it is drawn.
 
+    `signed_scores` makes those of signed values.
+
     Attributes
     ----------
     title, unit : str
@@ -53,11 +55,12 @@ class Scores:
     ticks : tuple of float
         The numbers that the legend writes down, the ends among them.
     above : bool
-        Whether values lie above the scale.
+        Whether values lie above the scale; of signed values, whether some lie beyond either end.
     smooth : bool
         Whether a visitor may have them drawn as a smooth field.
     colours : tuple of str
-        The colour maps to choose from, of `COLOUR_MAPS`; the first is the usual one.
+        The colour maps to choose from; the first is the usual one. All are of `COLOUR_MAPS`, or all
+        of `DIVERGING_MAPS`: the values are signed then, and `lower` is -`upper`.
     """
 
     title: str
@@ -129,7 +132,11 @@ class Pane:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A number per slice of time; `even` is the value that a dashed line marks."""
+    """A number per slice of time; `even` is the value that a dashed line marks.
+
+    Values below zero hang from a line that marks zero. A unit that begins with "x" stands right
+    behind a number, any other one after a space.
+    """
 
     title: str
     values: tuple[float, ...]
@@ -216,6 +223,36 @@ class Shown:
         return {track.file for pane in panes for track in pane.tracks} | {
             track.file for track in [*given, *whole]
         }
+
+
+def signed_scores(
+    values: NDArray[np.floating[Any]], scale: Scale, *, smooth: bool = True
+) -> Scores:
+    """Return signed values as the player draws them: in the colours of a diverging scale.
+
+    Parameters
+    ----------
+    values : (time, height, width) float
+        NaN stands for "no value"; `smooth` must be False then.
+    scale : Scale
+        A diverging one, which the files to take away may share. Its colour map is the usual one,
+        and a visitor may choose any of `DIVERGING_MAPS`.
+    smooth : bool
+        See `Scores`.
+    """
+    assert scale.is_diverging, "Signed values need a diverging scale."
+    others = tuple(name for name in DIVERGING_MAPS if name != scale.colour_map)
+    return Scores(
+        title=", ".join(filter(None, (scale.title, scale.unit))),
+        unit=scale.unit,
+        data=encode_scores(values),
+        lower=scale.lower,
+        upper=scale.upper,
+        ticks=(scale.lower, 0.0, scale.upper),
+        above=bool((np.abs(values) > scale.upper).any()),
+        smooth=smooth,
+        colours=(scale.colour_map, *others),
+    )
 
 
 def encode_scores(scores: NDArray[np.floating[Any]]) -> str:

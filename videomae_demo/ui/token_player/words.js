@@ -13,8 +13,27 @@ function describeToken(token) {
 function amountOf(pane, token) {
   const value = valuesOf(pane.scores)[tokenIndex(pane, token)];
   if (Number.isNaN(value)) return "";
-  const { unit } = pane.scores;
+  const { unit, upper } = pane.scores;
+  if (isSigned(pane.scores)) return withUnit(signed(value, upper), unit);
   return unit.startsWith("x") ? value.toFixed(1) + unit : `${value.toPrecision(2)} ${unit}`;
+}
+
+// A number with its sign, to three digits of the highest one that its scale shows.
+function signed(value, highest) {
+  const digits = Math.min(Math.max(2 - Math.floor(Math.log10(highest)), 0), 20);
+  const text = value.toFixed(digits);
+  if (Number(text) === 0) return "0";
+  return value > 0 ? `+${text}` : text;
+}
+
+const withUnit = (text, unit) => (unit && !unit.startsWith("x") ? `${text} ${unit}` : text + unit);
+
+// What a curve says of a slice of time; with a sign, if its pane or one of its values has one.
+function curveAmount({ values, unit }, slice) {
+  const { scores } = lead();
+  const hasSign = (scores && isSigned(scores)) || Math.min(...values) < 0;
+  const highest = Math.max(...values.map(Math.abs)) || 1;
+  return withUnit(hasSign ? signed(values[slice], highest) : values[slice].toFixed(2), unit);
 }
 
 function tell() {
