@@ -56,13 +56,20 @@ class SelfAttention(nn.Module):
         self.q_bias = nn.Parameter(torch.zeros(width)) if bias else None
         self.v_bias = nn.Parameter(torch.zeros(width)) if bias else None
 
-    def _split(self, x: Tensor) -> Tensor:
+    def split_heads(self, x: Tensor) -> Tensor:
+        """Take (B, N, D) apart by head: (B, heads, N, D / heads)."""
         split: Tensor = x.unflatten(-1, (self.heads, -1))
-        return split.transpose(1, 2)  # (B, heads, N, D / heads)
+        return split.transpose(1, 2)
 
     def queries_and_keys(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Project (B, N, D) to queries and keys, (B, heads, N, D / heads) each."""
-        return self._split(F.linear(x, self.query.weight, self.q_bias)), self._split(self.key(x))
+        return self.split_heads(F.linear(x, self.query.weight, self.q_bias)), self.split_heads(
+            self.key(x)
+        )
+
+    def values(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """Project (B, N, D) to values, (B, heads, N, D / heads), with a bias (D,) or none."""
+        return self.split_heads(F.linear(x, self.value.weight, bias))
 
     def forward(
         self,
@@ -90,7 +97,7 @@ class SelfAttention(nn.Module):
             The context (B, N, D) and, if wanted, the probabilities (B, heads, N, N).
         """
         q, k = self.queries_and_keys(x)
-        v = self._split(F.linear(x, self.value.weight, self.v_bias))
+        v = self.values(x, self.v_bias)
         dropout = self.dropout if self.training else 0.0
         probabilities = None
         if observe is not None:
@@ -198,9 +205,17 @@ class Block(nn.Module):
         attended, probabilities = self.attention(
             self.layernorm_before(x), head_mask, with_probabilities, observe
         )
-        x = x + attended
-        x = x + self.dropout(self.output(F.gelu(self.intermediate(self.layernorm_after(x)))))
-        return x, probabilities
+        return self.add_perceptron(x + attended), probabilities
+
+    def add_attention(self, x: Tensor) -> Tensor:
+        """Do the first half of the block alone: ``x + attention(norm(x))``, (B, N, D)."""
+        attended, _ = self.attention(self.layernorm_before(x))
+        return x + attended  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
+
+    def add_perceptron(self, x: Tensor) -> Tensor:
+        """Do the second half of the block alone: ``x + mlp(norm(x))``, (B, N, D)."""
+        inner = F.gelu(self.intermediate(self.layernorm_after(x)))
+        return x + self.dropout(self.output(inner))  # type: ignore[no-any-return]  # as above
 
     def observe_attention(self, x: Tensor, observe: RowObserver) -> None:
         """Show `observe` the attention that this block computes from its input (B, N, D)."""
