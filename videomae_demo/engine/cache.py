@@ -56,6 +56,14 @@ class ByteCache(Generic[Value]):
             self._bytes -= self._values.pop(key, (None, 0))[1]
             self._keep(key, value, size)
 
+    def get(self, key: Hashable) -> Value | None:
+        """Return the value of `key` if it is kept; else None, whoever may be making it."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key][0]
+
     def get_or_make(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return the value of `key`; if it is not kept, have it made by the first who asks.
 

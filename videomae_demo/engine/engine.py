@@ -15,13 +15,25 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from videomae_demo.analysis.gradients import LossMethod, LossRelevance
+from videomae_demo.analysis.heads import HeadEffects
+from videomae_demo.analysis.methods import DEFAULT_METHOD, Target, find_method
+from videomae_demo.analysis.relevance import Relevance
 from videomae_demo.analysis.settings import HeadFusion
 from videomae_demo.cancellation import holding
 from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
 from videomae_demo.device import choose_device, one_at_a_time
 from videomae_demo.engine.cache import ByteCache
 from videomae_demo.engine.clips import ClipRequest, Clips, Overview, PreparedClip, SeenClip, size_of
+from videomae_demo.engine.explaining import (
+    explain,
+    explain_heads,
+    explain_loss,
+    roll_out,
+    score_without_model,
+)
 from videomae_demo.engine.passes import Recognition, fuse, predict, recognise
+from videomae_demo.engine.passes import run as run_pass
 from videomae_demo.engine.roles import (
     Recogniser,
     Reconstructor,
@@ -31,8 +43,10 @@ from videomae_demo.engine.roles import (
     load_reconstructor,
     usual_sampling,
 )
-from videomae_demo.errors import RequestError
+from videomae_demo.engine.without import labels_without_each
+from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
+from videomae_demo.masking import Mask
 from videomae_demo.video.sampling import SamplingRule, choice_of_frames
 
 Pass = Literal["recognise", "predict"]
@@ -198,6 +212,120 @@ class Engine:
         key = ("prediction", prepared.key, np.packbits(hidden).tobytes())
         predicted: NDArray[np.float32] = self._cache.get_or_make(key, make)
         return predicted
+
+    def relevance(
+        self, prepared: PreparedClip, target: Target, method: str = DEFAULT_METHOD
+    ) -> Relevance:
+        """Say what each token did for a target, by a method of `analysis.methods.METHODS`.
+
+        A rollout comes from the pass that `recognise` keeps, and a reference needs no device.
+
+        Raises
+        ------
+        RequestError
+            When there is no such method or label.
+        CheckpointError
+            When the recogniser knows no labels, or gives values that are not finite.
+        """
+
+        def make() -> Relevance:
+            pixel_values = prepared.pixel_values.numpy()
+            if method == "rollout":
+                return roll_out(self.recogniser, self.recognise(prepared), target)
+            if not find_method(method).uses_model:
+                return score_without_model(self.recogniser, pixel_values, target, method)
+            with one_at_a_time(self.device):
+                return explain(self.recogniser, pixel_values, target, method)
+
+        find_method(method)
+        self._check_labels(target)
+        key = ("relevance", prepared.key, target, method)
+        found: Relevance = self._cache.get_or_make(key, make)
+        return found
+
+    def head_effects(self, prepared: PreparedClip, target: Target) -> HeadEffects:
+        """Measure what every head reads, and does for a target. Errors as in `relevance`."""
+
+        def make() -> HeadEffects:
+            with one_at_a_time(self.device):
+                pixel_values = prepared.pixel_values.numpy()
+                return explain_heads(self.recogniser, pixel_values, target)
+
+        self._check_labels(target)
+        found: HeadEffects = self._cache.get_or_make(("heads", prepared.key, target), make)
+        return found
+
+    def loss_relevance(
+        self, prepared: PreparedClip, hidden: Mask, asked: Mask, method: LossMethod = "libragrad"
+    ) -> LossRelevance:
+        """Say what the reconstructor needed to predict some of the hidden tokens.
+
+        `prepared` is for the reconstructor; both masks are (time, height, width) bool, and errors
+        as in `analysis.gradients.explain_loss`.
+        """
+
+        def make() -> LossRelevance:
+            with one_at_a_time(self.device):
+                pixel_values = prepared.pixel_values.numpy()
+                return explain_loss(self.reconstructor, pixel_values, hidden, asked, method)
+
+        masks = tuple((mask.shape, mask.dtype, mask.tobytes()) for mask in (hidden, asked))
+        key = ("loss relevance", prepared.key, masks, method)
+        found: LossRelevance = self._cache.get_or_make(key, make)
+        return found
+
+    def labels_without(self, prepared: PreparedClip, hidden: Mask) -> NDArray[np.float32]:
+        """Return the recogniser's logits, (labels,), without the tokens that a mask hides.
+
+        Errors as in `labels_without_each`.
+        """
+        logits: NDArray[np.float32] = self.labels_without_each(prepared, hidden[None])[0]
+        return logits
+
+    def labels_without_each(self, prepared: PreparedClip, hidden: Mask) -> NDArray[np.float32]:
+        """Return the recogniser's logits without the tokens of each mask.
+
+        Masks that hide equally many tokens run together. Each answer is kept, so that curves of
+        one clip share what they have in common; nothing hidden is the pass that `recognise` keeps.
+
+        Parameters
+        ----------
+        hidden : ndarray
+            (n, time, height, width) bool, True = the token is not given to the encoder.
+
+        Returns
+        -------
+        ndarray
+            (n, labels) float32.
+
+        Raises
+        ------
+        RequestError
+            When a mask does not fit the grid, or hides every token.
+        CheckpointError
+            As in `relevance`.
+        """
+        self._check_labels()
+        recogniser, pixel_values = self.recogniser, prepared.pixel_values.numpy()
+
+        def run(masks: Mask) -> NDArray[np.float32]:
+            if not masks.any():
+                return self.recognise(prepared).logits[None].repeat(len(masks), axis=0)
+            with one_at_a_time(self.device):
+                return run_pass(recogniser, pixel_values, left_out=masks).logits
+
+        key = ("labels without", prepared.key)
+        return labels_without_each(recogniser.model.config, hidden, run, self._cache, key)
+
+    def _check_labels(self, target: Target | None = None) -> None:
+        count = self.recogniser.card.label_count
+        if not count:
+            raise CheckpointError(
+                f"The checkpoint {self.weights} was pretrained without labels, so it has no "
+                f"labels to explain; choose a fine-tuned one, for instance {BUNDLED_RECOGNISER!r}."
+            )
+        if target is not None:
+            target.weights(count)
 
     @contextmanager
     def _timing(self, kind: Pass) -> Iterator[None]:

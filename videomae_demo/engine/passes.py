@@ -104,7 +104,8 @@ def run(
     record : Record
         What to keep.
     left_out : ndarray, optional
-        (B, N) bool, True = the token is not given to the encoder; the same number in each clip.
+        (B, N) bool, True = the token is not given to the encoder; the same number in each clip. For
+        a batch of one clip it may have more rows: the clip is run once for each of them.
 
     Raises
     ------
@@ -121,10 +122,12 @@ def run(
     with_gradients = record.gradients_of is not None
     clips = torch.from_numpy(pixel_values).to(model.device)
     hidden = None if left_out is None else torch.from_numpy(left_out).to(model.device)
+    if hidden is not None and len(clips) == 1:
+        clips = clips.expand(len(hidden), -1, -1, -1, -1)
     grad_mode = torch.enable_grad() if with_gradients else torch.inference_mode()
     with grad_mode, inference_precision(model.device):
         output = model(
-            clips.requires_grad_() if with_gradients else clips,  # the weights are frozen
+            clips.detach().requires_grad_() if with_gradients else clips,  # the weights are frozen
             output_hidden_states=record.states or record.features_of is not None or with_gradients,
             bool_masked_pos=hidden,
             observer=recorder,
@@ -135,7 +138,7 @@ def run(
             check_cancelled()
             gradients = torch.autograd.grad(output.logits[:, record.gradients_of].sum(), states)
     return Recorded(
-        logits=_finite(_to_host(output.logits), "recogniser"),
+        logits=check_finite(_to_host(output.logits), "recogniser"),
         attention=None if recorder is None else _attention(recorder, len(clips)),
         states=_stacked(states) if record.states else None,
         features=None if record.features_of is None else _to_host(states[record.features_of]),
@@ -231,10 +234,20 @@ def predict(
             torch.from_numpy(hidden)[None].to(model.device),
             before_layer=check_cancelled,
         )
-    return _finite(_to_host(output.logits[0]), "reconstructor")
+    return check_finite(_to_host(output.logits[0]), "reconstructor")
 
 
-def _finite(values: NDArray[np.float32], role: str) -> NDArray[np.float32]:
+TOGETHER_BYTES = 2**29
+"""Memory for the activations of one batch."""
+
+
+def clips_at_once(config: VideoMAEConfig, tokens: int) -> int:
+    """Return how many clips of so many visible tokens may run together: 1 or more."""
+    values = 2 * config.intermediate_size + 6 * config.hidden_size  # of a block, at its widest
+    return max(1, TOGETHER_BYTES // (4 * tokens * values))
+
+
+def check_finite(values: NDArray[np.float32], role: str) -> NDArray[np.float32]:
     """Return the values of a model, or raise a CheckpointError if one is not finite."""
     wrong = values.size - int(np.isfinite(values).sum())
     if wrong:
