@@ -237,8 +237,8 @@ def predict(
     return check_finite(_to_host(output.logits[0]), "reconstructor")
 
 
-TOGETHER_BYTES = 2**29
-"""Memory for the activations of one batch."""
+TOGETHER_BYTES = 2**26
+"""Memory for the activations of one batch: larger ones are no faster, and can't be stopped soon."""
 
 
 def clips_at_once(config: VideoMAEConfig, tokens: int) -> int:
