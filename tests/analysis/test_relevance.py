@@ -1,5 +1,6 @@
 """Each method against its formula, written out densely in double precision on a tiny model."""
 
+import copy
 import threading
 
 import numpy as np
@@ -160,6 +161,24 @@ def test_gradient_rollout(model, clip, hidden):
     found = scores_of(model, clip, "gradient-rollout", hidden)
     close(found, start_of(model, count) @ product)
     assert found.sum() == pytest.approx(1, rel=1e-5)
+
+
+def test_a_layer_that_passes_nothing_on_keeps_what_is_there(model, clip):
+    idle = copy.deepcopy(model)
+    attention = idle.videomae.encoder.layer[1].attention.attention
+    attention.value.weight.zero_()
+    attention.v_bias.zero_()
+    found = scores_of(idle, clip, "gradient-rollout")
+    assert found.sum() == pytest.approx(1, rel=1e-5)
+    out, _, logits = passed(idle, clip, ALL)
+    first, nothing, last = weighted_maps(out, logits)
+    assert not nothing.any()
+    rows = [
+        torch.where(e.sum(1, keepdim=True) > 0, e / e.sum(1, keepdim=True), torch.eye(GRID.tokens))
+        for e in (first, last)
+    ]
+    half = [(row + torch.eye(GRID.tokens)) / 2 for row in rows]
+    close(found, start_of(idle, GRID.tokens) @ half[1] @ half[0])
 
 
 def test_rollout(model, clip, hidden):

@@ -124,6 +124,26 @@ def test_each_question_has_an_answer_of_its_own(engine, prepared, clip_path):
     assert engine.relevance(prepared, TARGET) is engine.relevance(prepared, TARGET, "libragrad")
 
 
+def test_tokens_that_are_left_out_carry_nothing(engine, prepared):
+    more = HIDDEN.copy()
+    more[0, 0, 1] = True
+    for method in ("libragrad", "rollout", "frame-difference"):
+        whole, found, other = (
+            engine.relevance(prepared, TARGET, method, mask) for mask in (None, HIDDEN, more)
+        )
+        assert engine.relevance(prepared, TARGET, method, HIDDEN) is found
+        assert engine.relevance(prepared, TARGET, method, HIDDEN & False) is whole
+        assert whole.scores[HIDDEN].any()
+        assert not found.scores[HIDDEN].any()
+        assert not other.scores[more].any()
+        hidden = torch.from_numpy(HIDDEN.reshape(1, -1))
+        model, clip = engine.recogniser.model, prepared.pixel_values
+        expected = explain(model, clip, TARGET, method, hidden)
+        np.testing.assert_array_equal(found.scores, expected.scores)
+    with pytest.raises(RequestError, match="has the shape"):
+        engine.relevance(prepared, TARGET, "libragrad", HIDDEN[:1])
+
+
 def test_heads_are_measured_once_for_each_target(engine, prepared):
     one, other = engine.head_effects(prepared, Target(0)), engine.head_effects(prepared, TARGET)
     assert engine.head_effects(prepared, Target(0)) is one

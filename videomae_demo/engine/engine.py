@@ -43,7 +43,7 @@ from videomae_demo.engine.roles import (
     load_reconstructor,
     usual_sampling,
 )
-from videomae_demo.engine.without import labels_without_each
+from videomae_demo.engine.without import hides, labels_without_each
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.masking import Mask
@@ -214,32 +214,45 @@ class Engine:
         return predicted
 
     def relevance(
-        self, prepared: PreparedClip, target: Target, method: str = DEFAULT_METHOD
+        self,
+        prepared: PreparedClip,
+        target: Target,
+        method: str = DEFAULT_METHOD,
+        hidden: Mask | None = None,
     ) -> Relevance:
         """Say what each token did for a target, by a method of `analysis.methods.METHODS`.
 
         A rollout comes from the pass that `recognise` keeps, and a reference needs no device.
 
+        Parameters
+        ----------
+        hidden : ndarray, optional
+            (time, height, width) bool, True = the token is not given to the encoder.
+
         Raises
         ------
         RequestError
-            When there is no such method or label.
+            When there is no such method or label, or the mask does not fit the grid.
         CheckpointError
             When the recogniser knows no labels, or gives values that are not finite.
         """
 
         def make() -> Relevance:
             pixel_values = prepared.pixel_values.numpy()
-            if method == "rollout":
+            if method == "rollout" and left_out is None:
                 return roll_out(self.recogniser, self.recognise(prepared), target)
             if not find_method(method).uses_model:
-                return score_without_model(self.recogniser, pixel_values, target, method)
+                return score_without_model(self.recogniser, pixel_values, target, method, left_out)
             with one_at_a_time(self.device):
-                return explain(self.recogniser, pixel_values, target, method)
+                return explain(self.recogniser, pixel_values, target, method, left_out)
 
         find_method(method)
         self._check_labels(target)
-        key = ("relevance", prepared.key, target, method)
+        grid, left_out = self.recogniser.card.grid, None
+        if hidden is not None and hides(hidden, grid):
+            left_out = hidden.reshape(1, -1)
+        kept_from = None if left_out is None else np.packbits(left_out).tobytes()
+        key = ("relevance", prepared.key, target, method, kept_from)
         found: Relevance = self._cache.get_or_make(key, make)
         return found
 

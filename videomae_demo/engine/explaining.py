@@ -68,10 +68,17 @@ def explain(
 
 
 def score_without_model(
-    recogniser: Recogniser, pixel_values: NDArray[np.float32], target: Target, method: str
+    recogniser: Recogniser,
+    pixel_values: NDArray[np.float32],
+    target: Target,
+    method: str,
+    left_out: NDArray[np.bool_] | None = None,
 ) -> Relevance:
     """Score the tokens of one clip by a reference, which needs no device and no turn on one."""
-    return relevance.explain(recogniser.model, torch.from_numpy(pixel_values), target, method)
+    hidden = None if left_out is None else torch.from_numpy(left_out)
+    return relevance.explain(
+        recogniser.model, torch.from_numpy(pixel_values), target, method, hidden
+    )
 
 
 @on_gpu(LONGEST_PASS_S)

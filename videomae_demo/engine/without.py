@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from videomae_demo.config import VideoMAEConfig
+from videomae_demo.config import TokenGrid, VideoMAEConfig
 from videomae_demo.engine.cache import ByteCache
 from videomae_demo.engine.passes import clips_at_once
 from videomae_demo.errors import RequestError
@@ -50,7 +50,7 @@ def labels_without_each(
     found: dict[int, NDArray[np.float32]] = {}
     missing: dict[int, list[int]] = {}  # the masks' numbers, by how many tokens they hide
     for index, mask in enumerate(hidden):
-        count = _count(mask, config)
+        count = hides(mask, config.grid)
         keys.append((key, np.packbits(mask).tobytes()))
         kept = cache.get(keys[index])
         if kept is None:
@@ -68,7 +68,14 @@ def labels_without_each(
     return np.stack([found[index] for index in range(len(hidden))])
 
 
-def _count(mask: Mask, config: VideoMAEConfig) -> int:
-    """Check a mask, and count what it hides; unlike a painted one, it may hide nothing."""
-    hides_nothing = mask.shape == config.grid.shape and mask.dtype == np.bool_ and not mask.any()
-    return 0 if hides_nothing else int(painted(mask, config.grid).sum())
+def hides(mask: Mask, grid: TokenGrid) -> int:
+    """Check a mask, and count the tokens that it hides; unlike a painted one, it may hide none.
+
+    Raises
+    ------
+    RequestError
+        When it does not fit the grid, is not bool, or hides every token.
+    """
+    if mask.shape == grid.shape and mask.dtype == np.bool_ and not mask.any():
+        return 0
+    return int(painted(mask, grid).sum())
