@@ -9,15 +9,21 @@ from pathlib import Path
 import numpy as np
 
 from videomae_demo.analysis.classification import Classification
+from videomae_demo.analysis.dropping import Course
+from videomae_demo.analysis.faithfulness import Curve, Faithfulness
+from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.reconstruction import Picture, Reconstruction
+from videomae_demo.analysis.relevance import Relevance
 from videomae_demo.analysis.rollout import Rollout
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.config import TokenGrid
 from videomae_demo.engine.clips import SeenClip
 from videomae_demo.engine.roles import CheckpointCard
 from videomae_demo.lenses.attend import RolloutView
+from videomae_demo.lenses.explain import ExplainRequest, RelevanceView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
+from videomae_demo.lenses.trial import Trial
 from videomae_demo.model.processor import CropBox
 from videomae_demo.video.sampling import SamplingRule
 
@@ -108,3 +114,56 @@ def made_reconstruction(*, leaks: bool = False, exact: bool = True) -> Reconstru
     )
     mask = MaskRequest("random", 0.25, 7)
     return ReconstructionView(made_card(), made_clip(), mask, result)
+
+
+def made_scores() -> np.ndarray:
+    """4.5 speak for the label, 0.5 against it; the two strongest of 24 tokens carry 4."""
+    scores = np.zeros(GRID.shape, np.float32)
+    scores[1, 1, 3], scores[0, 0, 0], scores[2, 0, 1], scores[2, 1, 2] = 3, 1, 0.5, -0.5
+    return scores
+
+
+def made_relevance(
+    *, method: str = "libragrad", hidden: np.ndarray | None = None, against: int | None = None
+) -> RelevanceView:
+    """Why jump; without the hidden tokens, lie is more probable."""
+    whole = made_labels().classification
+    found = whole
+    if hidden is not None:
+        fewer = np.array(PROBABILITIES)
+        fewer[[2, 6]] = 0.2, 0.5
+        found = Classification(LABELS, np.log(fewer), fewer)
+    scores = np.abs(made_scores()) if method != "libragrad" else made_scores()
+    logits = found.logits.astype(np.float32)
+    target = Target(2, against)
+    biases = float(target.value(logits)) - 4 if method == "libragrad" else None
+    relevance = Relevance(method, target, scores, logits, biases)
+    request = ExplainRequest(method=method)
+    return RelevanceView(made_card(), made_clip(), request, relevance, found, whole, hidden)
+
+
+def made_curve(name: str, deletion: tuple, insertion: tuple, tops: tuple = (2, 2, 6)) -> Curve:
+    """Probabilities of jump when none, a half and 95 % of the tokens are hidden."""
+    hidden = np.array([0, 0.5, 0.95])
+
+    def course(values: tuple) -> Course:
+        return Course(hidden, np.array(values), np.log(values), np.array(tops))
+
+    return Curve(name, course(deletion), course(insertion), 0.25)
+
+
+def made_trial(
+    own: tuple = (0.4, 0.2, 0.1), *, tops: tuple = (2, 2, 6), done: float = 1.0
+) -> Trial:
+    """The areas of deletion are (0.5 (a + b) 0.5 + 0.5 (b + c) 0.45) / 0.95; insertion is 0.4."""
+    kept = (0.4, 0.4, 0.4)
+    curves = (
+        made_curve("libragrad", own, kept, tops),
+        made_curve("frame-difference", (0.4, 0.3, 0.1), kept),
+        made_curve("centre", (0.4, 0.4, 0.2), kept),
+    )
+    band = (
+        made_curve("random 0", (0.4, 0.38, 0.3), kept),
+        made_curve("random 1", (0.4, 0.41, 0.35), kept),
+    )
+    return Trial(Faithfulness(Target(2), curves, band, done), LABELS)

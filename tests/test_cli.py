@@ -125,13 +125,13 @@ def test_reconstruct_writes_the_promised_files(run, clip_path, tmp_path):
     assert (tmp_path / "filmstrip.png").exists()
 
 
-def test_explore_does_all_three(run, clip_path, tmp_path):
+def test_explore_asks_all_lenses(run, clip_path, tmp_path):
     code, out, _ = run("explore", clip_path, "--json", "--out", tmp_path)
     result = json.loads(out)
     assert code == 0
-    assert set(result) == {"labels", "rollout", "reconstruction"}
+    assert list(result) == ["labels", "rollout", "relevance", "reconstruction"]
     assert result["reconstruction"]["psnr_db"].keys() >= {"prediction", "visible-mean"}
-    assert {path.name for path in tmp_path.iterdir()} == {"labels", "rollout", "reconstruction"}
+    assert {path.name for path in tmp_path.iterdir()} == set(result)
 
 
 def test_explore_does_what_a_checkpoint_without_labels_can(
@@ -153,7 +153,7 @@ def test_the_same_question_has_the_same_answer(run, clip_path):
     assert first[1] == second[1] != other[1]
 
 
-@pytest.mark.parametrize("command", ["classify", "attend", "reconstruct", "explore"])
+@pytest.mark.parametrize("command", ["classify", "attend", "explain", "reconstruct", "explore"])
 @pytest.mark.parametrize(
     ("out", "cause"),
     [("file", "it is a file"), ("file/deeper/still", "file is a file"), ("x" * 300, "too long")],

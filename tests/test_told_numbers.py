@@ -13,13 +13,16 @@ from made_views import (
     made_clip,
     made_labels,
     made_reconstruction,
+    made_relevance,
     made_rollout,
+    made_trial,
 )
 
 from videomae_demo import explorer
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.cli.main import main
 from videomae_demo.lenses.answer import describe_clip
+from videomae_demo.lenses.explain import ExplainRequest
 from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.video.sampling import SamplingRule
 
@@ -160,6 +163,15 @@ class MadeExplorer:
         self.asked.append(settings)
         return made_rollout(settings)
 
+    def explain(self, request, asked):
+        self.asked.append(asked)
+        return made_relevance()
+
+    def test_explanation(self, request, asked):
+        self.asked.append(asked)
+        yield replace(made_relevance(), trial=made_trial(done=0.5))
+        yield replace(made_relevance(), trial=made_trial())
+
     def reconstruct(self, request, mask):
         self.asked.append(mask)
         return made_reconstruction(leaks=self.leaks)
@@ -227,9 +239,27 @@ def test_reconstruct_marks_what_leaks(made, capsys):
     assert marked == ["prediction", "true-patch-mean"]
 
 
-def test_explore_prints_all_three(made, capsys):
+def test_explain_prints_the_strongest_tokens_and_the_sum(made, capsys):
+    lines = printed(capsys, "explain", "made.mp4")
+    strongest = line_with(lines, "strongest (time")
+    assert "[1, 1, 3] +3.00, [0, 0, 0] +1.00, [2, 0, 1] +0.50, " in strongest
+    assert "The logit of jump is -0.92: the tokens carry +4.00, the biases -4.92." in "".join(lines)
+    assert line_with(lines, "LibraGrad x input (Mehri")
+    for note in NOTES:
+        assert line_with(lines, note)
+
+
+def test_explain_tests_the_map_when_asked_to(made, capsys):
+    assert "So far" not in "".join(printed(capsys, "explain", "made.mp4"))
+    lines = printed(capsys, "explain", "made.mp4", "--test", "--against", "run", "--label", "sit")
+    assert line_with(lines, "better than each of the others")
+    assert made.asked[-1] == ExplainRequest("sit", "run")
+
+
+def test_explore_prints_all_lenses(made, capsys):
     text = "\n".join(printed(capsys, "explore", "made.mp4"))
     assert "40.00%" in text and "6.0x uniform" in text and "20.26 dB" in text
+    assert "Why jump" in text
 
 
 def test_options_reach_the_explorer_in_their_order(made, capsys):

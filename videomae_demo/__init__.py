@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from videomae_demo.engine.clips import ClipRequest
     from videomae_demo.errors import CheckpointError, ExplorerError, RequestError, VideoError
     from videomae_demo.explorer import Explorer
+    from videomae_demo.lenses.explain import ExplainRequest
     from videomae_demo.lenses.reconstruct import MaskRequest
     from videomae_demo.limits import Limits
     from videomae_demo.model.processor import VideoMAEImageProcessor
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "CheckpointError": "errors",
     "ClipRequest": "engine.clips",
+    "ExplainRequest": "lenses.explain",
     "Explorer": "explorer",
     "ExplorerError": "errors",
     "Limits": "limits",
@@ -48,6 +50,7 @@ _HOMES = {
 __all__ = [
     "CheckpointError",
     "ClipRequest",
+    "ExplainRequest",
     "Explorer",
     "ExplorerError",
     "Limits",

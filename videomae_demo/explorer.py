@@ -5,13 +5,20 @@ Typed requests in, frozen answers out. Knows nothing of pages or command lines.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
-from videomae_demo.lenses import attend, recognise, reconstruct
+from videomae_demo.lenses import attend, explain, recognise, reconstruct
 from videomae_demo.lenses.attend import RolloutView
+from videomae_demo.lenses.explain import DEFAULT_QUESTION, ExplainRequest, RelevanceView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest, ReconstructionView
+
+if TYPE_CHECKING:
+    from videomae_demo.lenses.trial import Trial
 
 
 class Explorer(Engine):
@@ -30,6 +37,27 @@ class Explorer(Engine):
     def attend(self, clip: ClipRequest, settings: RolloutSettings = DEFAULT_ROLLOUT) -> RolloutView:
         """Show where and when the recogniser looked; see `attend.ask`."""
         return attend.ask(self, clip, settings)
+
+    def test_attention(
+        self, clip: ClipRequest, settings: RolloutSettings = DEFAULT_ROLLOUT
+    ) -> Iterator[Trial]:
+        """Hide tokens in the order of the rollout; yield curves that grow; see `attend.test`."""
+        return attend.test(self, clip, settings)
+
+    def explain(
+        self, clip: ClipRequest, request: ExplainRequest = DEFAULT_QUESTION
+    ) -> RelevanceView:
+        """Say what each token did for a label; see `explain.ask`."""
+        return explain.ask(self, clip, request)
+
+    def test_explanation(
+        self, clip: ClipRequest, request: ExplainRequest = DEFAULT_QUESTION
+    ) -> Iterator[RelevanceView]:
+        """Hide tokens in the order of the map; yield the answer with curves that grow.
+
+        See `explain.test`.
+        """
+        return explain.test(self, clip, request)
 
     def reconstruct(
         self, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK

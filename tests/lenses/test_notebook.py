@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from made_views import made_labels, made_reconstruction, made_rollout
+from made_views import made_labels, made_reconstruction, made_relevance, made_rollout
 from PIL import Image
 
 from videomae_demo.lenses.answer import Answer
@@ -16,6 +16,7 @@ from videomae_demo.lenses.answer import Answer
 ANSWERS = {
     "labels": made_labels,
     "rollout": made_rollout,
+    "relevance": made_relevance,
     "reconstruction": made_reconstruction,
 }
 
@@ -30,6 +31,7 @@ def answer(request) -> Answer:
     [
         (made_labels, "LabelsView('made.mp4': jump 40%, lie 30%, run 12%)"),
         (made_rollout, r"RolloutView('made.mp4': 6.0x uniform at time 1, row 1, column 3)"),
+        (made_relevance, "RelevanceView('made.mp4': why jump, 89% from the strongest tenth)"),
         (made_reconstruction, "ReconstructionView('made.mp4': 25% hidden, 20.3 dB)"),
     ],
 )

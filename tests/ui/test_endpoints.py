@@ -17,7 +17,7 @@ from videomae_demo import ClipRequest, Explorer
 from videomae_demo.cli.main import main
 from videomae_demo.ui.api import EXAMPLE_CLIP
 
-ENDPOINTS = ("/attend", "/classify", "/reconstruct")
+ENDPOINTS = ("/attend", "/classify", "/explain", "/reconstruct")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def as_in_python(value):
     return handle_file(value["url"]) if is_file else value
 
 
-def test_the_endpoints_are_three(info):
+def test_each_lens_has_an_endpoint(info):
     assert tuple(sorted(info)) == ENDPOINTS
 
 
@@ -122,6 +122,10 @@ SETTINGS = [
     ("attend", {"fusion": "max", "discard": 0.5}, "--fusion max --discard 0.5"),
     ("attend", {"first_layer": 2, "last_layer": 2}, "--layers 2-2"),
     ("attend", {"query": [1, 2, 0], "sampling": "uniform"}, "--query 1,2,0 --sampling uniform"),
+    ("explain", {}, ""),
+    ("explain", {"label": "moving left", "test": True}, "--label=moving_left --test"),
+    ("explain", {"against": "moving left", "method": "chefer"},
+     "--against=moving_left --method chefer"),
     ("reconstruct", {}, ""),
     ("reconstruct", {"kind": "random", "seed": 3}, "--mask random --seed 3"),
     ("reconstruct", {"ratio": 0.5}, "--ratio 0.5"),

@@ -33,7 +33,9 @@ from asking import (
 
 from videomae_demo import pool as pools
 from videomae_demo.analysis.classification import Classification
+from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.reconstruction import Picture, Reconstruction
+from videomae_demo.analysis.relevance import Relevance
 from videomae_demo.analysis.rollout import Rollout
 from videomae_demo.checkpoints.download import DownloadProgress
 from videomae_demo.config import TokenGrid
@@ -42,6 +44,7 @@ from videomae_demo.engine.roles import CheckpointCard
 from videomae_demo.errors import CheckpointError, RequestError, VideoError
 from videomae_demo.explorer import RolloutSettings
 from videomae_demo.lenses.attend import RolloutView
+from videomae_demo.lenses.explain import RelevanceView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
 from videomae_demo.limits import Limits
@@ -122,6 +125,14 @@ class FakeExplorer:
         return RolloutView(
             self.recogniser.card, self.see(request), Rollout(scores / scores.sum(), settings), "it"
         )
+
+    def explain(self, request, asked):
+        self.asked.append(("explain", asked))
+        found = Classification(LABELS, np.log([0.5, 0.3, 0.2]), np.array([0.5, 0.3, 0.2]))
+        scores = np.arange(18, dtype=np.float32).reshape(GRID.shape)
+        relevance = Relevance(asked.method, Target(0), scores, found.logits.astype("f4"), None)
+        seen = self.see(request)
+        return RelevanceView(self.recogniser.card, seen, asked, relevance, found, found)
 
     def reconstruct(self, request, mask):
         self.asked.append(("reconstruct", mask))
@@ -871,7 +882,7 @@ def test_changes_beyond_values_are_repeated_to_the_end(made, layout):
             yield from outputs.deliver(set_rollout(made, session, "mean", 0.0, 9, 1), write)
 
     # The weights, the labels to look up, the two layers, the files of three lenses.
-    assert check(outputs.deliver(made.open(Session("tested")), write)) == 7
+    assert check(outputs.deliver(made.open(Session("tested")), write)) == 8
     session = explored(made)
     assert (
         check(outputs.deliver(made.pick(session, "b"), write)) == 4

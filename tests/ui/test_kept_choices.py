@@ -19,7 +19,14 @@ from asking import (
     set_rollout,
     settings_of,
 )
-from made_views import made_card, made_clip, made_labels, made_reconstruction, made_rollout
+from made_views import (
+    made_card,
+    made_clip,
+    made_labels,
+    made_reconstruction,
+    made_relevance,
+    made_rollout,
+)
 
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.engine.clips import Overview
@@ -54,6 +61,9 @@ class MadeExplorer:
 
     def classify(self, request):
         return replace(made_labels(), clip=self.see(request))
+
+    def explain(self, request, asked):
+        return replace(made_relevance(), clip=self.see(request))
 
     def attend(self, request, settings):
         self.asked.append(settings)

@@ -7,7 +7,8 @@ import pytest
 from videomae_demo.errors import RequestError
 from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.ui import controls
-from videomae_demo.ui.lenses.reconstruct import read_mask, to_painted_mask
+from videomae_demo.ui.lenses.painted import bits_of_page
+from videomae_demo.ui.lenses.reconstruct import read_mask
 from videomae_demo.video.sampling import SamplingRule
 
 
@@ -56,5 +57,5 @@ def test_the_rule_is_what_its_controls_say(given, rule):
 
 def test_any_mark_hides_a_token():
     marks = bytes([0, 1, 0, 2, 255, 0, 0, 1, 1])
-    found = to_painted_mask(base64.b64encode(marks).decode(), 9)
-    assert found == MaskRequest("painted", painted=bytes([0b01011001, 0b10000000]))
+    found = bits_of_page(base64.b64encode(marks).decode(), 9)
+    assert found == bytes([0b01011001, 0b10000000])

@@ -23,8 +23,8 @@ from videomae_demo.ui import tools
 from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.tools import Tools
 
-NAMES = ["recognise", "attend", "reconstruct"]
-ENDPOINTS = {"recognise": "classify", "attend": "attend", "reconstruct": "reconstruct"}
+NAMES = ["recognise", "attend", "explain", "reconstruct"]
+ENDPOINTS = {name: "classify" if name == "recognise" else name for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +102,7 @@ def test_each_lens_is_a_tool_and_each_argument_is_typed_and_described(address, f
     [
         ("recognise", {"top_k": 2, "sampling": "every:3"}, "--top-k 2 --sampling every:3"),
         ("attend", {"fusion": "max", "query": [1, 2, 0]}, "--fusion max --query 1,2,0"),
+        ("explain", {"method": "chefer"}, "--method chefer"),
         ("reconstruct", {"kind": "random", "ratio": 0.5, "seed": 3}, "--mask random --ratio 0.5"),
     ],
 )
@@ -177,7 +178,7 @@ def test_what_is_no_clip_to_use_is_refused_in_a_sentence(address, clip, sentence
         ("reconstruct", {"ratio": 2}, "2 is greater than"),
         ("reconstruct", {"painted": [[[2]]]}, "2 is not one of"),
         ("recognise", {"weights": "none"}, "none"),
-        ("dream", {}, "There is no tool 'dream'; see recognise, attend, reconstruct."),
+        ("dream", {}, "There is no tool 'dream'; see recognise, attend, explain, reconstruct."),
     ],
 )
 def test_arguments_are_validated(address, name, given, sentence):

@@ -19,7 +19,9 @@ from videomae_demo.cli.shared import (
 
 def add_explore(commands: Any) -> None:
     """Add the command."""
-    command = add_clip_command(commands, "explore", _explore, "All views of the clip at once.")
+    summary = "All views of the clip at once."
+    # An option of two lenses is one, for both.
+    command = add_clip_command(commands, "explore", _explore, summary, conflict_handler="resolve")
     for lens in lens_commands():
         lens.add_options(command)
 

@@ -79,10 +79,15 @@ def add_command(commands: Any, lens: LensCommand) -> None:
 
 
 def add_clip_command(
-    commands: Any, name: str, run: Callable[[Parsed], None], summary: str
+    commands: Any, name: str, run: Callable[[Parsed], None], summary: str, **options: Any
 ) -> argparse.ArgumentParser:
-    """Add a command about a clip, with the options that all of them have."""
-    command: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    """Add a command about a clip, with the options that all of them have.
+
+    `options` are those of `argparse.ArgumentParser`.
+    """
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary, **options
+    )
     command.set_defaults(run=run)
     command.add_argument("clip", metavar="CLIP", type=Path, help="a video file")
     command.add_argument(

@@ -49,7 +49,7 @@ from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.masking import Mask
 from videomae_demo.video.sampling import SamplingRule, choice_of_frames
 
-Pass = Literal["recognise", "predict"]
+Pass = Literal["recognise", "explain", "predict"]
 
 
 class Engine:
@@ -243,7 +243,7 @@ class Engine:
                 return roll_out(self.recogniser, self.recognise(prepared), target)
             if not find_method(method).uses_model:
                 return score_without_model(self.recogniser, pixel_values, target, method, left_out)
-            with one_at_a_time(self.device):
+            with one_at_a_time(self.device), self._timing("explain"):
                 return explain(self.recogniser, pixel_values, target, method, left_out)
 
         find_method(method)

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from videomae_demo.analysis.dropping import GROUPINGS, LeftOut, leave_out_each
 from videomae_demo.analysis.faithfulness import Faithfulness, try_out
 from videomae_demo.analysis.methods import DEFAULT_METHOD, REFERENCES, Target
@@ -18,15 +21,25 @@ from videomae_demo.errors import RequestError, shown
 
 
 def try_map(
-    engine: Engine, prepared: PreparedClip, target: Target, method: str = DEFAULT_METHOD
+    engine: Engine,
+    prepared: PreparedClip,
+    target: Target,
+    method: str = DEFAULT_METHOD,
+    scores: NDArray[np.floating] | None = None,
 ) -> Iterator[Faithfulness]:
     """Hide tokens by a method's map, by the references and by chance; yield growing curves.
 
-    The first curve is that of `method`, then come those of `REFERENCES`. Errors as in
+    The first curve is that of `method`, then come those of `REFERENCES`. A map of another kind is
+    given as `scores`, (time, height, width), and `method` is its name alone. Errors as in
     `Engine.relevance`.
     """
     names = dict.fromkeys((method, *REFERENCES))  # in order, and none twice
-    maps = {name: engine.relevance(prepared, target, name).scores for name in names}
+    maps = {
+        name: scores
+        if scores is not None and name == method
+        else engine.relevance(prepared, target, name).scores
+        for name in names
+    }
     yield from try_out(maps, target, partial(engine.labels_without_each, prepared))
 
 

@@ -5,6 +5,7 @@ Owns the words and files of this answer. Computes nothing; needs torch only to a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest, SeenClip
 from videomae_demo.lenses.answer import (
@@ -21,6 +23,7 @@ from videomae_demo.lenses.answer import (
     frame_rate,
     write_npz,
 )
+from videomae_demo.lenses.trial import Trial
 from videomae_demo.rendering.colour import Scale
 from videomae_demo.rendering.frames import Track, write_png
 from videomae_demo.rendering.overlay import overlay
@@ -46,6 +49,24 @@ def ask(
     return RolloutView(
         recogniser.card, prepared.clip, result, _describe_start(recogniser, settings)
     )
+
+
+def test(
+    engine: Engine, clip: ClipRequest, settings: RolloutSettings = DEFAULT_ROLLOUT
+) -> Iterator[Trial]:
+    """Hide tokens in the order of the rollout, and see whether the most probable label stays.
+
+    Each trial has grown; the last one is finished. Errors as in `recognise.ask`.
+    """
+    from videomae_demo.engine.trials import try_map
+    from videomae_demo.lenses import recognise
+
+    found = recognise.ask(engine, clip).classification
+    scores = ask(engine, clip, settings).rollout.scores
+    prepared = engine.prepare(clip, engine.recogniser)
+    target = Target(found.top(1)[0].index)
+    for tried in try_map(engine, prepared, target, "rollout", scores):
+        yield Trial(tried, found.labels)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -25,5 +25,6 @@ class Lens:
 LENSES = [
     Lens("recognise", "videomae_demo.cli.recognise"),
     Lens("attend", "videomae_demo.cli.attend"),
+    Lens("explain", "videomae_demo.cli.explain"),
     Lens("reconstruct", "videomae_demo.cli.reconstruct"),
 ]

@@ -7,7 +7,7 @@ draw at the same time. Knows nothing of where the numbers come from.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -204,6 +204,65 @@ def loss_curves(
     return figure
 
 
+def share_curves(
+    panels: Mapping[str, Sequence[Curve]],
+    bands: Mapping[str, Sequence[Curve]],
+    *,
+    value_name: str,
+) -> Figure:
+    """Draw curves of shares over shares, side by side, each panel with a band that is chance.
+
+    Parameters
+    ----------
+    panels : mapping of str to sequence of Curve
+        By each panel's name: the same curves in the same order, 1 to 7. Both axes go from 0 to 1.
+    bands : mapping of str to sequence of Curve
+        By the same names: curves at the same steps, from the lowest to the highest of which the
+        band reaches.
+    value_name : str
+        Stands at the upright axis.
+
+    Raises
+    ------
+    RequestError
+        When there are too few or too many curves, or the panels' names differ.
+    """
+    counts = {len(curves) for curves in panels.values()}
+    if len(counts) != 1 or not 1 <= max(counts) <= len(SERIES_COLOURS) or set(bands) != set(panels):
+        raise RequestError(
+            f"Each panel shows the same 1 to {len(SERIES_COLOURS)} curves and a band; these have "
+            f"{sorted(counts)} curves, and bands for {', '.join(bands) or 'none'}."
+        )
+    figure = Figure(
+        figsize=(3.6 * len(panels), 3.2), dpi=_DPI, layout="constrained", facecolor="white"
+    )
+    FigureCanvasAgg(figure)
+    row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (name, curves) in zip(row, panels.items(), strict=True):
+        _plain(axes)
+        axes.set_title(name, loc="left", fontsize=10, color=INK, parse_math=False)
+        band = np.array([curve.values for curve in bands[name]], dtype=np.float64)
+        chance = []
+        if band.size:
+            steps = np.asarray(bands[name][0].steps, dtype=np.float64)
+            low, high = band.min(0), band.max(0)
+            chance = [axes.fill_between(steps, low, high, color=GRID, linewidth=0)]
+        lines = [
+            axes.plot(curve.steps, curve.values, color=colour, linewidth=1.8 if index == 0 else 1.2)
+            for index, (curve, colour) in enumerate(zip(curves, SERIES_COLOURS, strict=False))
+        ]
+        axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    _label_axes(row[0], "share of the tokens hidden", value_name)
+    handles = [line for (line,) in lines] + chance
+    legend = row[-1].legend(
+        handles, [str(n) for n in range(len(handles))], frameon=False, fontsize=8
+    )
+    names = [curve.name for curve in curves] + ["random"]
+    for words, name in zip(legend.get_texts(), names, strict=False):
+        words.set(text=name, parse_math=False, color=INK)
+    return figure
+
+
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = _DPI) -> Path:
     """Write a figure as .png, .svg or .pdf and return its path; the folder is made if absent.
 
@@ -253,6 +312,14 @@ def _figure(height_in: float, title: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(6.4, height_in), dpi=_DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
+    _plain(axes)
+    if title:
+        axes.set_title(title, loc="left", fontsize=11, color=INK, pad=8, parse_math=False)
+    return figure, axes
+
+
+def _plain(axes: Axes) -> None:
+    """Leave of a pair of axes what is needed."""
     axes.set_facecolor("white")
     axes.set_axisbelow(True)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
@@ -261,9 +328,6 @@ def _figure(height_in: float, title: str) -> tuple[Figure, Axes]:
     axes.spines["bottom"].set_color(FAINT_INK)
     axes.tick_params(colors=FAINT_INK, labelsize=9, length=3)
     axes.tick_params(axis="y", length=0)
-    if title:
-        axes.set_title(title, loc="left", fontsize=11, color=INK, pad=8, parse_math=False)
-    return figure, axes
 
 
 def _label_axes(axes: Axes, across: str, up: str) -> None:

@@ -8,6 +8,7 @@ share; a handler that is closed between two stages leaves nothing behind.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import controls, text
 from videomae_demo.ui.address import read_query, read_sampling
 from videomae_demo.ui.examples import Shelf, have_same_bytes
-from videomae_demo.ui.lenses.lens import ChangeOf, PageLens, TakenBackError
+from videomae_demo.ui.lenses.lens import ChangeOf, PageLens, TakenBackError, WorkOf
 from videomae_demo.ui.page import Page, Pages, WeightsList
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.preview.preview import make_preview
@@ -240,6 +241,14 @@ class Handlers:
         if changed.controls:
             yield Page(controls={lens.name: changed.controls})
         yield from self._stages.show(session.asking(lens.name, changed.question), lens)
+
+    def work(self, session: Session, lens: PageLens, work: WorkOf) -> Pages:
+        """Show the steps of a lens's work in its panel; it changes nothing of the session."""
+        began = time.monotonic()
+        for step in work(self._stages.explorer(session), session):
+            left_s = (time.monotonic() - began) * (1 - step.done) / step.done if step.done else None
+            doing = panel.progress(f"{step.doing} ...", round(100 * step.done), 100, left_s)
+            yield Page(status=[] if step.done >= 1 else [doing], panels={lens.name: step.panel})
 
     def files(self, session: Session, name: str, folder: Path) -> Pages:
         """Write the files of one lens into `folder`."""

@@ -13,9 +13,9 @@ import gradio as gr
 
 from videomae_demo.ui.gradio_edge.sealed import seal
 from videomae_demo.ui.handlers import Handlers
-from videomae_demo.ui.lenses.lens import ChangeOf, PageLens
+from videomae_demo.ui.lenses.lens import ChangeOf, PageLens, WorkOf
 from videomae_demo.ui.outputs import components_of
-from videomae_demo.ui.page import Pages
+from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.pages.layout import Layout
 from videomae_demo.ui.panel.panel import sentence
 from videomae_demo.ui.preview.preview import EXPLORED
@@ -52,6 +52,18 @@ class LensWires:
         lane = self._wiring.quick if quick else None
         handler = ask if source is not None else by_letter(ask)
         self._wiring.changes(event, handler, list(inputs), source, lane=lane)
+
+    def works(self, event: Any, work: WorkOf, source: str) -> None:
+        """Work beside the page when an event comes."""
+
+        def run(session: Session, visit: Visit) -> Pages:
+            for page in self._handlers.work(session, self._lens, work):
+                if not self._handlers.shows_the_same(self._lens.name, session, visit.session):
+                    yield Page(status=[])
+                    return
+                yield page
+
+        self._wiring.beside(event, run, [], source, **QUICK, trigger_mode="once")
 
 
 class Wiring:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,13 @@ from videomae_demo.ui.lenses.lens import (
     PageLens,
     Parts,
     Showing,
+    Step,
     TakenBackError,
     Wires,
     call_with_changed,
     setting,
 )
+from videomae_demo.ui.lenses.trial import trial_button, trial_steps
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.token_player.sprites import SaveBytes
 from videomae_demo.ui.token_player.value import Curve, Pane, Scores, View, encode_scores
@@ -68,6 +70,7 @@ class Attend(PageLens):
             first, last = LABELS["first_layer"], LABELS["last_layer"]
             first_layer = gr.Slider(1, 12, 1, step=1, label=first, elem_id="first-layer")
             last_layer = gr.Slider(1, 12, 12, step=1, label=last, elem_id="last-layer")
+        matters = trial_button("attend-test")
         with gr.Accordion("More", open=False):
             fusion = gr.Radio(
                 list(HEAD_FUSIONS),
@@ -92,7 +95,8 @@ class Attend(PageLens):
                 "discard": discard,
                 "first_layer": first_layer,
                 "last_layer": last_layer,
-            }
+            },
+            {"matters": matters},
         )
 
     def wire(self, parts: Parts, wires: Wires) -> None:
@@ -101,6 +105,8 @@ class Attend(PageLens):
         for control in controls:
             event = setting(control)
             wires.asks(event, self.set_rollout, controls, control.elem_id, quick=True)
+        matters = parts.others["matters"]
+        wires.works(matters.click, self.test, matters.elem_id)
         first, last = parts.controls["first_layer"], parts.controls["last_layer"]
         first.input(None, [first, last], last, js="(first, last) => Math.max(first, last)")
         last.input(None, [first, last], first, js="(first, last) => Math.min(first, last)")
@@ -129,6 +135,15 @@ class Attend(PageLens):
         except RequestError as error:
             raise TakenBackError(str(error)) from error
         return Change(RolloutQuestion(settings, count))
+
+    def test(self, explorer: Explorer, session: Session) -> Iterator[Step]:
+        """Hide tokens in the order of the rollout."""
+        assert session.clip is not None
+        settings = self.settings(session)
+        below = rollout_panel(explorer.attend(session.clip, settings))
+        yield from trial_steps(
+            self.name, [], below, explorer.test_attention(session.clip, settings)
+        )
 
     def key(self, session: Session) -> Any:
         """Return the settings, and where the rollout starts."""

@@ -7,7 +7,7 @@ The page owns all else: when a lens is asked, whose turn it is, and what became 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -75,6 +75,15 @@ class Change:
     controls: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far work beside the page has come: what the panel shows, and what of it is done, 0..1."""
+
+    panel: list[panel.Block]
+    doing: str
+    done: float
+
+
 class TakenBackError(RequestError):
     """A change that can't be; the lens's controls go back to what is shown."""
 
@@ -84,6 +93,8 @@ ChangeOf = Callable[..., Change | None]
 
 It raises a RequestError where what was given is nonsense.
 """
+WorkOf = Callable[["Explorer", "Session"], Iterator[Step]]
+"""From the Explorer and the session to steps."""
 
 
 class Wires(Protocol):
@@ -102,6 +113,13 @@ class Wires(Protocol):
 
         The event is one of the part named `source`; without one, a letter, see `mailbox`: then
         `change` gets what the letter says. `quick` if no model has to run.
+        """
+
+    def works(self, event: Any, work: WorkOf, source: str) -> None:
+        """Work beside the page when an event of the part named `source` comes.
+
+        The panel shows each step, for as long as the lens is asked the same. It waits for no turn,
+        so a visitor goes on meanwhile.
         """
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -43,6 +41,13 @@ from videomae_demo.ui.lenses.lens import (
     call_with_changed,
     make_pane,
     setting,
+)
+from videomae_demo.ui.lenses.painted import (
+    bits_of_address,
+    bits_of_lists,
+    bits_of_page,
+    fits,
+    to_address,
 )
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.token_player.sprites import SaveBytes, sprite
@@ -197,7 +202,8 @@ class Reconstruct(PageLens):
         if not isinstance(said, dict) or said.get("drawn") != asked.drawn:
             return None
         count = whole(said.get("painting"), "painting's number")
-        mask = to_painted_mask(said.get("mask"), explorer.reconstructor.card.grid.tokens)
+        tokens = explorer.reconstructor.card.grid.tokens
+        mask = _painted(bits_of_page(said.get("mask"), tokens))
         return Change(replace(asked, mask=mask, painting=count))
 
     def meet(self, session: Session, changed: str, explorer: Explorer) -> MaskQuestion:
@@ -222,7 +228,7 @@ class Reconstruct(PageLens):
         asked: MaskQuestion = self.question(session)
         mask = asked.mask
         if mask.painted is not None:
-            return {"painted": base64.urlsafe_b64encode(mask.painted).decode().rstrip("=")}
+            return {"painted": to_address(mask.painted)}
         if mask == MaskRequest(ratio=asked.usual):
             return {}
         return {"mask": mask.kind, "ratio": f"{mask.ratio:g}", "seed": str(mask.seed)}
@@ -231,7 +237,7 @@ class Reconstruct(PageLens):
         """Take a mask that was drawn or painted."""
         asked: MaskQuestion = self.question(session)
         if "painted" in given:
-            return replace(asked, mask=_read_painted(given["painted"]))
+            return replace(asked, mask=_painted(bits_of_address(given["painted"])))
         if given.get("mask") not in MASK_KINDS:
             return asked
         said: dict[str, Any] = {"kind": given["mask"]}
@@ -246,12 +252,12 @@ class Reconstruct(PageLens):
         """Show what the reconstructor makes of the mask."""
         assert session.clip is not None
         asked: MaskQuestion = self.question(session)
-        fits = _fits(asked.mask, explorer.reconstructor.card.grid)
-        if not fits:
+        is_fit = fits(asked.mask.painted, explorer.reconstructor.card.grid)
+        if not is_fit:
             asked = replace(asked, mask=MaskRequest(ratio=asked.usual))
         view = explorer.reconstruct(session.clip, asked.mask)
         # What a visitor set is not set again, since they may have gone on by now.
-        decided_here = {} if fits and asked.mask.ratio is not None else _held(view.mask)
+        decided_here = {} if is_fit and asked.mask.ratio is not None else _held(view.mask)
         grid = explorer.recogniser.card.grid
         return Showing(
             reconstruction_panel(view),
@@ -289,7 +295,8 @@ for picture in explorer.reconstruct(clip, mask).reconstruction.pictures:
             painted: Any,
         ) -> ReconstructionView:
             if painted:
-                mask = from_lists(painted, explorer.reconstructor.card.grid)
+                grid = explorer.reconstructor.card.grid
+                mask = _painted(bits_of_lists(painted, grid, "The painted mask"))
             else:
                 mask = MaskRequest(kind, number(ratio, "ratio") or None, whole(seed, "seed"))
             return explorer.reconstruct(clip, mask)
@@ -410,49 +417,8 @@ def read_mask(
     )
 
 
-def to_painted_mask(given: Any, tokens: int) -> MaskRequest:
-    """Return a mask that was painted, given in base64 as one byte per token."""
-    try:
-        marks = np.frombuffer(base64.b64decode(given, validate=True), np.uint8)
-    except (binascii.Error, TypeError, ValueError) as error:
-        raise RequestError("The painted mask can't be read; paint it again.") from error
-    if len(marks) != tokens:
-        raise RequestError(
-            f"The painted mask has {len(marks)} tokens, the clip {tokens}; paint it again."
-        )
-    return MaskRequest("painted", painted=np.packbits(marks > 0).tobytes())
-
-
-def from_lists(given: Any, grid: TokenGrid) -> MaskRequest:
-    """Return a painted mask given as lists of 0 and 1: time, row, column; 1 = hidden."""
-    try:
-        marks = np.array(given, dtype=float)
-    except (TypeError, ValueError):
-        marks = np.empty(0)
-    if marks.shape != grid.shape or not np.isin(marks, (0, 1)).all():
-        raise RequestError(
-            "The painted mask is not lists of 0 and 1 for "
-            f"{' x '.join(map(str, grid.shape))} tokens (time, row, column)."
-        )
-    return MaskRequest("painted", painted=np.packbits(marks.reshape(-1) > 0).tobytes())
-
-
-def _read_painted(given: str) -> MaskRequest:
-    try:
-        bits = base64.b64decode(given + "=" * (-len(given) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise RequestError("The painted mask of the address can't be read.") from error
+def _painted(bits: bytes) -> MaskRequest:
     return MaskRequest("painted", painted=bits)
-
-
-def _fits(mask: MaskRequest, grid: TokenGrid) -> bool:
-    """Tell whether a mask hides some tokens of this grid; one of an address may be any bytes."""
-    if mask.painted is None:
-        return True
-    if len(mask.painted) != -(-grid.tokens // 8):
-        return False
-    marks = np.unpackbits(np.frombuffer(mask.painted, np.uint8), count=grid.tokens)
-    return bool(0 < marks.sum() < grid.tokens)
 
 
 def _drawn_kind(given: Any) -> str:

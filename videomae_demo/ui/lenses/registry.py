@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from videomae_demo.ui.lenses.attend import Attend
+from videomae_demo.ui.lenses.explain import Explain
 from videomae_demo.ui.lenses.lens import PageLens
 from videomae_demo.ui.lenses.recognise import Recognise
 from videomae_demo.ui.lenses.reconstruct import Reconstruct
@@ -10,5 +11,6 @@ from videomae_demo.ui.lenses.reconstruct import Reconstruct
 LENSES: list[PageLens] = [
     Recognise(),
     Attend(),
+    Explain(),
     Reconstruct(),
 ]

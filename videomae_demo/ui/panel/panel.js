@@ -26,6 +26,7 @@ function countDown(said, text, end) {
 }
 
 const DRAW = {
+  curves: drawCurves,
   lead: (block) => make("p", "panel-lead", block.text),
   sentence: (block) => make("p", "", block.text),
   small: (block) => make("p", "panel-small", block.text),
@@ -96,8 +97,10 @@ const DRAW = {
 };
 
 function render() {
-  const nodes = openValue().map((block) => DRAW[block.kind](block));
+  const blocks = openValue();
+  const nodes = blocks.map((block) => DRAW[block.kind](block));
   element.querySelector(".panel").replaceChildren(...nodes);
+  if (!blocks.some((block) => block.kind === "curves")) giveBack();
 }
 
 watch("value", render);

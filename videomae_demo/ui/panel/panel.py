@@ -6,14 +6,20 @@ Here all text goes into the page through textContent.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
+from videomae_demo.ui.token_player.player import LEAVE_OUT
 from videomae_demo.ui.token_player.value import Track
+
+PARTS = ("curves", "panel")
+"""The scripts of a panel, in order: gradio takes one script, so they share one scope."""
 
 _HERE = Path(__file__).parent
 
@@ -24,7 +30,9 @@ def make_panel(elem_id: str, elem_classes: str | None = None) -> gr.HTML:
         seal([]),
         html_template='<div class="panel" aria-live="polite"></div>',
         css_template=(_HERE / "style.css").read_text(encoding="utf-8"),
-        js_on_load=OPENER + (_HERE / "panel.js").read_text(encoding="utf-8"),
+        js_on_load=OPENER
+        + f"const LEAVE_OUT = {json.dumps(LEAVE_OUT)};\n"
+        + "".join((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in PARTS),
         elem_id=elem_id,
         elem_classes=elem_classes,
     )
@@ -77,6 +85,56 @@ def measures(rows: Sequence[tuple[str, float | None]], unit: str, marked: str) -
         "kind": "measures",
         "unit": unit,
         "rows": [{"name": name, "value": value, "marked": name == marked} for name, value in rows],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A curve over the share of hidden tokens: values in 0..1, one per share, for two ways."""
+
+    name: str
+    deletion: Sequence[float]
+    insertion: Sequence[float]
+
+
+def curves(
+    lens: str,
+    shares: Sequence[float],
+    lines: Sequence[Line],
+    band: Sequence[Line],
+    told: Sequence[str],
+) -> Block:
+    """Draw what hiding tokens does, the strongest and the weakest first, and let a visitor hide.
+
+    Parameters
+    ----------
+    lens : str
+        Whose picture leaves tokens out while a visitor drags along the curve; see
+        `token_player.player.LEAVE_OUT`.
+    shares : sequence of float
+        Of hidden tokens, from 0; as many as each line has values.
+    lines : sequence of Line
+        The first one is the map's own.
+    band : sequence of Line
+        The area between the lowest and the highest of them is drawn.
+    told : sequence of str
+        What is said of each share, when the strongest are hidden.
+    """
+
+    def between(way: str) -> list[list[float]]:
+        values = [getattr(line, way) for line in band]
+        return [[min(at), max(at)] for at in zip(*values, strict=True)]
+
+    return {
+        "kind": "curves",
+        "lens": lens,
+        "shares": list(shares),
+        "lines": [
+            {"name": line.name, "ways": [list(line.deletion), list(line.insertion)]}
+            for line in lines
+        ],
+        "band": [between("deletion"), between("insertion")],
+        "told": list(told),
     }
 
 

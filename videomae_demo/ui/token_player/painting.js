@@ -5,6 +5,14 @@
 
 const MOST_UNDONE = 100;
 
+// The paintings of a lens: the last one's number, whether it waits for its answer, and older masks.
+function strokesOf(name) {
+  state.strokes[name] ||= { painted: 0, isDirty: false, done: [], undone: [] };
+  return state.strokes[name];
+}
+
+const strokes = () => strokesOf(state.lens);
+
 function maskedSlices() {
   const pane = maskedPane();
   return find("scope").checked ? [...Array(pane.grid[0]).keys()] : [sliceIn(pane, state.frame)];
@@ -38,9 +46,10 @@ function endStroke() {
 
 // The mask was another one `before`.
 function remember(before) {
-  state.done.push(before);
-  if (state.done.length > MOST_UNDONE) state.done.shift();
-  state.undone = [];
+  const { done } = strokes();
+  done.push(before);
+  if (done.length > MOST_UNDONE) done.shift();
+  strokes().undone = [];
   sendPaint();
 }
 
@@ -67,8 +76,8 @@ function goBack(from, to) {
   sendPaint();
 }
 
-const undo = () => goBack(state.done, state.undone);
-const redo = () => goBack(state.undone, state.done);
+const undo = () => goBack(strokes().done, strokes().undone);
+const redo = () => goBack(strokes().undone, strokes().done);
 
 // Why no model can take the mask; empty if it can.
 function whyIdle() {
@@ -77,13 +86,14 @@ function whyIdle() {
   if (mask && hidden === mask.length) {
     return `All ${hidden} tokens are hidden: show at least one, and the model gets the mask.`;
   }
-  return hidden ? "" : "No token is hidden: hide at least one, and the model gets the mask.";
+  return hidden || lens().may_show_all ? "" : "No token is hidden: hide at least one, and the model gets the mask.";
 }
 
 function sendPaint() {
-  state.painted += 1;
-  state.isDirty = true;
-  const letter = { drawn: maskedPane().mask.drawn, painting: state.painted, mask: encodeBytes(maskBytes()) };
+  const mine = strokes();
+  mine.painted += 1;
+  mine.isDirty = true;
+  const letter = { drawn: maskedPane().mask.drawn, painting: mine.painted, mask: encodeBytes(maskBytes()) };
   if (whyIdle()) announce(whyIdle());
   else say(lens().paints, letter);
   markPainting();
@@ -95,31 +105,33 @@ function takeMasks(value) {
   const [old, fresh] = [state.value.lenses || {}, value.lenses || {}];
   for (const name of new Set([...Object.keys(old), ...Object.keys(fresh)])) {
     const [before, now] = [old[name], fresh[name]];
-    if (before?.paints || now?.paints) takeMask(maskOf(before), maskOf(now));
+    if (before?.paints || now?.paints) takeMask(name, maskOf(before), maskOf(now));
   }
 }
 
-function takeMask(before, now) {
+function takeMask(name, before, now) {
+  const mine = strokesOf(name);
+  const isOpen = name === state.lens;
   const isDrawn = !before || !now || now.drawn !== before.drawn;
-  const isKept = before && now && (state.stroke !== null || (!isDrawn && now.painting < state.painted));
-  if (isKept) {
+  const isPainted = isOpen && state.stroke !== null;
+  if (before && now && (isPainted || (!isDrawn && now.painting < mine.painted))) {
     now.values = bytesOf(before);
     return;
   }
-  state.stroke = null;
-  state.isDirty = false;
-  if (isDrawn) [state.done, state.undone] = [[], []];
+  if (isOpen) state.stroke = null;
+  mine.isDirty = false;
+  if (isDrawn) [mine.done, mine.undone] = [[], []];
 }
 
 // Whether the pictures of the lens are not those of the mask that is shown.
-const isUnanswered = () => Boolean(lens().paints) && (state.isDirty || state.stroke !== null);
+const isUnanswered = () => Boolean(lens().paints) && (strokes().isDirty || state.stroke !== null);
 
 function markPainting() {
   const painting = state.painting && Boolean(lens() && lens().paints);
   find("panes").classList.toggle("vp-painting", painting);
   for (const tool of element.querySelectorAll(".vp-painting-tool")) show(tool, painting);
-  find("undo").setAttribute("aria-disabled", String(!state.done.length));
-  find("redo").setAttribute("aria-disabled", String(!state.undone.length));
+  find("undo").setAttribute("aria-disabled", String(!strokes().done.length));
+  find("redo").setAttribute("aria-disabled", String(!strokes().undone.length));
   for (const built of state.panes) {
     built.figure.classList.toggle("vp-painted", painting && Boolean(built.pane.mask));
   }

@@ -61,7 +61,7 @@ function drawPane(built) {
     image, column * track.width, row * track.height, track.width, track.height, 0, 0, width, height,
   );
   const slice = sliceIn(pane, state.frame);
-  if (pane.mask) drawMask(context, pane, slice, width, height);
+  if (pane.mask) drawMask(context, pane, bytesOf(pane.mask), slice, width, height);
   const scores = scoresOn(pane);
   const opacity = Number(find("opacity").value);
   if (scores && opacity > 0) {
@@ -71,11 +71,11 @@ function drawPane(built) {
     blend(picture.data, field, { lower, upper, diverging: isSigned(scores) }, tableOf(scores), opacity);
     context.putImageData(picture, 0, 0);
   }
+  if (leftOut(pane)) drawMask(context, pane, strongest(pane, leftOut(pane)), slice, width, height);
   built.stage.dataset.drawn = [own() ? state.lens : "clip", state.frame].join(":");
 }
 
-function drawMask(context, pane, slice, width, height) {
-  const mask = bytesOf(pane.mask);
+function drawMask(context, pane, mask, slice, width, height) {
   const [, rows, columns] = pane.grid;
   context.fillStyle = HIDDEN_COLOUR;
   for (let row = 0; row < rows; row += 1) {
@@ -112,7 +112,9 @@ function draw() {
     placeBox(built.cursor, state.cursor, Boolean(state.cursor) && state.hover);
     const isOld = isUnanswered() && built.pane.of_mask;
     built.figure.classList.toggle("vp-old", isOld);
-    const title = built.pane.title || trackOf(built.pane).title;
+    const out = leftOut(built.pane);
+    const title = (built.pane.title || trackOf(built.pane).title)
+      + (out ? `, without the strongest ${Math.round(100 * out)}%` : "");
     built.caption.textContent = isOld ? `${title}: of the mask before` : title;
     built.caption.title = built.caption.textContent;
   }

@@ -22,6 +22,7 @@ function arrange() {
   find("switch-label").textContent = switched ? switched.switch : "";
   show(find("given-tool"), now.panes.some((pane) => pane.given));
   show(find("paint-tool"), Boolean(now.paints));
+  find("paint").textContent = now.paint;
   show(find("head-tool"), Boolean(now.starts && state.value.chosen));
   if (!now.paints && state.painting) setPainting(false);
   for (const built of state.panes) {
@@ -127,6 +128,10 @@ find("head").addEventListener("click", () => choose(null));
 window.addEventListener(LENS, (event) => {
   state.lens = event.detail;
   arrange();
+});
+window.addEventListener(LEAVE_OUT, (event) => {
+  state.left[event.detail.lens] = event.detail.share;
+  if (lens()) draw();
 });
 listenToWhole();
 find("given").addEventListener("change", draw);

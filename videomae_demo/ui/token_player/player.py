@@ -34,6 +34,9 @@ PARTS = (
 the last one does anything when it is loaded."""
 
 CHOOSE, LENS, WINDOW = "videomae-choose", "videomae-lens", "videomae-window"
+LEAVE_OUT = "videomae-leave-out"
+"""The browser window's event that tells the player to leave the strongest tokens out of a picture:
+``{"lens": str, "share": float}``."""
 KEYS = (
     "Arrow keys move over the tokens, Enter chooses one, space plays, comma and full stop step, "
     "plus and minus magnify."
@@ -65,7 +68,14 @@ def _read(name: str) -> str:
 
 
 def _script(lens: str) -> str:
-    constants = {"CHOOSE": CHOOSE, "LENS": LENS, "WINDOW": WINDOW, "KEYS": KEYS, "FIRST_LENS": lens}
+    constants = {
+        "CHOOSE": CHOOSE,
+        "LENS": LENS,
+        "WINDOW": WINDOW,
+        "LEAVE_OUT": LEAVE_OUT,
+        "KEYS": KEYS,
+        "FIRST_LENS": lens,
+    }
     told = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in constants.items())
     return OPENER + told + _parts()
 

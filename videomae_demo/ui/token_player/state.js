@@ -8,7 +8,9 @@ const show = (node, visible) => { node.hidden = !visible; };
 
 const state = {
   value: {}, lens: FIRST_LENS, frame: 0, playing: false, cursor: null, hover: false,
-  painting: false, stroke: null, painted: 0, isDirty: false, undone: [], done: [], dragged: 0, panes: [], lastTick: 0, wasShown: false,
+  painting: false, stroke: null, dragged: 0, panes: [], lastTick: 0, wasShown: false,
+  strokes: {}, // what was painted, by lens: see painting.js
+  left: {}, // the share of the tokens that is left out of the picture, by lens, highest scores first
   maps: [], // the colour maps that were chosen, the last one first
   held: null, // the number of the picture whose keyboard focus waits for the next clip
 };
@@ -65,6 +67,19 @@ const maskBytes = () => (maskedPane() ? bytesOf(maskedPane().mask) : null);
 // The scores that are drawn over a pane now: those with a switch only while it is on.
 const scoresOn = (pane) => (pane.scores && (!pane.switch || find("switch").checked) ? pane.scores : null);
 const activeScores = () => (lens() ? lens().panes.map(scoresOn).filter(Boolean) : []);
+
+// The share of a pane's tokens that is left out of the picture; 0 for none.
+const leftOut = (pane) => (pane.scores && own() && state.left[state.lens]) || 0;
+
+// The tokens with the highest scores, as a mask; of equal ones the earlier token goes first.
+function strongest(pane, share) {
+  const { scores } = pane;
+  const values = valuesOf(scores);
+  scores.order ||= [...values.keys()].sort((a, b) => values[b] - values[a] || a - b);
+  const mask = new Uint8Array(values.length);
+  for (const token of scores.order.slice(0, Math.round(share * values.length))) mask[token] = 1;
+  return mask;
+}
 
 // Whether values have a sign: they are drawn on a diverging scale then, with zero in its middle.
 const isSigned = (scores) => DIVERGING_MAPS.includes(scores.colours[0]);

@@ -166,6 +166,10 @@ class View:
         Over the leading pane's slices of time.
     paints : str
         The mailbox that is told of a painted mask; without one, nothing can be painted.
+    paint : str
+        What the button says with which painting begins.
+    may_show_all : bool
+        Whether a painted mask may hide nothing.
     """
 
     title: str
@@ -176,6 +180,8 @@ class View:
     starts: bool = False
     curve: Curve | None = None
     paints: str = ""
+    paint: str = "Paint the mask"
+    may_show_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)

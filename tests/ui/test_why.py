@@ -1,0 +1,269 @@
+"""The lens Why: what is asked, what the page shows of it, and what hiding tokens does."""
+
+import base64
+import json
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from asking import EXPLAIN, MadeShelf, controls_of, last, panel_of
+from conftest import wait_until
+from made_views import GRID, made_relevance, made_scores, made_trial
+from playwright.sync_api import expect
+from test_kept_choices import MadeExplorer
+
+from videomae_demo import ClipRequest, Explorer
+from videomae_demo.errors import RequestError
+from videomae_demo.lenses.explain import ExplainRequest
+from videomae_demo.pool import ExplorerPool
+from videomae_demo.ui.examples import Example
+from videomae_demo.ui.handlers import Handlers
+from videomae_demo.ui.lenses.explain import LabelReason, relevance_blocks, relevance_view
+from videomae_demo.ui.lenses.registry import LENSES
+from videomae_demo.ui.lenses.trial import trial_blocks
+from videomae_demo.ui.page import Unchanged
+from videomae_demo.ui.session import Session
+
+
+class Explaining(MadeExplorer):
+    def explain(self, request, asked):
+        self.asked.append(asked)
+        return replace(made_relevance(), clip=self.see(request), request=asked)
+
+    def test_explanation(self, request, asked):
+        for done in (0.25, 1.0):
+            yield replace(self.explain(request, asked), trial=made_trial(done=done))
+
+
+@pytest.fixture
+def explorer() -> Explaining:
+    return Explaining()
+
+
+@pytest.fixture
+def made(tmp_path, explorer) -> Handlers:
+    def save(content: bytes, name: str) -> str:
+        path = tmp_path / name
+        path.write_bytes(content)
+        return str(path)
+
+    pool = ExplorerPool("tested", make=lambda weights, reconstructor: explorer)
+    pool.absent = lambda name, halves=(): ()
+    return Handlers(pool, LENSES, MadeShelf(Example(tmp_path / "first.mp4", "first")), save)
+
+
+@pytest.fixture
+def session(made) -> Session:
+    return last(list(made.open(Session("tested"), "?lens=explain")), "session")
+
+
+def asked_of(session: Session) -> ExplainRequest:
+    return EXPLAIN.question(session).request
+
+
+def set_(made, session, changed: str, label, against, method="libragrad"):
+    return list(
+        made.change(session, EXPLAIN, partial(EXPLAIN.set, changed), label, against, method)
+    )
+
+
+def take(made, session, hidden: np.ndarray, painting: int = 1):
+    marks = base64.b64encode(hidden.astype(np.uint8).tobytes()).decode()
+    said = {"drawn": EXPLAIN.question(session).drawn, "painting": painting, "mask": marks}
+    return list(made.change(session, EXPLAIN, EXPLAIN.take, said))
+
+
+def hide_one() -> np.ndarray:
+    hidden = np.zeros(GRID.shape, np.bool_)
+    hidden[1, 0, 2] = True
+    return hidden
+
+
+def test_controls_decide_what_is_explained(made, session, explorer):
+    assert explorer.asked == [ExplainRequest()]
+    pages = set_(made, session, "against", "jump", "run")
+    assert asked_of(last(pages, "session")) == ExplainRequest("jump", "run")
+    pages = set_(made, last(pages, "session"), "method", "jump", None, "chefer")
+    assert explorer.asked[-1] == ExplainRequest("jump", None, "chefer")
+    assert controls_of(pages, "explain").get("method") is None
+
+
+def test_of_two_equal_labels_the_one_that_was_not_set_goes(made, session):
+    pages = set_(made, session, "label", "run", "run")
+    assert asked_of(last(pages, "session")) == ExplainRequest("run")
+    assert pages[0].controls == {"explain": {"against": None}}
+    pages = set_(made, session, "against", "run", "run")
+    assert asked_of(last(pages, "session")) == ExplainRequest(None, "run")
+    assert pages[0].controls == {"explain": {"label": None}}
+
+
+def test_tokens_are_taken_away_and_given_back(made, session, explorer):
+    pages = take(made, session, hide_one(), painting=4)
+    after = last(pages, "session")
+    assert explorer.asked[-1].hidden == np.packbits(hide_one()).tobytes()
+    mask = after.player.lenses["explain"].panes[0].mask
+    assert (mask.drawn, mask.painting) == (EXPLAIN.question(session).drawn, 4)
+    take(made, after, ~hide_one() & False)
+    assert explorer.asked[-1].hidden is None
+    with pytest.raises(RequestError, match="3 tokens"):
+        take(made, after, np.zeros(3, np.bool_))
+
+
+def test_a_painting_on_older_frames_is_left_out(made, session):
+    again = last(list(made.pick(session, "first")), "session")
+    said = {"drawn": EXPLAIN.question(session).drawn, "painting": 1, "mask": ""}
+    assert list(made.change(again, EXPLAIN, EXPLAIN.take, said)) == []
+    assert list(made.change(again, EXPLAIN, EXPLAIN.take, "nonsense")) == []
+
+
+def test_another_window_keeps_the_labels_and_gives_tokens_back(made, session, tmp_path):
+    now = last(set_(made, session, "against", "jump", "run"), "session")
+    now = last(take(made, now, hide_one()), "session")
+    after = last(list(made.move_window(now, 0.5)), "session")
+    assert asked_of(after) == ExplainRequest("jump", "run")
+    assert EXPLAIN.question(after).drawn == EXPLAIN.question(now).drawn + 1
+    other = last(list(made.explore(after, tmp_path / "other.mp4", *after_sampling())), "session")
+    assert asked_of(other) == ExplainRequest()
+
+
+def after_sampling() -> list:
+    return ["the usual of these weights", 0.125, 4, "", False]
+
+
+def test_a_view_has_an_address(made, session):
+    now = last(set_(made, session, "against", "jump", "run", "chefer"), "session")
+    now = last(take(made, now, hide_one()), "session")
+    query = last(list(made.open_lens(now, "explain")), "bar").address
+    assert {name: query[name] for name in ("why", "against", "method", "lens")} == {
+        "why": "jump", "against": "run", "method": "chefer", "lens": "explain",
+    }  # fmt: skip
+    told = "&".join(f"{name}={value}" for name, value in query.items())
+    other = last(list(made.open(Session("tested"), told)), "session")
+    assert asked_of(other) == asked_of(now)
+    wrong = last(list(made.open(Session("tested"), "?lens=explain&taken=AAAA_wAA")), "session")
+    assert asked_of(wrong).hidden is None
+
+
+def test_the_picture_and_the_words_are_those_of_the_scores(session):
+    view = session.player.lenses["explain"]
+    (pane,) = view.panes
+    values = np.frombuffer(base64.b64decode(pane.scores.data), "<f4")
+    np.testing.assert_array_equal(values.reshape(GRID.shape), made_scores())
+    assert pane.scores.upper == -pane.scores.lower == made_relevance().scale.upper
+    assert "Highest: +3.00, at 1.40 s, row 1, column 3" in view.text
+    assert view.curve.values == (1.0, 3.0, 0.0) and view.curve.unit == "of the logit"
+    assert view.may_show_all and view.paint == "Take tokens away"
+    unsigned = made_relevance(method="chefer")
+    shown = relevance_view(unsigned, pane, LabelReason())
+    assert (shown.panes[0].scores.lower, shown.curve.even) == (0, 1)
+    above, below = relevance_blocks(made_relevance(hidden=hide_one()))
+    assert [block["kind"] for block in above] == ["lead", "sentence", "sentence", "bars"]
+    assert [row["name"] for row in above[3]["rows"]] == ["lie", "jump", "run"]
+    assert "Mehri" in json.dumps(below)
+
+
+def test_a_trial_grows_in_the_panel_and_changes_nothing_of_the_session(made, session):
+    pages = list(made.work(session, EXPLAIN, EXPLAIN.test))
+    assert all(isinstance(page.session, Unchanged) for page in pages)
+    assert [bool(page.status) for page in pages] == [True, False]
+    assert pages[0].status[0]["done"] == 25
+    kinds = [block["kind"] for block in panel_of(pages, "explain")]
+    assert kinds[:3] == ["lead", "sentence", "sentence"] and "curves" in kinds
+    said = json.dumps(panel_of(pages, "explain"))
+    assert "better than each of the others" in said
+    assert "So far, 25% of the test is done." in json.dumps(pages[0].panels)
+
+
+def test_the_curves_are_drawn_with_what_each_share_does():
+    (chart,) = [b for b in trial_blocks("explain", made_trial()) if b["kind"] == "curves"]
+    assert chart["shares"] == [0, 0.5, 0.95]
+    assert chart["lines"][0] == {
+        "name": "LibraGrad x input", "ways": [[0.4, 0.2, 0.1], [0.4, 0.4, 0.4]],
+    }  # fmt: skip
+    assert chart["band"][0] == [[0.4, 0.4], [0.38, 0.41], [0.3, 0.35]]
+    assert chart["told"] == [
+        "0% hidden: jump 40.0%, on top jump",
+        "50% hidden: jump 20.0%, on top jump",
+        "95% hidden: jump 10.0%, on top lie",
+    ]
+
+
+# ---- in the browser ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model(recogniser_folder) -> Explorer:
+    return Explorer(str(recogniser_folder), device="cpu")
+
+
+def open_why(visitor) -> None:
+    visitor.page.get_by_role("tab", name="Why").click()
+    expect(visitor.page.locator("#player .vp-stage[data-drawn^=explain]")).to_be_visible()
+
+
+def test_why_is_shown_tested_and_hidden_along_the_curve(open_page, model, clip_path):
+    visitor = open_page()
+    open_why(visitor)
+    view = model.explain(ClipRequest(clip_path))
+    panel = visitor.page.locator("#relevance")
+    expect(panel).to_contain_text(view.verdict())
+    visitor.page.locator("#why-test").click()
+    *_, tested = model.test_explanation(ClipRequest(clip_path))
+    expect(panel).to_contain_text(tested.trial.sentences()[-1])
+    expect(visitor.page.locator("#working")).not_to_be_visible()
+    before = visitor.picture()
+    slider = panel.get_by_role("slider")
+    slider.focus()
+    for _ in range(5):
+        visitor.page.keyboard.press("ArrowRight")
+    share = tested.trial.own.deletion.hidden[5]
+    expect(panel.locator(".panel-told")).to_contain_text(f"{share:.0%} hidden".replace(".0%", "%"))
+    order = np.argsort(-view.relevance.scores.reshape(-1), kind="stable")
+    gone = np.zeros(32, np.bool_)
+    gone[order[: round(share * 32)]] = True
+
+    def hides_the_strongest() -> bool:
+        shown = visitor.picture()
+        size = shown.shape[0] // 4
+        grey = (shown[size // 2 :: size, size // 2 :: size] == (188, 190, 194)).all(-1)
+        return np.array_equal(grey, gone.reshape(2, 4, 4)[0])
+
+    wait_until(hides_the_strongest)
+    for _ in range(5):
+        visitor.page.keyboard.press("ArrowLeft")
+    wait_until(lambda: np.array_equal(visitor.picture(), before))
+    assert visitor.complaints == []
+
+
+def test_tokens_taken_away_change_the_labels_at_once(open_page, model, clip_path):
+    visitor = open_page()
+    open_why(visitor)
+    visitor.page.get_by_role("button", name="Take tokens away").click()
+    box = visitor.stage().bounding_box()
+    at = [box["x"] + box["width"] / 8, box["y"] + box["height"] / 8]
+    visitor.page.mouse.click(*at)
+    hidden = np.zeros((2, 4, 4), np.bool_)
+    hidden[:, 0, 0] = True
+    asked = ExplainRequest(hidden=np.packbits(hidden).tobytes())
+    said = model.explain(ClipRequest(clip_path), asked).without()[0]
+    expect(visitor.page.locator("#relevance")).to_contain_text(said)
+    visitor.go_to("Reconstruct")
+    undo = visitor.page.locator("#player .vp-undo")
+    expect(undo).to_have_attribute("aria-disabled", "true")  # nothing was painted in this lens
+    open_why(visitor)
+    expect(undo).to_have_attribute("aria-disabled", "false")
+    visitor.page.get_by_role("button", name="Take tokens away").click()
+    undo.click()
+    expect(visitor.page.locator("#relevance")).not_to_contain_text("taken away")
+    assert visitor.complaints == []
+
+
+def test_attention_is_tested_too(open_page, model, clip_path):
+    visitor = open_page()
+    visitor.go_to("Attend")
+    visitor.page.locator("#attend-test").click()
+    *_, tested = model.test_attention(ClipRequest(clip_path))
+    expect(visitor.page.locator("#attention")).to_contain_text(tested.sentences()[-1])
+    expect(visitor.page.locator("#attention")).to_contain_text("not proof of cause")
+    assert visitor.complaints == []

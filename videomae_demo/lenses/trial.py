@@ -1,0 +1,151 @@
+"""Does a map matter? The words and files of what hiding tokens in its order does.
+
+Shared by the lenses that show maps. Computes nothing, and needs no torch.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from videomae_demo.analysis.methods import METHODS
+from videomae_demo.lenses.answer import share
+
+if TYPE_CHECKING:  # for annotations alone
+    from videomae_demo.analysis.faithfulness import Curve, Faithfulness
+
+BAND = "random"
+_ALIKE = 0.005  # two gaps are told apart if they differ in the second decimal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """What hiding tokens by a map does, beside hiding them by other maps and by chance.
+
+    Attributes
+    ----------
+    found : Faithfulness
+        The first curve is that of the map, the others are those of the references.
+    labels : tuple of str
+        The classifier's labels in its order.
+    """
+
+    found: Faithfulness
+    labels: tuple[str, ...]
+
+    @property
+    def own(self) -> Curve:
+        """The curve of the map itself."""
+        return self.found.curves[0]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all was computed."""
+        return self.found.done >= 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the areas under all curves, ready for JSON."""
+        curves = {curve.name: _figures(curve) for curve in self.found.curves}
+        return {
+            "label": self.labels[self.found.target.label],
+            "hidden": self.own.deletion.hidden.tolist(),
+            "curves": curves,
+            BAND: [_figures(curve) for curve in self.found.band],
+            "verdict": self.sentences(),
+        }
+
+    def sentences(self) -> list[str]:
+        """Say what hiding the strongest tokens does, and whether other maps do the same."""
+        if not self.is_done:
+            return [f"So far, {self.found.done:.0%} of the test is done."]
+        return [self._flip(), self._gaps(), self._verdict()]
+
+    def _flip(self) -> str:
+        own = self.own.deletion
+        before, most = self.labels[own.tops[0]], share(float(own.hidden[-1]))
+        if own.flips_at is None:
+            return f"Hiding up to {most} of the tokens, strongest first, leaves {before} on top."
+        at = int((own.hidden == own.flips_at).argmax())
+        return (
+            f"With the strongest {share(own.flips_at)} of the tokens hidden, the top label is "
+            f"{self.labels[own.tops[at]]}, and no longer {before}."
+        )
+
+    def _gaps(self) -> str:
+        others = ", ".join(
+            f"{title(curve.name)} {curve.gap:+.2f}" for curve in self.found.curves[1:]
+        )
+        low, high = self._band()
+        return (
+            f"Insertion less deletion: {self.own.gap:+.2f} for this map; {others}, random "
+            f"{low:+.2f} to {high:+.2f}."
+        )
+
+    def _verdict(self) -> str:
+        own, (_, by_chance) = self.own.gap, self._band()
+        if own <= by_chance + _ALIKE:
+            return "On this clip, this map is no better than chance."
+        best = max(self.found.curves[1:], key=lambda curve: curve.gap, default=None)
+        if best is None or own > best.gap + _ALIKE:
+            return "On this clip, it finds what matters better than each of the others."
+        how = "as well" if own >= best.gap - _ALIKE else "better"
+        return f"On this clip, {title(best.name)} would have found what matters {how}."
+
+    def _band(self) -> tuple[float, float]:
+        gaps = [curve.gap for curve in self.found.band]
+        return min(gaps), max(gaps)
+
+
+def title(name: str) -> str:
+    """Return what a curve is called in a sentence."""
+    words = METHODS[name].title if name in METHODS else name
+    return words if words.startswith("LibraGrad") else words[0].lower() + words[1:]
+
+
+def save_trial(trial: Trial, folder: Path) -> list[Path]:
+    """Write ``curves.png`` and ``curves.csv``; return their paths.
+
+    The table has a row per map, way and share: ``map``, ``way`` ("deletion" or "insertion"),
+    ``hidden`` (share in 0..1), ``probability`` and ``target`` (the logit or margin).
+    """
+    from videomae_demo.rendering import plots
+
+    path = folder / "curves.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["map", "way", "hidden", "probability", "target"])
+        for curve in (*trial.found.curves, *trial.found.band):
+            for way in ("deletion", "insertion"):
+                course = getattr(curve, way)
+                points = zip(course.hidden, course.probabilities, course.values, strict=True)
+                rows.writerows([curve.name, way, *map(float, point)] for point in points)
+
+    def drawn(curves: Sequence[Curve], way: str) -> list[plots.Curve]:
+        courses = {title(curve.name): getattr(curve, way) for curve in curves}
+        return [
+            plots.Curve(name, course.hidden, course.probabilities)
+            for name, course in courses.items()
+        ]
+
+    ways = {"strongest hidden first": "deletion", "weakest hidden first": "insertion"}
+    figure = plots.share_curves(
+        {name: drawn(trial.found.curves, way) for name, way in ways.items()},
+        {name: drawn(trial.found.band, way) for name, way in ways.items()},
+        value_name=f"probability of {trial.labels[trial.found.target.label]}",
+    )
+    return [plots.save_figure(figure, folder / "curves.png"), path]
+
+
+def _figures(curve: Curve) -> dict[str, Any]:
+    return {
+        "deletion_auc": curve.deletion.auc,
+        "insertion_auc": curve.insertion.auc,
+        "gap": curve.gap,
+        "saco": curve.saco,
+        "flips_at": curve.deletion.flips_at,
+        "deletion": curve.deletion.probabilities.tolist(),
+        "insertion": curve.insertion.probabilities.tolist(),
+    }
