@@ -9,6 +9,7 @@ import pytest
 import torch
 from tiny import tiny_config
 
+from videomae_demo import device
 from videomae_demo.analysis.gradients import explain_loss
 from videomae_demo.analysis.heads import explain_heads
 from videomae_demo.analysis.methods import METHODS, REFERENCES, Target
@@ -84,6 +85,13 @@ def test_damaged_weights_are_told_from_what_they_give(recogniser_folder):
         explaining.explain(damaged, pixels, TARGET)
     with pytest.raises(CheckpointError, match="The recogniser gives 1 of 3 values that are not"):
         explaining.explain_heads(damaged, pixels, TARGET)
+
+
+def test_scores_that_are_not_finite_are_told_too(recogniser_folder):
+    recogniser = load_recogniser(str(recogniser_folder), CPU)
+    pixels = np.full((1, 4, 3, 32, 32), np.nan, dtype=np.float32)
+    with pytest.raises(CheckpointError, match="gives 32 of 32 values that are not finite"):
+        explaining.explain(recogniser, pixels, TARGET, "frame-difference")
 
 
 def test_one_clip_is_run_once_for_each_row_that_is_left_out(recogniser_folder):
@@ -265,18 +273,33 @@ def test_what_is_known_waits_for_no_device(engine, prepared, ran):
     assert len(ran) == before
 
 
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda engine, clip: engine.relevance(clip, TARGET),
-        lambda engine, clip: engine.head_effects(clip, TARGET),
-        lambda engine, clip: engine.labels_without(clip, HIDDEN),
-        lambda engine, clip: engine.loss_relevance(clip, HIDDEN, HIDDEN),
-    ],
-)
+ASKING = {
+    "relevance": lambda engine, clip: engine.relevance(clip, TARGET),
+    "head_effects": lambda engine, clip: engine.head_effects(clip, TARGET),
+    "labels_without": lambda engine, clip: engine.labels_without(clip, HIDDEN),
+    "loss_relevance": lambda engine, clip: engine.loss_relevance(
+        engine.prepare(ClipRequest(clip.clip.path), engine.reconstructor), HIDDEN, HIDDEN
+    ),
+}
+
+
+@pytest.mark.parametrize("ask", ASKING.values(), ids=ASKING)
+def test_who_computes_holds_the_device(engine, prepared, ask, monkeypatch):
+    held, original = [], SelfAttention.queries_and_keys
+
+    def project(attention, x):
+        held.append(device._HELD["cpu", 0].locked())
+        return original(attention, x)
+
+    monkeypatch.setattr(SelfAttention, "queries_and_keys", project)
+    ask(engine, prepared)
+    assert held
+    assert all(held)
+    assert not device._HELD["cpu", 0].locked()
+
+
+@pytest.mark.parametrize("ask", ASKING.values(), ids=ASKING)
 def test_what_is_not_known_waits_for_its_turn(engine, prepared, ask):
-    if "loss_relevance" in ask.__code__.co_names:
-        prepared = engine.prepare(ClipRequest(prepared.clip.path), engine.reconstructor)
     wish = threading.Event()
     wish.set()
     with one_at_a_time(engine.device), cancellable(wish), pytest.raises(Cancelled):

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from videomae_demo.errors import RequestError
 from videomae_demo.model.inputs import check_pixel_values, count_marked
-from videomae_demo.model.layers import Block
+from videomae_demo.model.layers import Block, probability_blocks
 from videomae_demo.model.patches import select_tokens
 from videomae_demo.model.videomae import (
     BeforeLayer,
@@ -160,11 +160,35 @@ class Live:
         return layer(x)  # type: ignore[no-any-return]  # as above
 
 
+class _HeldAttention(torch.autograd.Function):
+    """Attention whose probabilities are constant: only the values get a gradient.
+
+    The kernel's own way back would compute the gradients of queries and keys too, which takes more
+    than twice as long. Here the probabilities are made again in blocks of rows; nothing of the size
+    (heads, N, N) is held.
+    """
+
+    @staticmethod
+    def forward(context: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        context.save_for_backward(q, k)
+        return F.scaled_dot_product_attention(q, k, v)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
+        q, k = context.saved_tensors
+        after = gradients[0].contiguous()  # (B, heads, N, d)
+        before = torch.zeros_like(after)
+        for rows, probabilities in probability_blocks(q, k):
+            before.flatten(0, 1).baddbmm_(
+                probabilities.flatten(0, 1).transpose(1, 2), after[:, :, rows].flatten(0, 1)
+            )
+        return None, None, before
+
+
 class Constants:
     """The same values, with attention, deviations and gates constant on the way back.
 
-    Torch's fused kernel keeps no (heads, N, N) for this: only the values get a gradient. The
-    models are in eval mode, so dropout is left out.
+    The models are in eval mode, so dropout is left out.
 
     Parameters
     ----------
@@ -196,7 +220,8 @@ class Constants:
         with torch.no_grad():
             q, k = attention.queries_and_keys(normed)
         v = attention.values(normed, self._tape.bias(attention.v_bias))
-        context = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(-2)
+        context: Tensor = _HeldAttention.apply(q, k, v)  # type: ignore[no-untyped-call]  # torch's
+        context = context.transpose(1, 2).flatten(-2)
         return x + self.linear(block.attention.output.dense, context)
 
     def add_perceptron(self, block: Block, x: Tensor) -> Tensor:
