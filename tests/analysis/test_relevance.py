@@ -235,10 +235,12 @@ def test_frame_difference_worked_by_hand():
     config = tiny_config()
     clip = torch.zeros(1, 4, 3, 32, 32)
     clip[0, 1, :, :8, :8] = 3.0  # token (0, 0, 0): |3 - 0| in frame 1, and before it, in frame 0
+    clip[0, 1:, :, :8, 8:16] = 1.0  # token (0, 0, 1): from then on it stays as it is
     clip[0, 3, 0, 24:, 24:] = -6.0  # token (1, 3, 3): 6 in one of three channels, one of two frames
     found = references.motion_energy(clip, config)[0]
     expected = torch.zeros(2, 4, 4)
     expected[0, 0, 0] = 3.0
+    expected[0, 0, 1] = 1.0
     expected[1, 0, 0] = 1.5  # back from 3 to 0 in frame 2
     expected[1, 3, 3] = 1.0
     torch.testing.assert_close(found, expected)
