@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from videomae_demo.analysis.classification import Classification
-from videomae_demo.analysis.dropping import Course
+from videomae_demo.analysis.dropping import Course, LeftOut
 from videomae_demo.analysis.faithfulness import Curve, Faithfulness
 from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.reconstruction import Picture, Reconstruction
@@ -152,8 +152,20 @@ def made_curve(name: str, deletion: tuple, insertion: tuple, tops: tuple = (2, 2
     return Curve(name, course(deletion), course(insertion), 0.25)
 
 
+def made_slices(values: tuple = (-0.9, -2.5, -0.8)) -> LeftOut:
+    """The logit of jump is -0.916; without a slice of time it is one of `values`."""
+    groups = np.zeros((3, *GRID.shape), np.bool_)
+    groups[range(3), range(3)] = True
+    logits = np.array(values)
+    return LeftOut(Target(2), groups, -0.916, logits, np.exp(logits), np.array([2, 6, 2]), 1.0)
+
+
 def made_trial(
-    own: tuple = (0.4, 0.2, 0.1), *, tops: tuple = (2, 2, 6), done: float = 1.0
+    own: tuple = (0.4, 0.2, 0.1),
+    *,
+    tops: tuple = (2, 2, 6),
+    done: float = 1.0,
+    slices: LeftOut | None = None,
 ) -> Trial:
     """The areas of deletion are (0.5 (a + b) 0.5 + 0.5 (b + c) 0.45) / 0.95; insertion is 0.4."""
     kept = (0.4, 0.4, 0.4)
@@ -166,4 +178,5 @@ def made_trial(
         made_curve("random 0", (0.4, 0.38, 0.3), kept),
         made_curve("random 1", (0.4, 0.41, 0.35), kept),
     )
-    return Trial(Faithfulness(Target(2), curves, band, done), LABELS)
+    found = Faithfulness(Target(2), curves, band, done)
+    return Trial(found, LABELS, slices, (1.0, 1.4, 1.923456))

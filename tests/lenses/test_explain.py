@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_views import GRID, made_curve, made_relevance, made_scores, made_trial
+from made_views import (
+    GRID,
+    made_curve,
+    made_relevance,
+    made_scores,
+    made_slices,
+    made_trial,
+)
 
 from videomae_demo.analysis.methods import Target
 from videomae_demo.cli.main import main
@@ -155,6 +162,23 @@ def test_it_is_said_when_the_top_label_changes():
     )
 
 
+def test_the_slice_without_which_the_label_loses_most_is_named():
+    trial = made_trial(slices=made_slices())
+    assert trial.sentences()[1] == (
+        "Of 3 slices of time, the one at 1.40 s matters most: without it, jump goes from 40.0% to "
+        "8.2%."
+    )
+    told = trial.to_json()["without_slice"]
+    assert told["times_s"] == [1.0, 1.4, 1.923456]
+    assert told["drop"] == pytest.approx([-0.016, 1.584, -0.116])
+    assert told["probability"][1] == pytest.approx(np.exp(-2.5))
+    none_needed = made_trial(slices=made_slices((-0.9, -0.85, -0.8)))
+    assert none_needed.sentences()[1] == (
+        "Without any single slice of time, the label loses nothing."
+    )
+    assert made_trial().to_json()["without_slice"] is None
+
+
 def test_a_trial_that_is_not_done_judges_nothing():
     assert made_trial(done=0.4).sentences() == ["So far, 40% of the test is done."]
 
@@ -226,6 +250,11 @@ def test_a_test_grows_and_ends(explorer, clip):
     assert shares == sorted(shares) and shares[-1] == 1
     names = [curve.name for curve in views[-1].trial.found.curves]
     assert names == ["libragrad", "rollout", "frame-difference", "centre"]
+    slices = views[-1].trial.slices
+    assert len(slices.drops) == len(views[-1].trial.times_s) == 2
+    alone = bits(slices.groups.shape[1:], (1,))
+    without = explorer.explain(clip, ExplainRequest(hidden=alone)).label.probability
+    assert slices.probabilities[1] == pytest.approx(without, abs=1e-6)
 
 
 def test_a_rollout_is_tested_as_it_is_shown(explorer, clip):

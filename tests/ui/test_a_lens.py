@@ -29,6 +29,8 @@ def test_it_has_a_tab_that_asks_and_shows(browser, address):
         word.press("Enter")
         expect(counted).to_contain_text("4 pictures")
         visitor.page.locator("#python").get_by_role("button", name="This view in Python").click()
+        # Of a long text, the editor makes the lines alone that are in sight.
+        visitor.page.locator("#code").evaluate("code => code.scrollIntoView({ block: 'end' })")
         expect(visitor.page.locator("#code")).to_contain_text("'pictures'")
         visitor.page.locator("#take-away-count").get_by_role("button", name="Take it away").click()
         visitor.page.locator("#write-count").click()

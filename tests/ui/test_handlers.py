@@ -56,7 +56,6 @@ from videomae_demo.ui.examples import Example, find_examples
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses.attend import RolloutQuestion
-from videomae_demo.ui.lenses.recognise import NO_LABELS
 from videomae_demo.ui.lenses.reconstruct import MaskQuestion
 from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.page import Page, Unchanged
@@ -542,7 +541,7 @@ def test_a_label_is_looked_up_by_rank(made):
 def test_a_checkpoint_without_labels_says_so(made, explorer):
     explorer.recogniser.card = card("recogniser", 0)
     pages = list(made.open(Session("tested")))
-    assert NO_LABELS in words(panel_of(pages, "recognise"))
+    assert text.NO_LABELS in words(panel_of(pages, "recognise"))
     assert explorer.kinds() == []
     list(made.open_lens(last(pages, "session"), "attend"))
     assert explorer.kinds() == ["attend"]
@@ -881,11 +880,11 @@ def test_changes_beyond_values_are_repeated_to_the_end(made, layout):
         with contextlib.suppress(gr.Error):
             yield from outputs.deliver(set_rollout(made, session, "mean", 0.0, 9, 1), write)
 
-    # The weights, the labels to look up, the two layers, the files of three lenses.
-    assert check(outputs.deliver(made.open(Session("tested")), write)) == 8
+    # The weights, the labels of two lenses, the two layers, the files of four lenses.
+    assert check(outputs.deliver(made.open(Session("tested")), write)) == 10
     session = explored(made)
     assert (
-        check(outputs.deliver(made.pick(session, "b"), write)) == 4
+        check(outputs.deliver(made.pick(session, "b"), write)) == 5
     )  # the layers are known by now
     assert check(refused()) == 2
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from asking import EXPLAIN, MadeShelf, controls_of, last, panel_of
+from asking import EXPLAIN, RECOGNISE, MadeShelf, controls_of, last, panel_of
 from conftest import wait_until
 from made_views import GRID, made_relevance, made_scores, made_trial
 from playwright.sync_api import expect
@@ -189,6 +189,19 @@ def test_the_curves_are_drawn_with_what_each_share_does():
     ]
 
 
+def test_two_labels_are_compared_in_why(made, explorer):
+    session = last(list(made.open(Session("tested"))), "session")
+    pages = list(made.change(session, RECOGNISE, RECOGNISE.compare, ["jump", "run"]))
+    assert last(pages, "lens") == "explain"
+    after = last(pages, "session")
+    assert (after.lens, asked_of(after)) == ("explain", ExplainRequest("jump", "run"))
+    assert explorer.asked[-1] == ExplainRequest("jump", "run")
+    held = controls_of(pages, "explain")
+    assert (held["label"], held["against"]) == ("jump", "run")
+    for nonsense in (["jump"], ["jump", "fly"], "jump", None, [1, 2]):
+        assert list(made.change(session, RECOGNISE, RECOGNISE.compare, nonsense)) == []
+
+
 # ---- in the browser ------------------------------------------------------------------------------
 
 
@@ -266,4 +279,20 @@ def test_attention_is_tested_too(open_page, model, clip_path):
     *_, tested = model.test_attention(ClipRequest(clip_path))
     expect(visitor.page.locator("#attention")).to_contain_text(tested.sentences()[-1])
     expect(visitor.page.locator("#attention")).to_contain_text("not proof of cause")
+    assert visitor.complaints == []
+
+
+def test_two_bars_ask_for_one_label_rather_than_the_other(open_page, model, clip_path):
+    visitor = open_page()
+    names = [score.label for score in model.classify(ClipRequest(clip_path)).classification.top(2)]
+    for name in reversed(names):
+        visitor.page.locator("#labels").get_by_role("button", name=name).click()
+    view = model.explain(ClipRequest(clip_path), ExplainRequest(*names))
+    panel = visitor.page.locator("#relevance")
+    expect(panel.locator(".panel-lead")).to_have_text(f"Why {names[0]} rather than {names[1]}")
+    expect(panel).to_contain_text(view.verdict())
+    expect(visitor.page.get_by_role("tab", name="Why")).to_have_attribute("aria-selected", "true")
+    expect(visitor.page.locator("#player .vp[data-lens=explain]")).to_be_visible()
+    expect(visitor.page.get_by_role("combobox", name="Label, or")).to_have_value(names[0])
+    expect(visitor.page.get_by_role("combobox", name="Rather than")).to_have_value(names[1])
     assert visitor.complaints == []

@@ -111,14 +111,18 @@ def test(
     Each answer holds a `Trial` of the whole clip, the last one a finished one. Errors as in `ask`;
     also a RequestError if tokens are taken away already.
     """
-    from videomae_demo.engine.trials import try_map
+    from videomae_demo.engine.trials import leave_out, try_map
 
     if request.hidden is not None:
         raise RequestError("The test hides tokens by itself; give all of them back first.")
     prepared, view = _ask(engine, clip, request)
     target, names = view.relevance.target, view.classification.labels
+    slices = None
+    if view.checkpoint.grid.time > 1:
+        *_, slices = leave_out(engine, prepared, target)
+    times_s = tuple(view.clip.timestamps_s[:: view.checkpoint.tubelet_size].tolist())
     for found in try_map(engine, prepared, target, request.method):
-        yield replace(view, trial=Trial(found, names))
+        yield replace(view, trial=Trial(found, names, slices, times_s))
 
 
 def _ask(

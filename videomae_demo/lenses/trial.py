@@ -15,6 +15,7 @@ from videomae_demo.analysis.methods import METHODS
 from videomae_demo.lenses.answer import share
 
 if TYPE_CHECKING:  # for annotations alone
+    from videomae_demo.analysis.dropping import LeftOut
     from videomae_demo.analysis.faithfulness import Curve, Faithfulness
 
 BAND = "random"
@@ -31,10 +32,16 @@ class Trial:
         The first curve is that of the map, the others are those of the references.
     labels : tuple of str
         The classifier's labels in its order.
+    slices : LeftOut or None
+        What becomes of the label without each slice of time.
+    times_s : tuple of float
+        When each slice begins, in seconds.
     """
 
     found: Faithfulness
     labels: tuple[str, ...]
+    slices: LeftOut | None = None
+    times_s: tuple[float, ...] = ()
 
     @property
     def own(self) -> Curve:
@@ -54,6 +61,13 @@ class Trial:
             "hidden": self.own.deletion.hidden.tolist(),
             "curves": curves,
             BAND: [_figures(curve) for curve in self.found.band],
+            "without_slice": None
+            if self.slices is None
+            else {
+                "times_s": [round(time, 6) for time in self.times_s],
+                "probability": self.slices.probabilities.tolist(),
+                "drop": self.slices.drops.tolist(),
+            },
             "verdict": self.sentences(),
         }
 
@@ -61,7 +75,7 @@ class Trial:
         """Say what hiding the strongest tokens does, and whether other maps do the same."""
         if not self.is_done:
             return [f"So far, {self.found.done:.0%} of the test is done."]
-        return [self._flip(), self._gaps(), self._verdict()]
+        return [self._flip(), *self._slice(), self._gaps(), self._verdict()]
 
     def _flip(self) -> str:
         own = self.own.deletion
@@ -73,6 +87,20 @@ class Trial:
             f"With the strongest {share(own.flips_at)} of the tokens hidden, the top label is "
             f"{self.labels[own.tops[at]]}, and no longer {before}."
         )
+
+    def _slice(self) -> list[str]:
+        """Say which slice of time matters most."""
+        found = self.slices
+        if found is None:
+            return []
+        most = int(found.drops.argmax())
+        if found.drops[most] <= 0:
+            return ["Without any single slice of time, the label loses nothing."]
+        name, whole = self.labels[found.target.label], float(self.own.deletion.probabilities[0])
+        return [
+            f"Of {len(found.drops)} slices of time, the one at {self.times_s[most]:.2f} s matters "
+            f"most: without it, {name} goes from {whole:.1%} to {found.probabilities[most]:.1%}."
+        ]
 
     def _gaps(self) -> str:
         others = ", ".join(

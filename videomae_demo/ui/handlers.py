@@ -240,6 +240,11 @@ class Handlers:
             return
         if changed.controls:
             yield Page(controls={lens.name: changed.controls})
+        if changed.opens:
+            lens = self.lenses[changed.opens]
+            session = replace(session.asking(lens.name, changed.question), lens=lens.name)
+            held = {lens.name: lens.controls(session)}
+            yield Page(session, lens=lens.name, controls=held, bar=self._stages.bar(session))
         yield from self._stages.show(session.asking(lens.name, changed.question), lens)
 
     def work(self, session: Session, lens: PageLens, work: WorkOf) -> Pages:

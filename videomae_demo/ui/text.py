@@ -6,7 +6,7 @@ TITLE = "VideoMAE Explorer"
 INTRODUCTION = (
     "[VideoMAE](https://arxiv.org/abs/2203.12602) learns by filling in hidden parts of videos "
     "([code](https://github.com/MCG-NJU/VideoMAE)). See **what** it recognises, **where and when** "
-    "it looks, and **what it imagines**: open Reconstruct and hide 90%."
+    "it looks, **why** it says so, and **what it imagines**: open Reconstruct and hide 90%."
 )
 
 STANDS_IN = (
@@ -14,6 +14,10 @@ STANDS_IN = (
     "trying: reload it later."
 )
 NO_CLIP = "There is no clip to explore: choose an example, drop a video, or record one."
+NO_LABELS = (
+    "This checkpoint was pretrained without labels, so it can't name what it sees. Attention and "
+    "reconstruction work; for labels choose a fine-tuned one."
+)
 STOPPED = (
     "Stopped: the work ends at the model's next layer, a download is broken off, and what is shown "
     "stays."

@@ -34,9 +34,9 @@ from videomae_demo.ui.lenses.painted import (
     fits,
     to_address,
 )
-from videomae_demo.ui.lenses.recognise import NO_LABELS
 from videomae_demo.ui.lenses.trial import trial_button, trial_steps
 from videomae_demo.ui.panel import panel
+from videomae_demo.ui.text import NO_LABELS
 from videomae_demo.ui.token_player.sprites import SaveBytes
 from videomae_demo.ui.token_player.value import (
     Curve,
@@ -71,11 +71,14 @@ class LabelReason:
         How often all tokens were given back because something else is asked.
     painting : int
         The number of the last painting that was answered, as the page counts them.
+    labels : tuple of str
+        Those that the recogniser knows; none before the first clip.
     """
 
     request: ExplainRequest = DEFAULT_QUESTION
     drawn: int = 0
     painting: int = 0
+    labels: tuple[str, ...] = ()
 
 
 class Explain(PageLens):
@@ -164,18 +167,20 @@ class Explain(PageLens):
 
     def meet(self, session: Session, changed: str, explorer: Explorer) -> LabelReason:
         """Give all tokens back; forget the labels with their clip, and with their weights."""
-        del explorer
         asked: LabelReason = self.question(session)
         request = replace(asked.request, hidden=None)
         if changed != "frames":
             request = ExplainRequest(method=request.method)
-        return replace(asked, request=request, drawn=asked.drawn + 1)
+        labels = recogniser_labels(explorer)
+        return replace(asked, request=request, drawn=asked.drawn + 1, labels=labels)
 
     def met(self, session: Session, loads: bool) -> Mapping[str, Any]:
-        """Empty the fields of labels that are forgotten."""
-        del loads
+        """Empty the fields of labels that are forgotten; other weights know other labels."""
         asked: LabelReason = self.question(session)
         given = {"label": asked.request.label, "against": asked.request.against}
+        if loads:
+            choices = sorted(asked.labels)
+            return {name: gr.update(choices=choices, value=now) for name, now in given.items()}
         return {name: None for name, label in given.items() if label is None}
 
     def address(self, session: Session) -> Mapping[str, str]:
@@ -215,19 +220,16 @@ class Explain(PageLens):
         del save
         assert session.clip is not None and session.base is not None
         if not explorer.recogniser.card.label_count:
-            nothing = {name: gr.update(choices=[]) for name in ("label", "against")}
-            return Showing([panel.note(NO_LABELS)], session.base, controls=nothing)
+            return Showing([panel.note(NO_LABELS)], session.base)
         asked: LabelReason = self.question(session)
         if not fits(asked.request.hidden, explorer.recogniser.card.grid):
             asked = replace(asked, request=replace(asked.request, hidden=None))
         view = explorer.explain(session.clip, asked.request)
         above, below = relevance_blocks(view)
-        names = gr.update(choices=sorted(view.classification.labels))
         return Showing(
             [*above, *below],
             relevance_view(view, session.base.panes[0], asked),
             asked,
-            controls={"label": names, "against": names},
         )
 
     def write(self, explorer: Explorer, session: Session, folder: Path) -> list[Path]:
@@ -335,3 +337,11 @@ def relevance_view(view: RelevanceView, clip: Pane, asked: LabelReason) -> View:
         paint=TAKE_AWAY,
         may_show_all=True,
     )
+
+
+def recogniser_labels(explorer: Explorer) -> tuple[str, ...]:
+    """Return the labels that the recogniser knows, in its order; none if it was not fine-tuned."""
+    recogniser = explorer.recogniser
+    if not recogniser.card.label_count:
+        return ()
+    return tuple(recogniser.model.config.id2label.values())

@@ -69,10 +69,21 @@ class Showing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a visitor changed: the new question, and the controls that must show something else."""
+    """What a visitor changed.
+
+    Attributes
+    ----------
+    question : object
+        The new question.
+    controls : mapping
+        The lens's controls that must show something else.
+    opens : str
+        Another lens, which is opened and asked the question instead; empty for none.
+    """
 
     question: Any
     controls: Mapping[str, Any] = field(default_factory=dict)
+    opens: str = ""
 
 
 @dataclass(frozen=True, slots=True)

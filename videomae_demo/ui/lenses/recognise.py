@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from videomae_demo.lenses.recognise import MOTIONS_ONLY, LabelsView, how_sure, nearest_motion
+from videomae_demo.ui import text
 from videomae_demo.ui.controls import whole
-from videomae_demo.ui.lenses.argument import text, whole_number
+from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
+from videomae_demo.ui.lenses import argument
+from videomae_demo.ui.lenses.argument import whole_number
+from videomae_demo.ui.lenses.explain import Explain, recogniser_labels
 from videomae_demo.ui.lenses.lens import (
     Change,
     Code,
@@ -30,10 +34,9 @@ if TYPE_CHECKING:
     from videomae_demo.ui.session import Session
 
 TOP_K = 5
-NO_LABELS = (
-    "This checkpoint was pretrained without labels, so it can't name what it sees. Attention and "
-    "reconstruction work; for labels choose a fine-tuned one."
-)
+MARGIN = "videomae-margin"
+CHOOSE_TWO = "Choose two labels, and Why shows what speaks for one rather than the other."
+WHY = Explain()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +66,32 @@ class Recognise(PageLens):
             info="Choose the true label, or look any other up.",
             elem_id="look-up",
         )
-        return Parts({"label": label})
+        return Parts({"label": label}, {"margin": make_mailbox(MARGIN)})
 
     def wire(self, parts: Parts, wires: Wires) -> None:
         """Look a label up when it is chosen."""
         label = parts.controls["label"]
         wires.asks(label.input, self.look_up, [label], label.elem_id, quick=True)
+        margin = parts.others["margin"]
+        wires.asks(margin.input, self.compare, [margin], None)
 
     def look_up(self, _session: Session, _explorer: Explorer, label: str | None) -> Change:
         """Show where one label stands."""
         return Change(LabelQuestion(label or None))
 
+    def compare(self, session: Session, explorer: Explorer, said: Any) -> Change | None:
+        """Ask the lens Why for the margin of one label over another, ``[label, other]``."""
+        known = recogniser_labels(explorer)
+        if not isinstance(said, list) or len(said) != 2 or not all(one in known for one in said):
+            return None
+        reason = WHY.question(session)
+        request = replace(reason.request, label=said[0], against=said[1])
+        return Change(replace(reason, request=request), opens=WHY.name)
+
     def meet(self, session: Session, changed: str, explorer: Explorer) -> LabelQuestion:
         """Forget the label with its clip, and with weights that do not know it."""
         asked: LabelQuestion = self.question(session)
-        known = explorer.recogniser.card.label_count and asked.label in _labels(explorer)
+        known = explorer.recogniser.card.label_count and asked.label in recogniser_labels(explorer)
         return asked if changed == "frames" or (changed == "weights" and known) else self.usual
 
     def met(self, session: Session, loads: bool) -> Mapping[str, Any]:
@@ -105,7 +119,7 @@ class Recognise(PageLens):
         assert session.clip is not None and session.base is not None
         if not explorer.recogniser.card.label_count:
             nothing = {"label": gr.update(choices=[])}
-            return Showing([panel.note(NO_LABELS)], session.base, controls=nothing)
+            return Showing([panel.note(text.NO_LABELS)], session.base, controls=nothing)
         view = explorer.classify(session.clip)
         names = {"label": gr.update(choices=sorted(view.classification.labels))}
         asked = self.question(session).label
@@ -140,7 +154,7 @@ if explorer.recogniser.card.label_count:
 
         parameters = [
             whole_number("top_k", "How many labels, the most probable ones first.", TOP_K),
-            text("label", "A label to look up, whatever its rank; empty for none."),
+            argument.text("label", "A label to look up, whatever its rank; empty for none."),
         ]
         summary = "Name what happens in a clip."
         return Endpoint("classify", summary, parameters, classify, to_json)
@@ -157,7 +171,9 @@ def labels_panel(view: LabelsView, label: str | None) -> list[panel.Block]:
         blocks = [panel.lead(MOTIONS_ONLY), panel.sentence(nearest_motion(found))]
     else:
         blocks = [panel.lead(top[0].label), panel.sentence(how_sure(found))]
-    blocks.append(panel.bars([(s.label, s.probability) for s in top], marked=top[0].label))
+    rows = [(score.label, score.probability) for score in top]
+    blocks.append(panel.bars(rows, marked=top[0].label, tells=MARGIN))
+    blocks.append(panel.small(CHOOSE_TWO))
     if label:
         asked = found.find(label)
         count = len(found.labels)
@@ -189,7 +205,3 @@ def verdict(rank: int, labels: int, top_k: int = TOP_K) -> str:
     else:
         right = f"the model is wrong, at top-1 and at top-{top_k}"
     return f"If this is what the clip shows, {right}."
-
-
-def _labels(explorer: Explorer) -> set[str]:
-    return set(explorer.recogniser.model.config.id2label.values())

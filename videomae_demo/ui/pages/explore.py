@@ -17,6 +17,7 @@ from videomae_demo.ui.address import read_query
 from videomae_demo.ui.examples import Example, HubClip, Shelf
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.gradio_edge.sealed import seal
+from videomae_demo.ui.gradio_edge.unchanged import spare_unchanged
 from videomae_demo.ui.gradio_edge.visitors import Visitors
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses.lens import PageLens, setting
@@ -73,6 +74,7 @@ class PageBuilder:
             self._wire(page)
             api.add_endpoints(self.pool, self.lenses, self.visitors, ENDPOINTS)
         self.served.hand_to(page)
+        spare_unchanged(page)
         self._page = page
         page.queue(max_size=self.limits.queue_length, api_open=False)
         return page

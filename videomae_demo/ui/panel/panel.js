@@ -16,6 +16,22 @@ const perCent = (share) => {
   return `${whole ? value.toFixed(0) : value.toFixed(1)}%`;
 };
 
+// Two names that are chosen are told to a mailbox.
+function letTwoBeChosen(list, mailbox) {
+  const choices = [...list.querySelectorAll(".panel-choice")];
+  for (const choice of choices) {
+    choice.type = "button";
+    choice.setAttribute("aria-pressed", "false");
+    choice.addEventListener("click", () => {
+      choice.setAttribute("aria-pressed", String(choice.getAttribute("aria-pressed") === "false"));
+      const chosen = choices.filter((one) => one.getAttribute("aria-pressed") === "true");
+      if (chosen.length < 2) return;
+      say(mailbox, chosen.map((one) => one.textContent));
+      for (const one of choices) one.setAttribute("aria-pressed", "false");
+    });
+  }
+}
+
 const LONG_S = 2; // what takes longer says how long
 
 // Say how long it may still take, for as long as the line is shown.
@@ -50,9 +66,11 @@ const DRAW = {
       const fill = make("div", "panel-fill");
       fill.style.width = `${100 * row.share}%`;
       track.append(fill);
-      item.append(make("span", "panel-name", row.name), make("span", "panel-value", perCent(row.share)), track);
+      const name = block.tells ? make("button", "panel-name panel-choice", row.name) : make("span", "panel-name", row.name);
+      item.append(name, make("span", "panel-value", perCent(row.share)), track);
       list.append(item);
     }
+    if (block.tells) letTwoBeChosen(list, block.tells);
     return list;
   },
   measures: (block) => {

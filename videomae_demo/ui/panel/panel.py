@@ -66,10 +66,15 @@ def progress(text: str, done: int, total: int, takes_s: float | None = None) -> 
     return {"kind": "progress", "text": text, "done": done, "total": total, "takes": takes_s}
 
 
-def bars(rows: Sequence[tuple[str, float]], marked: str | None = None) -> Block:
-    """Make a horizontal bar per row: a name and a share in 0..1."""
+def bars(rows: Sequence[tuple[str, float]], marked: str | None = None, tells: str = "") -> Block:
+    """Make a horizontal bar per row: a name and a share in 0..1.
+
+    With `tells`, two of them can be chosen: then this mailbox gets their names, in the order of the
+    rows.
+    """
     return {
         "kind": "bars",
+        "tells": tells,
         "rows": [{"name": name, "share": share, "marked": name == marked} for name, share in rows],
     }
 
