@@ -14,6 +14,8 @@ from tiny import save_tiny
 
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 
+pytestmark = pytest.mark.slow
+
 RECOGNISER, RECONSTRUCTOR = "MCG-NJU/videomae-base-finetuned-kinetics", "MCG-NJU/videomae-base"
 WEIGHTS = f"{RECOGNISER}/model.safetensors"
 TITLE = "Base (1600 epochs), Kinetics-400"

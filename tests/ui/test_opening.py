@@ -24,6 +24,8 @@ import sys
 from videomae_demo.checkpoints.source import locate
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui.examples import REAL_CLIPS
+
+pytestmark = pytest.mark.slow
 for name in sys.argv[1:]:
     locate(name)
 for clip in REAL_CLIPS:

@@ -13,6 +13,8 @@ import httpx
 import pytest
 from conftest import ROOT, free_port, wait_for
 
+pytestmark = pytest.mark.slow
+
 ASSETS = "videomae_demo/assets"
 
 

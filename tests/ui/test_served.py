@@ -103,6 +103,7 @@ def test_a_disk_that_is_full_keeps_no_half_and_recovers(served):
     assert Path(served.save(bytes(5000), "picture.png")).read_bytes() == bytes(5000)
 
 
+@pytest.mark.slow
 def test_without_a_folder_to_write_to_the_page_says_so_and_ends():
     done = subprocess.run(
         [sys.executable, "app.py"],

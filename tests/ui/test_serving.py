@@ -15,7 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import ValidationError
 from gradio_client.utils import QueueError, Status
 
-from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings
+from videomae_demo import ClipRequest, ExplainRequest, Explorer, MaskRequest, RolloutSettings
 from videomae_demo.ui.work import ENDPOINTS
 from videomae_demo.video.encode import write_mp4
 
@@ -395,6 +395,7 @@ def test_uploads_beyond_the_limit_are_refused(hold_page, tmp_path):
         assert httpx.post(f"{page.address}/gradio_api/upload", files=files).status_code == 413
 
 
+@pytest.mark.slow
 def test_uploads_pictures_and_files_to_take_away_expire(hold_page, clips):
     with (
         hold_page(FILES_KEPT_S="20") as page,
@@ -468,9 +469,13 @@ def test_the_readmes_client_gets_answers(own_address, monkeypatch):
     expected = [
         explorer.classify(clip).to_json(5, "orbiting"),
         explorer.attend(clip, RolloutSettings("max", first_layer=2, query=(3, 4, 4))).to_json(),
+        list(explorer.test_explanation(clip, ExplainRequest(against="bouncing")))[-1].to_json(),
         explorer.reconstruct(clip, MaskRequest(ratio=0.9)).to_json(),
     ]
-    assert [answer["clip"] for answer in answers] == ["orbiting.mp4"] * 3
+    assert [answer["clip"] for answer in answers] == ["orbiting.mp4"] * 4
     assert answers[0]["entropy"] == pytest.approx(expected[0]["entropy"], rel=1e-3)
     np.testing.assert_allclose(answers[1]["over_time"], expected[1]["over_time"], rtol=1e-3)
-    assert answers[2]["loss"] == pytest.approx(expected[2]["loss"], rel=1e-3)
+    for name in ("target", "strongest_tenth"):
+        assert answers[2][name] == pytest.approx(expected[2][name], rel=1e-3)
+    assert answers[2]["trial"]["verdict"] == expected[2]["trial"]["verdict"]
+    assert answers[3]["loss"] == pytest.approx(expected[3]["loss"], rel=1e-3)

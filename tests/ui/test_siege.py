@@ -15,7 +15,10 @@ from benchmarks.soak import resident_mb
 GROWTH_MB = 300
 COLUMNS = tiny_config().grid.width
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a child")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a child"),
+]
 
 
 def test_bombs_take_neither_the_page_nor_another_visitors_clicks(

@@ -21,7 +21,10 @@ PATIENCE_S = 120
 SLACK_S = 10
 """A busy machine takes its time to end a process."""
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGTERM")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGTERM"),
+]
 
 
 @dataclass

@@ -8,6 +8,8 @@ pytest.importorskip("resource", reason="without it, no memory can be limited")
 
 from benchmarks.fuzz import fuzz
 
+pytestmark = pytest.mark.slow
+
 FILES = 322  # twenty-three files, each damaged in fourteen ways
 
 
