@@ -89,6 +89,7 @@ def watched(tmp_path_factory, recogniser_folder, reconstructor_folder, examples_
 needs_sh = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
 
 
+@pytest.mark.slow
 @needs_sh
 @pytest.mark.parametrize("kind", ["mp4", "playlist", "webm", "odd"])
 def test_no_wire_of_the_page_hands_a_clip_to_ffmpeg(watched, uploads, kind):

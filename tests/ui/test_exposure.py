@@ -84,6 +84,7 @@ def test_all_explorers_together_stay_within_the_memory_for_caches(monkeypatch):
     assert given == limits
 
 
+@pytest.mark.slow
 def test_a_public_page_keeps_uploads_for_two_hours_unless_told_otherwise(tmp_path):
     for variables, hours in (
         ({"SPACE_ID": "owner/space"}, 2),

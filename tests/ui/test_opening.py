@@ -14,6 +14,8 @@ from tiny import save_tiny
 
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 
+pytestmark = pytest.mark.slow
+
 RECOGNISER, RECONSTRUCTOR = "MCG-NJU/videomae-base-finetuned-kinetics", "MCG-NJU/videomae-base"
 CLIPS = {
     "eating_spaghetti.mp4": "datasets/nielsr/video-demo",
@@ -24,8 +26,6 @@ import sys
 from videomae_demo.checkpoints.source import locate
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui.examples import REAL_CLIPS
-
-pytestmark = pytest.mark.slow
 for name in sys.argv[1:]:
     locate(name)
 for clip in REAL_CLIPS:

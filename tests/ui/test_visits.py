@@ -163,6 +163,7 @@ def write_odd_clip(path, frames) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CODECS)
 def test_a_clip_that_the_browser_can_not_play_has_a_preview(open_page, tmp_path, clip_frames, name):
     path = tmp_path / name
