@@ -46,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog=COMMAND if Path(sys.argv[0]).stem == COMMAND else "python -m videomae_demo",
-        description="See what VideoMAE sees in a clip: labels, attention rollout, reconstruction.",
+        description="See what VideoMAE sees in a clip: labels, attention, why, reconstruction.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in lens_commands():
