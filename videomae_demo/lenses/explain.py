@@ -98,9 +98,7 @@ def ask(
         Also when the recogniser does not know a label, the two labels are the same, or the tokens
         to take away do not fit the grid, or are all of them.
     """
-    prepared, view = _ask(engine, clip, request)
-    del prepared
-    return view
+    return _ask(engine, clip, request)[1]
 
 
 def test(

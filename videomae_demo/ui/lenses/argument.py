@@ -76,6 +76,13 @@ def fraction(name: str, description: str, default: float) -> Argument:
     return Argument(name, description, default, {"type": "number", "minimum": 0, "maximum": 1})
 
 
+def token_marks(name: str, description: str) -> Argument:
+    """Describe lists of 0 and 1, by time, row and column of the tokens; none by default."""
+    row = {"type": "array", "items": {"type": "integer", "enum": [0, 1]}}
+    schema = {"type": ["array", "null"], "items": {"type": "array", "items": row}}
+    return Argument(name, description, None, schema)
+
+
 def example(component: Any, value: Any) -> Any:
     """Let "Use via API" show a value that works; gradio proposes what the type alone suggests."""
     component.example_payload = lambda: value

@@ -15,7 +15,7 @@ from videomae_demo.analysis.methods import DEFAULT_METHOD, METHODS
 from videomae_demo.lenses.explain import DEFAULT_QUESTION, ExplainRequest, RelevanceView
 from videomae_demo.ui.controls import whole
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
-from videomae_demo.ui.lenses.argument import Argument, choice, switch, text
+from videomae_demo.ui.lenses.argument import choice, switch, text, token_marks
 from videomae_demo.ui.lenses.lens import (
     Change,
     Code,
@@ -269,18 +269,15 @@ if explorer.recogniser.card.label_count:
             *_, last = explorer.test_explanation(clip, request)
             return last
 
-        row = {"type": "array", "items": {"type": "integer", "enum": [0, 1]}}
         parameters = [
             text("label", "The label to explain; empty for the most probable one."),
             text("against", "Explain the label's margin over this one; empty for its logit."),
             choice("method", "How the scores are made.", tuple(METHODS)),
             switch("test", "Hide tokens in the map's order, and see what follows: many passes."),
-            Argument(
+            token_marks(
                 "hidden",
                 "Tokens to take away first: lists of 0 and 1 by time, row and column of the "
                 "tokens; 1 is taken away.",
-                None,
-                {"type": ["array", "null"], "items": {"type": "array", "items": row}},
             ),
         ]
         summary = (

@@ -28,7 +28,7 @@ from videomae_demo.masking import MASK_KINDS
 from videomae_demo.rendering.frames import to_uint8
 from videomae_demo.ui.controls import LABELS, field_name, plain_number, read_fields, whole
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
-from videomae_demo.ui.lenses.argument import Argument, choice, fraction, whole_number
+from videomae_demo.ui.lenses.argument import choice, fraction, token_marks, whole_number
 from videomae_demo.ui.lenses.lens import (
     Change,
     Code,
@@ -301,17 +301,14 @@ for picture in explorer.reconstruct(clip, mask).reconstruction.pictures:
                 mask = MaskRequest(kind, number(ratio, "ratio") or None, whole(seed, "seed"))
             return explorer.reconstruct(clip, mask)
 
-        row = {"type": "array", "items": {"type": "integer", "enum": [0, 1]}}
         parameters = [
             choice("kind", "How the hidden tokens are drawn.", tuple(MASK_KINDS)),
             fraction("ratio", "The share of tokens to hide; 0 for the kind's default.", 0),
             whole_number("seed", "The seed of the drawing.", 0),
-            Argument(
+            token_marks(
                 "painted",
                 "A mask of one's own, which takes the place of kind, ratio and seed: lists of 0 "
                 "and 1 by time, row and column of the tokens; 1 is hidden.",
-                None,
-                {"type": ["array", "null"], "items": {"type": "array", "items": row}},
             ),
         ]
         summary = (
