@@ -43,6 +43,7 @@ ROOMS = (
     "engine.without",
     "engine.engine",
     "engine.trials",
+    "engine.single_heads",
     "lenses",
     "explorer",
     "pool",

@@ -17,14 +17,15 @@ class WrittenOut:
     weights: dict[str, Tensor]
     config: object
     constants: bool = False
+    off: frozenset = frozenset()  # heads that hand nothing over: (layer, head), from 0
     attention: list[Tensor] = field(default_factory=list)
     values: list[Tensor] = field(default_factory=list)
     biases: list[Tensor] = field(default_factory=list)
 
     @classmethod
-    def of(cls, model, constants=False):
+    def of(cls, model, constants=False, off=frozenset()):
         state = {name: value.detach().double() for name, value in model.state_dict().items()}
-        return cls(state, model.config, constants)
+        return cls(state, model.config, constants, off)
 
     def hold(self, x):
         return x.detach() if self.constants else x
@@ -56,9 +57,13 @@ class WrittenOut:
         attention = self.hold(torch.exp(scores) / torch.exp(scores).sum(-1, keepdim=True))
         if not attention.requires_grad:
             attention.requires_grad_()
+        on = torch.ones(heads, 1, 1, dtype=torch.float64)
+        for layer, head in self.off:
+            if layer == len(self.attention):
+                on[head] = 0
         self.attention.append(attention)
         self.values.append(v)
-        context = (attention @ v).transpose(0, 1).reshape(count, -1)
+        context = (on * attention @ v).transpose(0, 1).reshape(count, -1)
         x = x + self.linear(context, f"{name}.attention.output.dense")
         inner = self.linear(
             self.norm(x, f"{name}.layernorm_after", eps), f"{name}.intermediate.dense"
@@ -120,3 +125,37 @@ class WrittenOut:
             heads = self.config.decoder_num_attention_heads
             x = self.block(x, f"decoder.decoder_layers.{layer}", heads)
         return self.linear(self.norm(x[-int(hidden.sum()) :], "decoder.norm", 1e-5), "decoder.head")
+
+
+def start_of(model, count):
+    """The row that the classifier reads, (N,)."""
+    pooled = torch.full((count,), 1 / count, dtype=torch.float64)
+    return pooled if model.config.use_mean_pooling else torch.eye(count, dtype=torch.float64)[0]
+
+
+def read_and_worth(model, clip, hidden, weights, start=None, off=frozenset()):
+    """What each head reads from a row, and what each token's value is worth through it.
+
+    Both are (layers, heads, N), dense: `clip` is (1, T, C, H, W), `hidden` (N,) bool, `weights` of
+    the labels, `start` (N,) the row, by default the one that the classifier reads.
+    """
+    out = WrittenOut.of(model, constants=True, off=off)
+    states = out.encode(out.embed(clip[0])[~hidden]).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(out.read(states) @ weights, states)
+    direction = slope.sum(0)
+    heads = model.config.num_attention_heads
+    depth = model.config.hidden_size // heads
+    start = start_of(model, len(states)) if start is None else start
+    reads, worth = [], []
+    for layer, (attention, v) in enumerate(zip(out.attention, out.values, strict=True)):
+        weight = out.weights[f"videomae.encoder.layer.{layer}.attention.output.dense.weight"]
+        for head in range(heads):
+            on = 0.0 if (layer, head) in off else 1.0
+            columns = weight[:, head * depth : (head + 1) * depth]
+            reads.append(on * (start @ attention[head]))
+            worth.append(v[head] @ columns.T @ direction)
+    shape = (model.config.num_hidden_layers, heads)
+    return (
+        torch.stack(reads).unflatten(0, shape).detach(),
+        torch.stack(worth).unflatten(0, shape).detach(),
+    )

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import torch
 from tiny import save_tiny, tiny_config
-from written_out import WrittenOut
+from written_out import WrittenOut, read_and_worth, start_of
 
 from videomae_demo.analysis import gradients, references
 from videomae_demo.analysis.gradients import explain_loss
-from videomae_demo.analysis.heads import HeadEffects, explain_heads
 from videomae_demo.analysis.methods import DEFAULT_METHOD, METHODS, REFERENCES, Target, find_method
 from videomae_demo.analysis.relevance import Relevance, explain
 from videomae_demo.cancellation import Cancelled, cancellable
@@ -66,11 +65,6 @@ def passed(model, clip, hidden, constants=False, share=1.0):
     blank = out.embed(torch.zeros_like(clip[0]))[~hidden]
     tokens = (blank + share * (tokens - blank)).requires_grad_()
     return out, tokens, out.read(out.encode(tokens))
-
-
-def start_of(model, count):
-    pooled = torch.full((count,), 1 / count, dtype=torch.float64)
-    return pooled if model.config.use_mean_pooling else torch.eye(count, dtype=torch.float64)[0]
 
 
 def weighted_maps(out, logits):
@@ -195,42 +189,9 @@ def test_rollout(model, clip, hidden):
     close(scores_of(model, clip, "rollout", hidden), start_of(model, count) @ product, 1e-3)
 
 
-def test_direct_effects_by_head(model, clip, hidden):
-    out, _, _ = passed(model, clip, hidden)
-    last = WrittenOut.of(model, constants=True)
-    _, tokens, _ = passed(model, clip, hidden)
-    states = last.encode(tokens).detach().requires_grad_()
-    (slope,) = torch.autograd.grad(last.read(states) @ WEIGHTS, states)
-    direction = slope.sum(0)
-    start = start_of(model, int((~hidden).sum()))
-    found = explain_heads(model, clip, TARGET, hidden[None])
-    heads, depth = model.config.num_attention_heads, model.config.hidden_size // 2
-    assert found.effects.shape == (model.config.num_hidden_layers, heads, *GRID.shape)
-    total = 0
-    for layer, (attention, v) in enumerate(zip(out.attention, out.values, strict=True)):
-        weight = out.weights[f"videomae.encoder.layer.{layer}.attention.output.dense.weight"]
-        for head in range(heads):
-            columns = weight[:, head * depth : (head + 1) * depth]
-            read = start @ attention[head]
-            effect = read * (v[head] @ columns.T @ direction)
-            flat = (found.reads[layer, head].ravel(), found.effects[layer, head].ravel())
-            close(flat[0][~hidden.numpy()], read)
-            close(flat[1][~hidden.numpy()], effect)
-            assert found.totals[layer, head] == pytest.approx(
-                float(effect.detach().sum()), rel=1e-3
-            )
-            total = total + effect
-    close(scores_of(model, clip, "direct-effect", hidden), total)
-
-
-def test_heads_are_ranked_by_their_effect_whatever_its_sign():
-    effects = np.zeros((2, 2, 1, 1, 2), dtype=np.float32)
-    effects[0, 1] = [1, 1]
-    effects[1, 0] = [-2, -1]
-    effects[1, 1] = [5, -5]
-    found = HeadEffects(TARGET, effects, effects, np.zeros(3, dtype=np.float32))
-    assert found.ranking == ((1, 0), (0, 1), (0, 0), (1, 1))
-    assert found.nbytes == 2 * effects.nbytes + 12
+def test_the_direct_effect_is_that_of_all_heads(model, clip, hidden):
+    reads, toward = read_and_worth(model, clip, hidden, WEIGHTS)
+    close(scores_of(model, clip, "direct-effect", hidden), (reads * toward).sum((0, 1)))
 
 
 # ---- references without a model ------------------------------------------------------------------
@@ -404,7 +365,6 @@ def test_weights_get_no_gradient_and_the_model_stays_as_it_is(clip):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     for method in METHODS:
         explain(model, clip, TARGET, method)
-    explain_heads(model, clip, TARGET)
     assert all(weight.grad is None for weight in model.parameters())
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])

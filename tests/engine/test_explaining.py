@@ -21,6 +21,7 @@ from videomae_demo.engine.cache import ByteCache
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
 from videomae_demo.engine.roles import load_recogniser
+from videomae_demo.engine.single_heads import head_effects
 from videomae_demo.engine.trials import leave_out, try_map
 from videomae_demo.engine.without import labels_without_each
 from videomae_demo.errors import CheckpointError, RequestError
@@ -84,7 +85,8 @@ def test_damaged_weights_are_told_from_what_they_give(recogniser_folder):
     with pytest.raises(CheckpointError, match="The recogniser gives 1 of 3 values that are not"):
         explaining.explain(damaged, pixels, TARGET)
     with pytest.raises(CheckpointError, match="The recogniser gives 1 of 3 values that are not"):
-        explaining.explain_heads(damaged, pixels, TARGET)
+        states = np.zeros((3, GRID.tokens, damaged.model.config.hidden_size), dtype=np.float32)
+        explaining.explain_heads(damaged, states, TARGET)
 
 
 def test_scores_that_are_not_finite_are_told_too(recogniser_folder):
@@ -153,10 +155,13 @@ def test_tokens_that_are_left_out_carry_nothing(engine, prepared):
 
 
 def test_heads_are_measured_once_for_each_target(engine, prepared):
-    one, other = engine.head_effects(prepared, Target(0)), engine.head_effects(prepared, TARGET)
-    assert engine.head_effects(prepared, Target(0)) is one
-    expected = explain_heads(engine.recogniser.model, prepared.pixel_values, TARGET)
-    np.testing.assert_array_equal(other.effects, expected.effects)
+    one, other = head_effects(engine, prepared, Target(0)), head_effects(engine, prepared, TARGET)
+    assert head_effects(engine, prepared, Target(0)) is one
+    model = engine.recogniser.model
+    with torch.no_grad():
+        states = model(prepared.pixel_values, output_hidden_states=True).hidden_states
+    expected = explain_heads(model, states, TARGET)
+    np.testing.assert_allclose(other.effects, expected.effects, atol=1e-6)
     assert not np.array_equal(one.effects, other.effects)
 
 
@@ -256,7 +261,7 @@ def test_a_kept_value_can_be_looked_up_and_stays_the_longer_for_it():
 def test_what_is_known_waits_for_no_device(engine, prepared, ran):
     known = [
         engine.relevance(prepared, TARGET),
-        engine.head_effects(prepared, TARGET),
+        head_effects(engine, prepared, TARGET),
         engine.labels_without(prepared, HIDDEN),
         engine.relevance(prepared, TARGET, "rollout"),
     ]
@@ -264,7 +269,7 @@ def test_what_is_known_waits_for_no_device(engine, prepared, ran):
     wish.set()  # who waits for the device ends at once
     with one_at_a_time(engine.device), cancellable(wish):
         assert engine.relevance(prepared, TARGET) is known[0]
-        assert engine.head_effects(prepared, TARGET) is known[1]
+        assert head_effects(engine, prepared, TARGET) is known[1]
         np.testing.assert_array_equal(engine.labels_without(prepared, HIDDEN), known[2])
         assert engine.relevance(prepared, TARGET, "rollout") is known[3]
         for name in ("frame-difference", "centre", "random"):
@@ -275,7 +280,7 @@ def test_what_is_known_waits_for_no_device(engine, prepared, ran):
 
 ASKING = {
     "relevance": lambda engine, clip: engine.relevance(clip, TARGET),
-    "head_effects": lambda engine, clip: engine.head_effects(clip, TARGET),
+    "head_effects": lambda engine, clip: head_effects(engine, clip, TARGET),
     "labels_without": lambda engine, clip: engine.labels_without(clip, HIDDEN),
     "loss_relevance": lambda engine, clip: engine.loss_relevance(
         engine.prepare(ClipRequest(clip.clip.path), engine.reconstructor), HIDDEN, HIDDEN
@@ -324,7 +329,7 @@ def test_what_is_not_there_is_refused(engine, prepared):
     with pytest.raises(RequestError, match="no label 3; this checkpoint has 3"):
         engine.relevance(prepared, Target(3), "centre")
     with pytest.raises(RequestError, match="no label 7"):
-        engine.head_effects(prepared, Target(0, 7))
+        head_effects(engine, prepared, Target(0, 7))
     with pytest.raises(RequestError, match="no method 'saliency'"):
         engine.relevance(prepared, TARGET, "saliency")
     with pytest.raises(RequestError, match="can't be grouped by 'rows'; choose slices, tubes"):
@@ -338,7 +343,7 @@ def test_without_labels_there_is_nothing_to_explain(reconstructor_folder, clip_p
     prepared = engine.prepare(ClipRequest(clip_path), engine.recogniser)
     for ask in (
         lambda: engine.relevance(prepared, Target(0)),
-        lambda: engine.head_effects(prepared, Target(0)),
+        lambda: head_effects(engine, prepared, Target(0)),
         lambda: engine.labels_without(prepared, HIDDEN),
     ):
         with pytest.raises(CheckpointError, match="without labels, so it has no labels to explain"):
@@ -398,6 +403,6 @@ def test_a_stream_through_the_engine_ends_when_nobody_waits(engine, prepared):
 
 
 def test_answers_say_how_large_they_are(engine, prepared):
-    for answer in (engine.relevance(prepared, TARGET), engine.head_effects(prepared, TARGET)):
+    for answer in (engine.relevance(prepared, TARGET), head_effects(engine, prepared, TARGET)):
         arrays = [getattr(answer, field.name) for field in dataclasses.fields(answer)]
         assert answer.nbytes == sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))

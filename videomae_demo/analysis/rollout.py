@@ -94,6 +94,10 @@ class FusedAttention(Sequence[Tensor]):
     def __len__(self) -> int:
         return len(self._scaled)
 
+    def with_layer(self, layer: int, scaled: Tensor) -> FusedAttention:
+        """Return the same with another map, (N, N) float16 as it is held, at a layer from 0."""
+        return FusedAttention([*self._scaled[:layer], scaled, *self._scaled[layer + 1 :]])
+
     @classmethod
     def from_numpy(cls, array: NDArray[np.float16]) -> FusedAttention:
         """Return the attention that `to_numpy` gave; the memory is shared."""

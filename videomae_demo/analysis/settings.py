@@ -1,4 +1,7 @@
-"""How attention is rolled out: what a person may choose. Computes nothing, and needs no torch."""
+"""Attention heads by name, and how attention is rolled out: what a person may choose.
+
+Computes nothing, and needs no torch.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,53 @@ from videomae_demo.given import number, whole
 
 HeadFusion: TypeAlias = Literal["mean", "max", "min"]
 HEAD_FUSIONS: tuple[HeadFusion, ...] = get_args(HeadFusion)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Head:
+    """One attention head: its layer and its number in it, both counted from 1.
+
+    Raises
+    ------
+    RequestError
+        When one is no whole number from 1.
+    """
+
+    layer: int
+    number: int
+
+    def __post_init__(self) -> None:
+        for name, title in (("layer", "head's layer"), ("number", "head's number")):
+            object.__setattr__(self, name, whole(getattr(self, name), title, least=1))
+
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """Read what `written` gives.
+
+        Raises
+        ------
+        RequestError
+            When it is written in another way.
+        """
+        layer, dot, number = text.strip().partition(".")
+        if not (dot and layer.isdecimal() and number.isdecimal()):
+            raise RequestError(
+                f"The head is {shown(text)}; write its layer and its number, for instance 5.2."
+            )
+        return cls(int(layer), int(number))
+
+    @property
+    def written(self) -> str:
+        """Layer and number in short: "5.2"."""
+        return f"{self.layer}.{self.number}"
+
+    @property
+    def title(self) -> str:
+        """Its name at the head of a sentence."""
+        return f"Layer {self.layer}, head {self.number}"
+
+    def __str__(self) -> str:
+        return f"layer {self.layer}, head {self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +81,8 @@ class RolloutSettings:
     query : (int, int, int), optional
         Token (time, row, column) from which the rollout starts; None: what the head reads. Any
         sequence of three whole numbers is taken, and becomes a tuple.
+    head : Head, optional
+        This head alone stands for its layer; the other layers are fused.
 
     Raises
     ------
@@ -43,6 +95,7 @@ class RolloutSettings:
     first_layer: int = 1
     last_layer: int | None = None
     query: tuple[int, int, int] | None = None
+    head: Head | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.fusion, str) or self.fusion not in HEAD_FUSIONS:
@@ -60,7 +113,9 @@ class RolloutSettings:
         if self.last_layer is not None:
             object.__setattr__(self, "last_layer", whole(self.last_layer, "last layer"))
         if self.query is not None:
-            object.__setattr__(self, "query", _token(self.query))
+            object.__setattr__(self, "query", as_token(self.query))
+        if not isinstance(self.head, Head | None):
+            raise RequestError(f"The head is {shown(self.head)}; give a Head(layer, number).")
 
     def layers(self, count: int) -> range:
         """Return the layers to chain, counted from 0, of a model with `count` layers.
@@ -76,10 +131,15 @@ class RolloutSettings:
                 f"Layers {self.first_layer} to {last} can't be chained: this model has layers 1 to "
                 f"{count}, and the first must not come after the last."
             )
+        if self.head is not None and not self.first_layer <= self.head.layer <= last:
+            raise RequestError(
+                f"Layers {self.first_layer} to {last} are chained, and {self.head} is not among "
+                "them; choose a head of these layers."
+            )
         return range(self.first_layer - 1, last)
 
 
-def _token(given: Any) -> tuple[int, int, int]:
+def as_token(given: Any) -> tuple[int, int, int]:
     """Return a token's place. It is a tuple, since a list would index an array in another way."""
     if not isinstance(given, Sequence | np.ndarray) or len(given) != 3:
         raise RequestError(f"The token is {shown(given)}; give its time, row and column.")

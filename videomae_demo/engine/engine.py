@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videomae_demo.analysis.gradients import LossMethod, LossRelevance
-from videomae_demo.analysis.heads import HeadEffects
 from videomae_demo.analysis.methods import DEFAULT_METHOD, Target, find_method
 from videomae_demo.analysis.relevance import Relevance
 from videomae_demo.analysis.settings import HeadFusion
@@ -27,7 +26,6 @@ from videomae_demo.engine.cache import ByteCache
 from videomae_demo.engine.clips import ClipRequest, Clips, Overview, PreparedClip, SeenClip, size_of
 from videomae_demo.engine.explaining import (
     explain,
-    explain_heads,
     explain_loss,
     roll_out,
     score_without_model,
@@ -182,10 +180,10 @@ class Engine:
         """Run the recogniser once, for all later questions."""
 
         def make() -> Recognition:
-            with one_at_a_time(self.device), self._timing("recognise"):
+            with self.at_work("recognise"):
                 return recognise(self.recogniser, prepared.pixel_values.numpy())
 
-        done: Recognition = self._cache.get_or_make(("pass", prepared.key), make)
+        done: Recognition = self.keep(("pass", prepared.key), make)
         return done
 
     def fused(self, prepared: PreparedClip, fusion: HeadFusion) -> NDArray[np.float16]:
@@ -193,24 +191,24 @@ class Engine:
 
         def make() -> NDArray[np.float16]:
             layer_inputs = self.recognise(prepared).layer_inputs
-            with one_at_a_time(self.device):
+            with self.at_work():
                 return fuse(self.recogniser, layer_inputs, fusion)
 
         if fusion == "mean":
             return self.recognise(prepared).attention
-        fused: NDArray[np.float16] = self._cache.get_or_make((fusion, prepared.key), make)
+        fused: NDArray[np.float16] = self.keep((fusion, prepared.key), make)
         return fused
 
     def predict(self, prepared: PreparedClip, hidden: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Run the reconstructor behind a mask, (time, height, width); see `passes.predict`."""
 
         def make() -> NDArray[np.float32]:
-            with one_at_a_time(self.device), self._timing("predict"):
+            with self.at_work("predict"):
                 pixel_values = prepared.pixel_values.numpy()
                 return predict(self.reconstructor, pixel_values, hidden.reshape(-1))
 
         key = ("prediction", prepared.key, np.packbits(hidden).tobytes())
-        predicted: NDArray[np.float32] = self._cache.get_or_make(key, make)
+        predicted: NDArray[np.float32] = self.keep(key, make)
         return predicted
 
     def relevance(
@@ -243,29 +241,17 @@ class Engine:
                 return roll_out(self.recogniser, self.recognise(prepared), target)
             if not find_method(method).uses_model:
                 return score_without_model(self.recogniser, pixel_values, target, method, left_out)
-            with one_at_a_time(self.device), self._timing("explain"):
+            with self.at_work("explain"):
                 return explain(self.recogniser, pixel_values, target, method, left_out)
 
         find_method(method)
-        self._check_labels(target)
+        self.check_labels(target)
         grid, left_out = self.recogniser.card.grid, None
         if hidden is not None and hides(hidden, grid):
             left_out = hidden.reshape(1, -1)
         kept_from = None if left_out is None else np.packbits(left_out).tobytes()
         key = ("relevance", prepared.key, target, method, kept_from)
-        found: Relevance = self._cache.get_or_make(key, make)
-        return found
-
-    def head_effects(self, prepared: PreparedClip, target: Target) -> HeadEffects:
-        """Measure what every head reads, and does for a target. Errors as in `relevance`."""
-
-        def make() -> HeadEffects:
-            with one_at_a_time(self.device):
-                pixel_values = prepared.pixel_values.numpy()
-                return explain_heads(self.recogniser, pixel_values, target)
-
-        self._check_labels(target)
-        found: HeadEffects = self._cache.get_or_make(("heads", prepared.key, target), make)
+        found: Relevance = self.keep(key, make)
         return found
 
     def loss_relevance(
@@ -278,13 +264,13 @@ class Engine:
         """
 
         def make() -> LossRelevance:
-            with one_at_a_time(self.device):
+            with self.at_work():
                 pixel_values = prepared.pixel_values.numpy()
                 return explain_loss(self.reconstructor, pixel_values, hidden, asked, method)
 
         masks = tuple((mask.shape, mask.dtype, mask.tobytes()) for mask in (hidden, asked))
         key = ("loss relevance", prepared.key, masks, method)
-        found: LossRelevance = self._cache.get_or_make(key, make)
+        found: LossRelevance = self.keep(key, make)
         return found
 
     def labels_without(self, prepared: PreparedClip, hidden: Mask) -> NDArray[np.float32]:
@@ -318,19 +304,25 @@ class Engine:
         CheckpointError
             As in `relevance`.
         """
-        self._check_labels()
+        self.check_labels()
         recogniser, pixel_values = self.recogniser, prepared.pixel_values.numpy()
 
         def run(masks: Mask) -> NDArray[np.float32]:
             if not masks.any():
                 return self.recognise(prepared).logits[None].repeat(len(masks), axis=0)
-            with one_at_a_time(self.device):
+            with self.at_work():
                 return run_pass(recogniser, pixel_values, left_out=masks).logits
 
         key = ("labels without", prepared.key)
         return labels_without_each(recogniser.model.config, hidden, run, self._cache, key)
 
-    def _check_labels(self, target: Target | None = None) -> None:
+    def check_labels(self, target: Target | None = None) -> None:
+        """Refuse a recogniser without labels, and a target that it does not know.
+
+        Raises
+        ------
+        CheckpointError, RequestError
+        """
         count = self.recogniser.card.label_count
         if not count:
             raise CheckpointError(
@@ -340,11 +332,18 @@ class Engine:
         if target is not None:
             target.weights(count)
 
+    def keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what is kept by a key, or make and keep it: arrays that know their `nbytes`."""
+        return self._cache.get_or_make(key, make)
+
     @contextmanager
-    def _timing(self, kind: Pass) -> Iterator[None]:
-        began = time.monotonic()
-        yield
-        self.seconds[kind] = time.monotonic() - began
+    def at_work(self, kind: Pass | None = None) -> Iterator[None]:
+        """Hold the device while a model runs; a pass of a `kind` is timed, see `seconds`."""
+        with one_at_a_time(self.device):
+            began = time.monotonic()
+            yield
+            if kind is not None:
+                self.seconds[kind] = time.monotonic() - began
 
 
 def _choice_remark(

@@ -7,6 +7,8 @@ would not add up.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from videomae_demo.analysis.heads import HeadEffects
 from videomae_demo.analysis.methods import DEFAULT_METHOD, Target
 from videomae_demo.analysis.relevance import Relevance
 from videomae_demo.analysis.rollout import FusedAttention, rollout, start_from_head
-from videomae_demo.analysis.settings import DEFAULT_ROLLOUT
+from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, Head
 from videomae_demo.device import on_gpu
 from videomae_demo.engine.passes import LONGEST_PASS_S, Recognition, check_finite
 from videomae_demo.engine.roles import Recogniser, Reconstructor
@@ -83,11 +85,19 @@ def score_without_model(
 
 @on_gpu(LONGEST_PASS_S)
 def explain_heads(
-    recogniser: Recogniser, pixel_values: NDArray[np.float32], target: Target
+    recogniser: Recogniser,
+    states: NDArray[np.float32],
+    target: Target,
+    query: tuple[int, int, int] | None = None,
+    off: Collection[Head] = (),
 ) -> HeadEffects:
-    """Measure what every head reads of one clip, and does for a target. Errors as in `explain`."""
-    clip = torch.from_numpy(pixel_values).to(recogniser.model.device)
-    found = heads.explain_heads(recogniser.model, clip, target)
+    """Measure what every head reads of one clip, and does for a target.
+
+    `states` are (layers + 1, N, D) float32, as a pass records them; the other arguments, and errors
+    as in `analysis.heads.explain_heads` and in `explain`.
+    """
+    kept = torch.from_numpy(states)[:, None].to(recogniser.model.device)
+    found = heads.explain_heads(recogniser.model, kept.unbind(), target, query, off)
     check_finite(found.logits, "recogniser")
     return found
 

@@ -8,7 +8,7 @@ checks whether anybody still waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from videomae_demo.analysis.heads import heads_on
 from videomae_demo.analysis.rollout import AttentionRecorder
-from videomae_demo.analysis.settings import HeadFusion
+from videomae_demo.analysis.settings import Head, HeadFusion
 from videomae_demo.cancellation import check_cancelled
 from videomae_demo.config import VideoMAEConfig
 from videomae_demo.device import inference_precision, on_gpu
@@ -93,6 +94,7 @@ def run(
     pixel_values: NDArray[np.float32],
     record: Record = LOGITS,
     left_out: NDArray[np.bool_] | None = None,
+    heads_off: Collection[Head] = (),
 ) -> Recorded:
     """Run the recogniser on a batch of clips.
 
@@ -106,11 +108,13 @@ def run(
     left_out : ndarray, optional
         (B, N) bool, True = the token is not given to the encoder; the same number in each clip. For
         a batch of one clip it may have more rows: the clip is run once for each of them.
+    heads_off : collection of Head
+        Heads that are switched off: they hand nothing over. Attention can't be recorded then.
 
     Raises
     ------
     RequestError
-        When there is no such layer or label.
+        When there is no such layer, label or head.
     CheckpointError
         When the logits (in `predict`, the pixels) are not finite.
     Cancelled
@@ -124,12 +128,14 @@ def run(
     hidden = None if left_out is None else torch.from_numpy(left_out).to(model.device)
     if hidden is not None and len(clips) == 1:
         clips = clips.expand(len(hidden), -1, -1, -1, -1)
+    head_mask = _head_mask(heads_off, model.config).to(model.device) if heads_off else None
     grad_mode = torch.enable_grad() if with_gradients else torch.inference_mode()
     with grad_mode, inference_precision(model.device):
         output = model(
             clips.detach().requires_grad_() if with_gradients else clips,  # the weights are frozen
             output_hidden_states=record.states or record.features_of is not None or with_gradients,
             bool_masked_pos=hidden,
+            head_mask=head_mask,
             observer=recorder,
             before_layer=check_cancelled,
         )
@@ -157,6 +163,11 @@ def _check_record(record: Record, config: VideoMAEConfig) -> None:
             f"There is no label {record.gradients_of}; this checkpoint has {labels}, counted from "
             "0."
         )
+
+
+def _head_mask(off: Collection[Head], config: VideoMAEConfig) -> Tensor:
+    layers, heads = config.num_hidden_layers, config.num_attention_heads
+    return torch.from_numpy(heads_on(off, layers, heads))
 
 
 def _attention(recorder: AttentionRecorder, clips: int) -> NDArray[np.float16]:
@@ -220,6 +231,32 @@ def fuse(
             check_cancelled()
             recogniser.model.videomae.observe_layer(layer, state[None].to(device), recorder)
     return recorder.clip().to_numpy()
+
+
+@on_gpu(LONGEST_PASS_S)
+def follow_head(
+    recogniser: Recogniser, layer_inputs: NDArray[np.float32], head: Head
+) -> NDArray[np.float16]:
+    """Return the attention of one head, (N, N) as `FusedAttention` holds it; see `Recognition`.
+
+    Raises
+    ------
+    RequestError
+        When there is no such head.
+    """
+    model = recogniser.model
+    _head_mask((head,), model.config)  # refuses a head that is not there
+    recorder = AttentionRecorder("mean")
+    only = slice(head.number - 1, head.number)
+
+    def observe(layer: int, rows: slice, probabilities: Tensor, /) -> None:
+        recorder(layer, rows, probabilities[:, only])
+
+    with torch.inference_mode(), inference_precision(model.device):
+        state = torch.from_numpy(layer_inputs[head.layer - 1])[None].to(model.device)
+        model.videomae.observe_layer(head.layer - 1, state, observe)
+    attention: NDArray[np.float16] = recorder.clip().to_numpy()[0]
+    return attention
 
 
 @on_gpu(LONGEST_PASS_S)
