@@ -11,6 +11,7 @@ import numpy as np
 from videomae_demo.analysis.classification import Classification
 from videomae_demo.analysis.dropping import Course, LeftOut
 from videomae_demo.analysis.faithfulness import Curve, Faithfulness
+from videomae_demo.analysis.heads import HeadEffects
 from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.reconstruction import Picture, Reconstruction
 from videomae_demo.analysis.relevance import Relevance
@@ -21,6 +22,7 @@ from videomae_demo.engine.clips import SeenClip
 from videomae_demo.engine.roles import CheckpointCard
 from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.lenses.explain import ExplainRequest, RelevanceView
+from videomae_demo.lenses.heads import HeadsRequest, HeadsView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
 from videomae_demo.lenses.trial import Trial
@@ -180,3 +182,37 @@ def made_trial(
     )
     found = Faithfulness(Target(2), curves, band, done)
     return Trial(found, LABELS, slices, (1.0, 1.4, 1.923456))
+
+
+def made_heads(request: HeadsRequest | None = None) -> HeadsView:
+    """Two layers of three heads; by size: 2.1 -0.8, 1.2 +0.6, 1.3 -0.3, 2.3 +0.2, 1.1, 2.2."""
+    request = request or HeadsRequest()
+    effects = np.zeros((2, 3, *GRID.shape), np.float32)
+    effects[0, 1, 1, 1, 3], effects[0, 1, 0, 0, 0] = 0.7, -0.1
+    effects[0, 2, 2, 0, 1] = -0.3
+    effects[1, 0, 0, 1, 2] = -0.8
+    effects[1, 2, 2, 1, 0] = 0.2
+    reads = np.full((2, 3, *GRID.shape), 1 / 24, np.float32)
+    reads[1, 0] = 0
+    reads[1, 0, 2, 1, 1], reads[1, 0, 0, 0, 0] = 0.75, 0.25
+    for head in request.off:
+        effects[head.layer - 1, head.number - 1] = reads[head.layer - 1, head.number - 1] = 0
+    whole = np.array(PROBABILITIES)
+    now = np.array((0.03, 0.08, 0.2, 0.06, 0.12, 0.01, 0.5)) if request.off else whole
+    found = HeadEffects(
+        Target(2, None if request.against is None else LABELS.index(request.against)),
+        reads,
+        effects,
+        np.log(now).astype(np.float32),
+        request.query,
+        request.off,
+    )
+    return HeadsView(
+        made_card(),
+        made_clip(),
+        request,
+        found,
+        Classification(LABELS, np.log(now), now),
+        Classification(LABELS, np.log(whole), whole),
+        "where it starts",
+    )

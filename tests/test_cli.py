@@ -129,7 +129,7 @@ def test_explore_asks_all_lenses(run, clip_path, tmp_path):
     code, out, _ = run("explore", clip_path, "--json", "--out", tmp_path)
     result = json.loads(out)
     assert code == 0
-    assert list(result) == ["labels", "rollout", "relevance", "reconstruction"]
+    assert list(result) == ["labels", "rollout", "relevance", "reconstruction", "heads"]
     assert result["reconstruction"]["psnr_db"].keys() >= {"prediction", "visible-mean"}
     assert {path.name for path in tmp_path.iterdir()} == set(result)
 
@@ -153,7 +153,9 @@ def test_the_same_question_has_the_same_answer(run, clip_path):
     assert first[1] == second[1] != other[1]
 
 
-@pytest.mark.parametrize("command", ["classify", "attend", "explain", "reconstruct", "explore"])
+@pytest.mark.parametrize(
+    "command", ["classify", "attend", "explain", "heads", "reconstruct", "explore"]
+)
 @pytest.mark.parametrize(
     ("out", "cause"),
     [("file", "it is a file"), ("file/deeper/still", "file is a file"), ("x" * 300, "too long")],

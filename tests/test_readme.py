@@ -38,7 +38,9 @@ def test_the_python_snippets_run(monkeypatch, tmp_path):
     assert {path.suffix for path in (tmp_path / "explored").iterdir()} == {".mp4", ".png", ".npz"}
 
 
-@pytest.mark.parametrize("command", ["classify", "attend", "explain", "reconstruct", "explore"])
+@pytest.mark.parametrize(
+    "command", ["classify", "attend", "explain", "heads", "reconstruct", "explore"]
+)
 def test_every_option_that_is_named_exists(command):
     (listing,) = [block for block in blocks("") if f"videomae_demo {command}" in block]
     line = next(line for line in listing.splitlines() if f"videomae_demo {command}" in line)

@@ -9,12 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from videomae_demo.analysis.settings import RolloutSettings
+    from videomae_demo.analysis.settings import Head, RolloutSettings
     from videomae_demo.config import TokenGrid, VideoMAEConfig
     from videomae_demo.engine.clips import ClipRequest
     from videomae_demo.errors import CheckpointError, ExplorerError, RequestError, VideoError
     from videomae_demo.explorer import Explorer
     from videomae_demo.lenses.explain import ExplainRequest
+    from videomae_demo.lenses.heads import HeadsRequest
     from videomae_demo.lenses.reconstruct import MaskRequest
     from videomae_demo.limits import Limits
     from videomae_demo.model.processor import VideoMAEImageProcessor
@@ -33,6 +34,8 @@ _HOMES = {
     "ExplainRequest": "lenses.explain",
     "Explorer": "explorer",
     "ExplorerError": "errors",
+    "Head": "analysis.settings",
+    "HeadsRequest": "lenses.heads",
     "Limits": "limits",
     "MaskRequest": "lenses.reconstruct",
     "RequestError": "errors",
@@ -53,6 +56,8 @@ __all__ = [
     "ExplainRequest",
     "Explorer",
     "ExplorerError",
+    "Head",
+    "HeadsRequest",
     "Limits",
     "MaskRequest",
     "RequestError",

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
-from videomae_demo.lenses import attend, explain, recognise, reconstruct
+from videomae_demo.lenses import attend, explain, heads, recognise, reconstruct
 from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.lenses.explain import DEFAULT_QUESTION, ExplainRequest, RelevanceView
+from videomae_demo.lenses.heads import DEFAULT_HEADS, HeadsRequest, HeadsView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest, ReconstructionView
 
@@ -58,6 +59,10 @@ class Explorer(Engine):
         See `explain.test`.
         """
         return explain.test(self, clip, request)
+
+    def heads(self, clip: ClipRequest, request: HeadsRequest = DEFAULT_HEADS) -> HeadsView:
+        """Say what each attention head reads and does, with some switched off; see `heads.ask`."""
+        return heads.ask(self, clip, request)
 
     def reconstruct(
         self, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK

@@ -17,7 +17,7 @@ from videomae_demo import ClipRequest, Explorer
 from videomae_demo.cli.main import main
 from videomae_demo.ui.api import EXAMPLE_CLIP
 
-ENDPOINTS = ("/attend", "/classify", "/explain", "/reconstruct")
+ENDPOINTS = ("/attend", "/classify", "/explain", "/heads", "/reconstruct")
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +126,12 @@ SETTINGS = [
     ("explain", {"label": "moving left", "test": True}, "--label=moving_left --test"),
     ("explain", {"against": "moving left", "method": "chefer"},
      "--against=moving_left --method chefer"),
+    ("attend", {"head": "2.1"}, "--head 2.1"),
+    ("heads", {}, ""),
+    ("heads", {"head": "1.2", "off": ["2.1", "3.2"], "query": [1, 2, 0], "shows": "effect"},
+     "--head 1.2 --off 2.1,3.2 --query 1,2,0 --shows effect"),
+    ("heads", {"label": "moving left", "against": "staying still"},
+     "--label=moving_left --against=staying_still"),
     ("reconstruct", {}, ""),
     ("reconstruct", {"kind": "random", "seed": 3}, "--mask random --seed 3"),
     ("reconstruct", {"ratio": 0.5}, "--ratio 0.5"),

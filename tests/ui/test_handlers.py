@@ -81,7 +81,9 @@ class FakeExplorer:
 
     def __init__(self, labels: int = 3) -> None:
         self.asked: list[tuple] = []
-        config = SimpleNamespace(num_hidden_layers=4, id2label=dict(enumerate(LABELS)))
+        config = SimpleNamespace(
+            num_hidden_layers=4, num_attention_heads=3, id2label=dict(enumerate(LABELS))
+        )
         self.recogniser = SimpleNamespace(
             card=card("recogniser", labels), model=SimpleNamespace(config=config)
         )

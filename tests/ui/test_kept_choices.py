@@ -22,6 +22,7 @@ from asking import (
 from made_views import (
     made_card,
     made_clip,
+    made_heads,
     made_labels,
     made_reconstruction,
     made_relevance,
@@ -44,7 +45,7 @@ class MadeExplorer:
     def __init__(self) -> None:
         self.asked: list = []
         self.id2label = dict(enumerate(made_labels().classification.labels))
-        config = SimpleNamespace(num_hidden_layers=6, id2label=self.id2label)
+        config = SimpleNamespace(num_hidden_layers=6, num_attention_heads=3, id2label=self.id2label)
         self.recogniser = SimpleNamespace(card=made_card(), model=SimpleNamespace(config=config))
         self.reconstructor = SimpleNamespace(card=made_card())
         self.device = "cpu"
@@ -64,6 +65,9 @@ class MadeExplorer:
 
     def explain(self, request, asked):
         return replace(made_relevance(), clip=self.see(request))
+
+    def heads(self, request, asked):
+        return replace(made_heads(asked), clip=self.see(request))
 
     def attend(self, request, settings):
         self.asked.append(settings)

@@ -23,7 +23,7 @@ from videomae_demo.ui import tools
 from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.tools import Tools
 
-NAMES = ["recognise", "attend", "explain", "reconstruct"]
+NAMES = ["recognise", "attend", "explain", "reconstruct", "heads"]
 ENDPOINTS = {name: "classify" if name == "recognise" else name for name in NAMES}
 
 
@@ -103,6 +103,7 @@ def test_each_lens_is_a_tool_and_each_argument_is_typed_and_described(address, f
         ("recognise", {"top_k": 2, "sampling": "every:3"}, "--top-k 2 --sampling every:3"),
         ("attend", {"fusion": "max", "query": [1, 2, 0]}, "--fusion max --query 1,2,0"),
         ("explain", {"method": "chefer"}, "--method chefer"),
+        ("heads", {"off": ["2.1"]}, "--off 2.1"),
         ("reconstruct", {"kind": "random", "ratio": 0.5, "seed": 3}, "--mask random --ratio 0.5"),
     ],
 )
@@ -178,7 +179,11 @@ def test_what_is_no_clip_to_use_is_refused_in_a_sentence(address, clip, sentence
         ("reconstruct", {"ratio": 2}, "2 is greater than"),
         ("reconstruct", {"painted": [[[2]]]}, "2 is not one of"),
         ("recognise", {"weights": "none"}, "none"),
-        ("dream", {}, "There is no tool 'dream'; see recognise, attend, explain, reconstruct."),
+        (
+            "dream",
+            {},
+            "There is no tool 'dream'; see recognise, attend, explain, reconstruct, heads.",
+        ),
     ],
 )
 def test_arguments_are_validated(address, name, given, sentence):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from videomae_demo.cli.shared import LensCommand, Parsed, noted, read_numbers
+from videomae_demo.cli.shared import LensCommand, Parsed, noted, read_numbers, read_token
 
 if TYPE_CHECKING:
     from videomae_demo.analysis.settings import RolloutSettings
@@ -28,6 +28,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--query", metavar="TIME,ROW,COLUMN", help="start from this token (what the head reads)"
     )
+    command.add_argument(
+        "--head",
+        metavar="LAYER.NUMBER",
+        help="take this head alone in its layer, counted from 1, for instance 5.2 (all heads)",
+    )
 
 
 def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> RolloutView:
@@ -35,17 +40,15 @@ def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> RolloutView:
 
 
 def _settings(parsed: Parsed) -> RolloutSettings:
-    from videomae_demo.analysis.settings import RolloutSettings
+    from videomae_demo.analysis.settings import Head, RolloutSettings
 
     first, last, query = 1, None, None
     if parsed.layers is not None:
         first, last = read_numbers(parsed.layers, "-", 2, "--layers", "FROM-TO, for instance 1-6")
     if parsed.query is not None:
-        time, row, column = read_numbers(
-            parsed.query, ",", 3, "--query", "TIME,ROW,COLUMN, for instance 3,4,4"
-        )
-        query = (time, row, column)
-    return RolloutSettings(parsed.fusion, parsed.discard, first, last, query)
+        query = read_token(parsed.query, "--query")
+    head = None if parsed.head is None else Head.parse(parsed.head)
+    return RolloutSettings(parsed.fusion, parsed.discard, first, last, query, head)
 
 
 def _lines(view: RolloutView, _parsed: Parsed) -> list[str]:

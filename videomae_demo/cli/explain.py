@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videomae_demo.analysis.methods import DEFAULT_METHOD, METHODS
-from videomae_demo.cli.shared import LensCommand, Parsed, noted, progress
+from videomae_demo.cli.shared import LensCommand, Parsed, knows_labels, noted, progress
 from videomae_demo.errors import RequestError
 
 if TYPE_CHECKING:
@@ -90,10 +90,6 @@ def _lines(view: RelevanceView, _parsed: Parsed) -> list[str]:
     ]
 
 
-def _knows_labels(explorer: Explorer) -> bool:
-    return bool(explorer.recogniser.card.label_count)
-
-
 COMMAND = LensCommand(
     name="explain",
     summary="Say why the clip gets its label, and test whether the map matters.",
@@ -101,5 +97,5 @@ COMMAND = LensCommand(
     add_options=add_options,
     ask=_ask,
     lines=_lines,
-    can_answer=_knows_labels,
+    can_answer=knows_labels,
 )

@@ -185,6 +185,17 @@ def read_numbers(text: str, separator: str, count: int, option: str, form: str) 
     return [int(part) for part in parts]
 
 
+def read_token(text: str, option: str) -> tuple[int, int, int]:
+    """Return a token's place that stands in an option."""
+    time, row, column = read_numbers(text, ",", 3, option, "TIME,ROW,COLUMN, for instance 3,4,4")
+    return time, row, column
+
+
+def knows_labels(explorer: Explorer) -> bool:
+    """Tell whether the recogniser knows labels, so that ``explore`` may ask about them."""
+    return bool(explorer.recogniser.card.label_count)
+
+
 def noted(answer: Any) -> list[str]:
     """Return the notes of an answer as lines."""
     return [f"  Note: {note}" for note in answer.notes]

@@ -16,17 +16,11 @@ from numpy.typing import NDArray
 from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest, SeenClip
-from videomae_demo.lenses.answer import (
-    MOVIE_HEIGHT_PX,
-    Answer,
-    describe_clip,
-    frame_rate,
-    write_npz,
-)
+from videomae_demo.lenses.answer import Answer, describe_clip, write_npz
+from videomae_demo.lenses.clip_map import ClipMap
 from videomae_demo.lenses.trial import Trial
 from videomae_demo.rendering.colour import Scale
-from videomae_demo.rendering.frames import Track, write_png
-from videomae_demo.rendering.overlay import overlay
+from videomae_demo.rendering.frames import write_png
 
 if TYPE_CHECKING:  # torch takes seconds to import: the page does not wait for it
     from videomae_demo.analysis.rollout import Rollout
@@ -38,16 +32,23 @@ def ask(
     engine: Engine, clip: ClipRequest, settings: RolloutSettings = DEFAULT_ROLLOUT
 ) -> RolloutView:
     """Show where and when the recogniser looked. Errors as in `recognise.ask`, labels aside."""
+    import torch
+
     from videomae_demo.analysis.rollout import FusedAttention, rollout, start_from_head
+    from videomae_demo.engine.single_heads import attention_of
 
     recogniser = engine.recogniser
     prepared = engine.prepare(clip, recogniser)
     attention = FusedAttention.from_numpy(engine.fused(prepared, settings.fusion))
+    if settings.head is not None:
+        settings.layers(len(attention))  # refuses a head that is not among them
+        alone = torch.from_numpy(attention_of(engine, prepared, settings.head))
+        attention = attention.with_layer(settings.head.layer - 1, alone)
     pooled = recogniser.model.config.use_mean_pooling or not recogniser.card.label_count
     head = start_from_head(recogniser.card.grid, pooled)
     result = rollout(attention, head, recogniser.card.grid, settings)
     return RolloutView(
-        recogniser.card, prepared.clip, result, _describe_start(recogniser, settings)
+        recogniser.card, prepared.clip, result, describe_start(recogniser, settings.query)
     )
 
 
@@ -97,6 +98,7 @@ class RolloutView(Answer):
                 "first_layer": settings.first_layer,
                 "last_layer": settings.last_layer,
                 "query": settings.query,
+                "head": None if settings.head is None else settings.head.written,
             },
             "grid": list(scores.shape),
             "peak": {
@@ -120,6 +122,8 @@ class RolloutView(Answer):
         if not last and settings.first_layer > 1:
             layers = f"layers {settings.first_layer} to the last"
         dropped = f", the lowest {settings.discard:.0%} discarded" if settings.discard else ""
+        if settings.head is not None:
+            dropped += f", and {settings.head} alone in its layer"
         return (
             f"Rollout follows attention through {layers} (heads fused by "
             f"{settings.fusion}{dropped}), starting from {self.start}. It shows where information "
@@ -133,27 +137,17 @@ class RolloutView(Answer):
         the frames' times.
         """
         from videomae_demo.rendering.plots import save_figure, time_curve
-        from videomae_demo.rendering.side_by_side import side_by_side
-        from videomae_demo.video.encode import write_mp4
 
         folder.mkdir(parents=True, exist_ok=True)
         rollout, clip = self.rollout, self.clip
         arrays = folder / "rollout.npz"
         write_npz(arrays, self.arrays())
-        tracks = self._tracks()
-        movie = side_by_side(
-            tracks,
-            height_px=MOVIE_HEIGHT_PX,
-            scale=self._scale,
-            values_above=self._is_beyond_scale,
-            footnote=self.explanation(),
-        )
         times_s = clip.timestamps_s.reshape(len(rollout.over_time), -1).mean(axis=1)
         curve = time_curve(times_s.tolist(), rollout.over_time)
         return [
             arrays,
-            write_mp4(folder / "heatmap.mp4", movie, frame_rate(clip)),
-            write_png(folder / "filmstrip.png", self._filmstrip(tracks)),
+            self._map.write_movie(folder / "heatmap.mp4", self.explanation()),
+            write_png(folder / "filmstrip.png", self.picture()),
             save_figure(curve, folder / "attention_over_time.png"),
         ]
 
@@ -167,35 +161,17 @@ class RolloutView(Answer):
 
     def picture(self) -> NDArray[np.uint8]:
         """Draw the frames and the heatmap over them as a filmstrip."""
-        return self._filmstrip(self._tracks())
-
-    def _filmstrip(self, tracks: list[Track]) -> NDArray[np.uint8]:
-        from videomae_demo.rendering.filmstrip import filmstrip
-
-        return filmstrip(
-            tracks,
-            self.clip.timestamps_s.tolist(),
-            heading=f"Where and when the model looked: {self.clip.path.name}",
-            scale=self._scale,
-            values_above=self._is_beyond_scale,
-            footnotes=[self.explanation(), *self.notes],
-            cell_px=160,
-        )
+        heading = f"Where and when the model looked: {self.clip.path.name}"
+        return self._map.filmstrip(heading, [self.explanation(), *self.notes])
 
     @property
-    def _scale(self) -> Scale:
+    def scale(self) -> Scale:
+        """The scale on which the rollout is drawn."""
         return Scale(upper=self.rollout.scale_end, title="attention rollout", unit="x uniform")
 
     @property
-    def _is_beyond_scale(self) -> bool:
-        return bool(self.rollout.times_uniform.max() > self._scale.upper)
-
-    def _tracks(self) -> list[Track]:
-        frames = self.clip.frames
-        return [
-            Track("the clip, cropped as the model saw it", frames),
-            Track("attention rollout", overlay(frames, self.rollout.times_uniform, self._scale)),
-        ]
+    def _map(self) -> ClipMap:
+        return ClipMap(self.clip, "attention rollout", self.rollout.times_uniform, self.scale)
 
     def __repr__(self) -> str:
         time, row, column = self.peak
@@ -205,9 +181,10 @@ class RolloutView(Answer):
         )
 
 
-def _describe_start(recogniser: Recogniser, settings: RolloutSettings) -> str:
-    if settings.query is not None:
-        time, row, column = settings.query
+def describe_start(recogniser: Recogniser, query: tuple[int, int, int] | None) -> str:
+    """Say whose attention is shown: that of a token, or of what the classifier reads."""
+    if query is not None:
+        time, row, column = query
         return f"the token at time {time}, row {row}, column {column}"
     if not recogniser.card.label_count:
         return "the average of all tokens (this checkpoint has no trained classifier)"

@@ -17,18 +17,11 @@ from numpy.typing import NDArray
 from videomae_demo.analysis.methods import DEFAULT_METHOD, METHODS, Target, find_method
 from videomae_demo.engine.clips import ClipRequest, PreparedClip, SeenClip
 from videomae_demo.errors import RequestError, shown
-from videomae_demo.lenses.answer import (
-    MOVIE_HEIGHT_PX,
-    Answer,
-    describe_clip,
-    frame_rate,
-    share,
-    write_npz,
-)
+from videomae_demo.lenses.answer import Answer, describe_clip, share, write_npz
+from videomae_demo.lenses.clip_map import ClipMap
 from videomae_demo.lenses.trial import Trial, save_trial
 from videomae_demo.rendering.colour import Scale
-from videomae_demo.rendering.frames import Track, write_png
-from videomae_demo.rendering.overlay import hide, overlay
+from videomae_demo.rendering.frames import write_png
 
 if TYPE_CHECKING:  # torch takes seconds to import: the page does not wait for it
     from videomae_demo.analysis.classification import Classification, LabelScore
@@ -42,6 +35,12 @@ STRONGEST = 0.1
 TOP_TOKENS = 10
 """How many of the strongest tokens are listed."""
 _SCALE_END = 0.995  # of the scores, so that one token does not leave all others without colour
+
+
+def check_label(name: str, given: Any) -> None:
+    """Refuse what is no label's name; `name` says in a message what it is."""
+    if not isinstance(given, str | None):
+        raise RequestError(f"The {name} is {shown(given)}; give a label's name.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +72,7 @@ class ExplainRequest:
 
     def __post_init__(self) -> None:
         for name in ("label", "against"):
-            if not isinstance(getattr(self, name), str | None):
-                raise RequestError(
-                    f"The {name} is {shown(getattr(self, name))}; give a label's name."
-                )
+            check_label(name, getattr(self, name))
         find_method(self.method)
         if not isinstance(self.hidden, bytes | None):
             raise RequestError(
@@ -134,16 +130,28 @@ def _ask(
     hidden = _taken_away(request.hidden, recogniser.card.grid)
     found = whole
     if hidden is not None:
-        found = _classify(engine.labels_without(prepared, hidden), whole.labels)
-    label = whole.top(1)[0] if request.label is None else whole.find(request.label)
-    against = None if request.against is None else whole.find(request.against)
-    target = Target(label.index, None if against is None else against.index)
+        found = classify_logits(engine.labels_without(prepared, hidden), whole.labels)
+    target = find_target(whole, request.label, request.against)
     relevance = engine.relevance(prepared, target, request.method, hidden)
     view = RelevanceView(recogniser.card, prepared.clip, request, relevance, found, whole, hidden)
     return prepared, view
 
 
-def _classify(logits: NDArray[np.float32], labels: tuple[str, ...]) -> Classification:
+def find_target(found: Classification, label: str | None, against: str | None) -> Target:
+    """Return what is explained: a label, by default the most probable one, or its margin.
+
+    Raises
+    ------
+    RequestError
+        When the recogniser does not know a label, or both are the same.
+    """
+    first = found.top(1)[0] if label is None else found.find(label)
+    other = None if against is None else found.find(against)
+    return Target(first.index, None if other is None else other.index)
+
+
+def classify_logits(logits: NDArray[np.float32], labels: tuple[str, ...]) -> Classification:
+    """Return what a classifier says by its logits, (labels,)."""
     import torch
 
     from videomae_demo.analysis.classification import classify
@@ -348,24 +356,13 @@ class RelevanceView(Answer):
         where the method is; ``hidden`` is bool, True = taken away; ``timestamps_s`` are the frames'
         times. With a trial, ``curves.png`` and ``curves.csv`` come too.
         """
-        from videomae_demo.rendering.side_by_side import side_by_side
-        from videomae_demo.video.encode import write_mp4
-
         folder.mkdir(parents=True, exist_ok=True)
         arrays = folder / "relevance.npz"
         write_npz(arrays, self.arrays())
-        tracks = self._tracks()
-        movie = side_by_side(
-            tracks,
-            height_px=MOVIE_HEIGHT_PX,
-            scale=self.scale,
-            values_above=self.is_beyond_scale,
-            footnote=self.verdict(),
-        )
         paths = [
             arrays,
-            write_mp4(folder / "relevance.mp4", movie, frame_rate(self.clip)),
-            write_png(folder / "filmstrip.png", self._filmstrip(tracks)),
+            self._map.write_movie(folder / "relevance.mp4", self.verdict()),
+            write_png(folder / "filmstrip.png", self.picture()),
         ]
         return paths if self.trial is None else paths + save_trial(self.trial, folder)
 
@@ -381,20 +378,14 @@ class RelevanceView(Answer):
 
     def picture(self) -> NDArray[np.uint8]:
         """Draw the frames, and the relevance over them, as a filmstrip."""
-        return self._filmstrip(self._tracks())
+        heading = f"Why {self.what}: {self.clip.path.name}"
+        notes = [*self.sentences(), self.method_words(), *self.notes]
+        return self._map.filmstrip(heading, notes)
 
-    def _filmstrip(self, tracks: list[Track]) -> NDArray[np.uint8]:
-        from videomae_demo.rendering.filmstrip import filmstrip
-
-        return filmstrip(
-            tracks,
-            self.clip.timestamps_s.tolist(),
-            heading=f"Why {self.what}: {self.clip.path.name}",
-            scale=self.scale,
-            values_above=self.is_beyond_scale,
-            footnotes=[*self.sentences(), self.method_words(), *self.notes],
-            cell_px=160,
-        )
+    @property
+    def _map(self) -> ClipMap:
+        title = f"relevance for {self.what}"
+        return ClipMap(self.clip, title, self.drawn, self.scale, self.hidden)
 
     @property
     def scale(self) -> Scale:
@@ -408,18 +399,7 @@ class RelevanceView(Answer):
     @property
     def is_beyond_scale(self) -> bool:
         """Whether a score lies beyond the scale."""
-        return bool(np.abs(self.drawn).max() > self.scale.upper)
-
-    def _tracks(self) -> list[Track]:
-        frames = self.clip.frames if self.hidden is None else self._what_is_left()
-        return [
-            Track("the clip, cropped as the model saw it", frames),
-            Track(f"relevance for {self.what}", overlay(frames, self.drawn, self.scale)),
-        ]
-
-    def _what_is_left(self) -> NDArray[np.uint8]:
-        assert self.hidden is not None
-        return hide(self.clip.frames, self.hidden)
+        return self._map.is_beyond_scale
 
     def __repr__(self) -> str:
         return (

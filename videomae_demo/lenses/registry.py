@@ -27,4 +27,5 @@ LENSES = [
     Lens("attend", "videomae_demo.cli.attend"),
     Lens("explain", "videomae_demo.cli.explain"),
     Lens("reconstruct", "videomae_demo.cli.reconstruct"),
+    Lens("heads", "videomae_demo.cli.heads"),
 ]

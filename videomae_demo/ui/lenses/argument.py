@@ -76,6 +76,18 @@ def fraction(name: str, description: str, default: float) -> Argument:
     return Argument(name, description, default, {"type": "number", "minimum": 0, "maximum": 1})
 
 
+def token_place(what: str) -> Argument:
+    """Describe a query: one token's place; `what` says what the token is, without a full stop."""
+    schema = {
+        "type": ["array", "null"],
+        "items": {"type": "integer", "minimum": 0},
+        "minItems": 3,
+        "maxItems": 3,
+    }
+    description = f"{what}: [time, row, column], counted from 0; null for the average of all."
+    return Argument("query", description, None, schema, [0, 0, 0])
+
+
 def token_marks(name: str, description: str) -> Argument:
     """Describe lists of 0 and 1, by time, row and column of the tokens; none by default."""
     row = {"type": "array", "items": {"type": "integer", "enum": [0, 1]}}

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, HEAD_FUSIONS, RolloutSettings
+from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, HEAD_FUSIONS, Head, RolloutSettings
 from videomae_demo.errors import RequestError
 from videomae_demo.given import number
 from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.ui.controls import LABELS, field_name, plain_number, token, whole
-from videomae_demo.ui.lenses.argument import Argument, choice, fraction, whole_number
+from videomae_demo.ui.lenses.argument import choice, fraction, text, token_place, whole_number
 from videomae_demo.ui.lenses.lens import (
     Change,
     Code,
@@ -26,18 +26,20 @@ from videomae_demo.ui.lenses.lens import (
     TakenBackError,
     Wires,
     call_with_changed,
+    names_in,
     setting,
 )
 from videomae_demo.ui.lenses.trial import trial_button, trial_steps
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.token_player.sprites import SaveBytes
-from videomae_demo.ui.token_player.value import Curve, Pane, Scores, View, encode_scores
+from videomae_demo.ui.token_player.value import Curve, Pane, View, scores_on
 
 if TYPE_CHECKING:
     from videomae_demo.engine.clips import ClipRequest
     from videomae_demo.explorer import Explorer
     from videomae_demo.ui.session import Session
 
+ALL_HEADS = "all, fused"
 HINT = "Point at a token for its value. Choose one to see where it looks."
 
 
@@ -45,11 +47,18 @@ HINT = "Point at a token for its value. Choose one to see where it looks."
 class RolloutQuestion:
     """How attention is rolled out; from where, the session's token says.
 
-    `layers` is how many the recogniser has; 0 before the first clip.
+    `layers` and `heads` are how many layers the recogniser has, and heads in each; 0 before the
+    first clip.
     """
 
     settings: RolloutSettings = DEFAULT_ROLLOUT
     layers: int = 0
+    heads: int = 0
+
+    def all(self) -> Iterator[Head]:
+        """Yield all heads, layer by layer."""
+        for layer in range(1, self.layers + 1):
+            yield from (Head(layer, number) for number in range(1, self.heads + 1))
 
 
 class Attend(PageLens):
@@ -89,12 +98,20 @@ class Attend(PageLens):
                 info="Sharpens the picture; what is thrown away was attention too.",
                 elem_id="discard",
             )
+            head = gr.Dropdown(
+                [(ALL_HEADS, "")],
+                value="",
+                label="Heads followed",
+                info="One alone in its layer; the other layers stay as they are.",
+                elem_id="rollout-head",
+            )
         return Parts(
             {
                 "fusion": fusion,
                 "discard": discard,
                 "first_layer": first_layer,
                 "last_layer": last_layer,
+                "head": head,
             },
             {"matters": matters},
         )
@@ -119,22 +136,24 @@ class Attend(PageLens):
         discard: Any,
         first_layer: Any,
         last_layer: Any,
+        head: Any = "",
     ) -> Change:
         """Change how attention is rolled out; no pass of the model."""
-        del session
         count = layer_count(explorer)
+        heads = self.question(session).heads
         last = whole(last_layer, field_name("last_layer"))
         settings = RolloutSettings(
             fusion,
             number(discard, field_name("discard")),
             whole(first_layer, field_name("first_layer")),
             None if last >= count else last,
+            head=Head.parse(head) if head else None,
         )
         try:
             settings.layers(count)
         except RequestError as error:
             raise TakenBackError(str(error)) from error
-        return Change(RolloutQuestion(settings, count))
+        return Change(RolloutQuestion(settings, count, heads))
 
     def test(self, explorer: Explorer, session: Session) -> Iterator[Step]:
         """Hide tokens in the order of the rollout."""
@@ -158,8 +177,9 @@ class Attend(PageLens):
         """Take all layers of other weights."""
         settings = self.question(session).settings
         if changed == "weights":
-            settings = replace(settings, first_layer=1, last_layer=None)
-        return RolloutQuestion(settings, layer_count(explorer))
+            settings = replace(settings, first_layer=1, last_layer=None, head=None)
+        heads = explorer.recogniser.model.config.num_attention_heads
+        return RolloutQuestion(settings, layer_count(explorer), heads)
 
     def met(self, session: Session, loads: bool) -> Mapping[str, Any]:
         """Let the sliders go as far as the weights have layers."""
@@ -175,6 +195,8 @@ class Attend(PageLens):
             query["discard"] = f"{now.discard:g}"
         if (now.first_layer, now.last_layer) != (usual.first_layer, usual.last_layer):
             query["layers"] = f"{now.first_layer}-{now.last_layer or ''}"
+        if now.head is not None:
+            query["alone"] = now.head.written
         return query
 
     def read(self, session: Session, given: Mapping[str, str]) -> RolloutQuestion:
@@ -187,6 +209,7 @@ class Attend(PageLens):
             number(plain_number(given.get("discard", "0")), "discard"),
             whole(plain_number(first), "first layer"),
             whole(plain_number(last), "last layer") if last else None,
+            head=Head.parse(given["alone"]) if given.get("alone") else None,
         )
         settings.layers(asked.layers)
         return replace(asked, settings=settings)
@@ -204,6 +227,10 @@ class Attend(PageLens):
         return {
             "first_layer": gr.update(maximum=count, value=settings.first_layer),
             "last_layer": gr.update(maximum=count, value=settings.last_layer or count),
+            "head": gr.update(
+                choices=[(ALL_HEADS, ""), *((str(head), head.written) for head in asked.all())],
+                value=settings.head.written if settings.head else "",
+            ),
         }
 
     def show(self, explorer: Explorer, session: Session, save: SaveBytes) -> Showing:
@@ -222,7 +249,7 @@ class Attend(PageLens):
         """Print where attention is highest."""
         settings = call_with_changed(self.settings(session), DEFAULT_ROLLOUT)
         return Code(
-            ("RolloutSettings",),
+            names_in(settings),
             f"""\
 rollout = explorer.attend(clip, {settings}).rollout
 print("highest", rollout.times_uniform.max().round(2), "x uniform of", rollout.scores.shape)
@@ -240,6 +267,7 @@ print("highest", rollout.times_uniform.max().round(2), "x uniform of", rollout.s
             first_layer: float,
             last_layer: float,
             query: Any,
+            head: str,
         ) -> RolloutView:
             settings = RolloutSettings(
                 fusion,
@@ -247,6 +275,7 @@ print("highest", rollout.times_uniform.max().round(2), "x uniform of", rollout.s
                 whole(first_layer, "first_layer"),
                 whole(last_layer, "last_layer") or None,
                 token(query or None),
+                Head.parse(head) if head else None,
             )
             return explorer.attend(clip, settings)
 
@@ -255,19 +284,8 @@ print("highest", rollout.times_uniform.max().round(2), "x uniform of", rollout.s
             fraction("discard", "The share of the weakest attention that is left out.", 0),
             whole_number("first_layer", "The first layer of the rollout, counted from 1.", 1),
             whole_number("last_layer", "The last layer of the rollout; 0 for the model's last.", 0),
-            Argument(
-                "query",
-                "The token from which attention is followed: [time, row, column], counted from 0; "
-                "null for the average of all.",
-                None,
-                {
-                    "type": ["array", "null"],
-                    "items": {"type": "integer", "minimum": 0},
-                    "minItems": 3,
-                    "maxItems": 3,
-                },
-                [0, 0, 0],
-            ),
+            token_place("The token from which attention is followed"),
+            text("head", "One head alone in its layer, as LAYER.NUMBER; empty for all, fused."),
         ]
         summary = (
             "Show where and when the recogniser looked, by attention rollout; `last_layer` 0 "
@@ -278,19 +296,10 @@ print("highest", rollout.times_uniform.max().round(2), "x uniform of", rollout.s
 
 def rollout_view(view: RolloutView, clip: Pane) -> View:
     """Lay the rollout over the clip's pane."""
-    scores, upper = view.rollout.times_uniform, view.rollout.scale_end
+    scores = view.rollout.times_uniform
     time, row, column = view.peak
     time_s = float(view.clip.timestamps_s[time * view.checkpoint.tubelet_size])
-    drawn = Scores(
-        title="attention rollout, x uniform",
-        unit="x uniform",
-        data=encode_scores(scores),
-        lower=0.0,
-        upper=upper,
-        ticks=_ticks(upper),
-        above=bool(scores.max() > upper),
-        smooth=True,
-    )
+    drawn = scores_on(scores, view.scale)
     over_time = tuple(view.rollout.over_time.tolist())
     return View(
         title="Where and when the model looked",
@@ -326,8 +335,3 @@ def rollout_panel(view: RolloutView) -> list[panel.Block]:
 def layer_count(explorer: Explorer) -> int:
     """Return how many layers the recogniser has."""
     return explorer.recogniser.model.config.num_hidden_layers
-
-
-def _ticks(upper: float) -> tuple[float, ...]:
-    """Mark 0, the top, and an even share where there is room for it between them."""
-    return (0.0, 1.0, upper) if 0.12 < 1 / upper < 0.75 else (0.0, upper)

@@ -42,10 +42,9 @@ from videomae_demo.ui.token_player.value import (
     Curve,
     Mask,
     Pane,
-    Scores,
     View,
     encode_mask,
-    encode_scores,
+    scores_on,
     signed_scores,
 )
 
@@ -304,20 +303,7 @@ def relevance_view(view: RelevanceView, clip: Pane, asked: LabelReason) -> View:
     grid = view.relevance.scores.shape
     hidden = encode_mask(np.zeros(grid, np.bool_) if view.hidden is None else view.hidden)
     scale = view.scale
-    scores = (
-        signed_scores(view.drawn, scale)
-        if view.signed
-        else Scores(
-            title=f"{scale.title}, {scale.unit}",
-            unit=scale.unit,
-            data=encode_scores(view.drawn),
-            lower=0.0,
-            upper=scale.upper,
-            ticks=(0.0, scale.upper),
-            above=view.is_beyond_scale,
-            smooth=True,
-        )
-    )
+    scores = signed_scores(view.drawn, scale) if view.signed else scores_on(view.drawn, scale)
     (place, _), *_ = view.strongest(1)
     time_s = float(view.clip.timestamps_s[place[0] * view.checkpoint.tubelet_size])
     over_time = tuple(view.over_time.tolist())

@@ -6,6 +6,7 @@ The page owns all else: when a lens is asked, whose turn it is, and what became 
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -295,6 +296,11 @@ def call_with_changed(value: Any, usual: Any) -> str:
     names = type(value).__slots__
     changed = [name for name in names if getattr(value, name) != getattr(usual, name)]
     return call(type(value).__name__, *(f"{name}={getattr(value, name)!r}" for name in changed))
+
+
+def names_in(code: str) -> tuple[str, ...]:
+    """Return the classes that are called in a line of Python."""
+    return tuple(sorted(set(re.findall(r"\b([A-Z]\w+)\(", code))))
 
 
 def make_pane(seen: SeenClip, card: CheckpointCard, *tracks: Track, **more: Any) -> Pane:

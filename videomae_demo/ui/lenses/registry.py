@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from videomae_demo.ui.lenses.attend import Attend
 from videomae_demo.ui.lenses.explain import Explain
+from videomae_demo.ui.lenses.heads import Heads
 from videomae_demo.ui.lenses.lens import PageLens
 from videomae_demo.ui.lenses.recognise import Recognise
 from videomae_demo.ui.lenses.reconstruct import Reconstruct
@@ -13,4 +14,5 @@ LENSES: list[PageLens] = [
     Attend(),
     Explain(),
     Reconstruct(),
+    Heads(),
 ]

@@ -43,6 +43,7 @@ function countDown(said, text, end) {
 
 const DRAW = {
   curves: drawCurves,
+  gallery: drawGallery,
   lead: (block) => make("p", "panel-lead", block.text),
   sentence: (block) => make("p", "", block.text),
   small: (block) => make("p", "panel-small", block.text),
@@ -117,7 +118,9 @@ const DRAW = {
 function render() {
   const blocks = openValue();
   const nodes = blocks.map((block) => DRAW[block.kind](block));
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
   element.querySelector(".panel").replaceChildren(...nodes);
+  keepPlace(focused);
   if (!blocks.some((block) => block.kind === "curves")) giveBack();
 }
 

@@ -18,7 +18,7 @@ from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 from videomae_demo.ui.token_player.player import LEAVE_OUT
 from videomae_demo.ui.token_player.value import Track
 
-PARTS = ("curves", "panel")
+PARTS = ("curves", "gallery", "panel")
 """The scripts of a panel, in order: gradio takes one script, so they share one scope."""
 
 _HERE = Path(__file__).parent
@@ -140,6 +140,70 @@ def curves(
         ],
         "band": [between("deletion"), between("insertion")],
         "told": list(told),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A small map: how it is called, what is said of it, its effect in -1..1, and if it is off."""
+
+    name: str
+    said: str
+    effect: float
+    off: bool = False
+
+
+def gallery(
+    title: str,
+    tiles: Sequence[Tile],
+    columns: int,
+    picture: str,
+    shape: tuple[int, int],
+    told: str,
+    *,
+    chosen: str,
+    ranking: Sequence[int],
+    tells: str,
+) -> Block:
+    """Draw small maps in lines, to choose one of them and to switch some off.
+
+    Parameters
+    ----------
+    title : str
+        What they are.
+    tiles : sequence of Tile
+        Line by line.
+    columns : int
+        How many stand in a line.
+    picture : str
+        The path of one picture of all maps, laid out in the same way without gaps.
+    shape : (int, int)
+        Height and width of a map.
+    told : str
+        On which scales maps and effects are drawn.
+    chosen : str
+        The name of the one that is chosen.
+    ranking : sequence of int
+        The tiles by their places, in the other order that a visitor can choose.
+    tells : str
+        This mailbox gets ``{"head": name}`` of the one that is chosen, ``{"toggle": name}`` of the
+        one to switch off or on, and ``{"all": true}`` to switch all on.
+    """
+    return {
+        "kind": "gallery",
+        "title": title,
+        "heads": [
+            {"name": tile.name, "said": tile.said, "effect": tile.effect, "off": tile.off}
+            for tile in tiles
+        ],
+        "columns": columns,
+        "lines": len(tiles) // columns,
+        "picture": picture,
+        "shape": f"{shape[1]} / {shape[0]}",
+        "told": told,
+        "chosen": chosen,
+        "ranking": list(ranking),
+        "tells": tells,
     }
 
 

@@ -231,6 +231,26 @@ class Shown:
         }
 
 
+def scores_on(values: NDArray[np.floating[Any]], scale: Scale) -> Scores:
+    """Return values from zero up, (time, height, width), as the player draws them on a scale."""
+    return Scores(
+        title=", ".join(filter(None, (scale.title, scale.unit))),
+        unit=scale.unit,
+        data=encode_scores(values),
+        lower=scale.lower,
+        upper=scale.upper,
+        ticks=_ticks(scale),
+        above=bool((values > scale.upper).any()),
+        smooth=True,
+    )
+
+
+def _ticks(scale: Scale) -> tuple[float, ...]:
+    """Mark the ends and, of what is told in even shares, one where there is room for it."""
+    has_one = scale.unit.startswith("x") and 0.12 < 1 / scale.upper < 0.75
+    return (scale.lower, 1.0, scale.upper) if has_one else (scale.lower, scale.upper)
+
+
 def signed_scores(
     values: NDArray[np.floating[Any]], scale: Scale, *, smooth: bool = True
 ) -> Scores:
