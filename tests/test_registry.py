@@ -59,7 +59,7 @@ def test_it_has_a_command_of_its_own(dummy, capsys, clip_path, recogniser_folder
 def test_it_is_explored_with_the_others(dummy, capsys, clip_path, recogniser_folder, tmp_path):
     weights = ["--weights", recogniser_folder, "--device", "cpu"]
     told = json.loads(ask(capsys, "explore", clip_path, *weights, "--json", "--out", tmp_path))
-    assert list(told) == ["labels", "rollout", "relevance", "reconstruction", "length"]
+    assert list(told) == ["labels", "rollout", "relevance", "reconstruction", "heads", "length"]
     assert told["length"] == {"count": 4}
     assert (tmp_path / "length" / "length.txt").is_file()
 

@@ -31,9 +31,9 @@ class Explorer(Engine):
     >>> explorer.classify(ClipRequest("clip.mp4")).show()
     """
 
-    def classify(self, clip: ClipRequest) -> LabelsView:
-        """Name what is in the clip; see `recognise.ask`."""
-        return recognise.ask(self, clip)
+    def classify(self, clip: ClipRequest, hidden: bytes | None = None) -> LabelsView:
+        """Name what is in the clip, or in what is left of it; see `recognise.ask`."""
+        return recognise.ask(self, clip, hidden)
 
     def attend(self, clip: ClipRequest, settings: RolloutSettings = DEFAULT_ROLLOUT) -> RolloutView:
         """Show where and when the recogniser looked; see `attend.ask`."""

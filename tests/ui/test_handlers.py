@@ -33,6 +33,7 @@ from asking import (
 
 from videomae_demo import pool as pools
 from videomae_demo.analysis.classification import Classification
+from videomae_demo.analysis.heads import HeadEffects
 from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.reconstruction import Picture, Reconstruction
 from videomae_demo.analysis.relevance import Relevance
@@ -45,6 +46,7 @@ from videomae_demo.errors import CheckpointError, RequestError, VideoError
 from videomae_demo.explorer import RolloutSettings
 from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.lenses.explain import RelevanceView
+from videomae_demo.lenses.heads import HeadsView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
 from videomae_demo.limits import Limits
@@ -115,7 +117,7 @@ class FakeExplorer:
     def overview(self, request):
         return Overview(np.zeros((1, 24, 24, 3), np.uint8), np.zeros(1))
 
-    def classify(self, request):
+    def classify(self, request, hidden=None):
         self.asked.append(("classify", request))
         result = Classification(LABELS, np.log([0.5, 0.3, 0.2]), np.array([0.5, 0.3, 0.2]))
         return LabelsView(self.recogniser.card, self.see(request), result)
@@ -134,6 +136,14 @@ class FakeExplorer:
         relevance = Relevance(asked.method, Target(0), scores, found.logits.astype("f4"), None)
         seen = self.see(request)
         return RelevanceView(self.recogniser.card, seen, asked, relevance, found, found)
+
+    def heads(self, request, asked):
+        self.asked.append(("heads", asked))
+        found = Classification(LABELS, np.log([0.5, 0.3, 0.2]), np.array([0.5, 0.3, 0.2]))
+        reads = np.full((4, 3, *GRID.shape), 1 / 18, np.float32)
+        effects = HeadEffects(Target(0), reads, reads, found.logits.astype("f4"), asked.query)
+        seen = self.see(request)
+        return HeadsView(self.recogniser.card, seen, asked, effects, found, found, "it")
 
     def reconstruct(self, request, mask):
         self.asked.append(("reconstruct", mask))
@@ -306,8 +316,8 @@ def test_what_a_click_costs_stands_on_its_button_once_it_was_measured(made, expl
         page.bar for page in made.pick(session, "b") if not isinstance(page.bar, Unchanged)
     ]
     tabs = [{name for name in bar.costs if name.startswith("tab")} for bar in shown_now]
-    of_all = {"tab-recognise-button", "tab-attend-button", "tab-reconstruct-button"}
-    assert tabs == [of_all, {"tab-reconstruct-button"}]
+    of_one_pass = {"tab-recognise-button", "tab-attend-button", "tab-heads-button"}
+    assert tabs == [of_one_pass | {"tab-reconstruct-button"}, {"tab-reconstruct-button"}]
 
 
 def test_the_frames_are_shown_before_the_model_runs(made, explorer):
@@ -882,13 +892,13 @@ def test_changes_beyond_values_are_repeated_to_the_end(made, layout):
         with contextlib.suppress(gr.Error):
             yield from outputs.deliver(set_rollout(made, session, "mean", 0.0, 9, 1), write)
 
-    # The weights, the labels of two lenses, the two layers, the files of four lenses.
-    assert check(outputs.deliver(made.open(Session("tested")), write)) == 10
+    # The weights, the labels of three lenses, two layers and a head, the files of five lenses.
+    assert check(outputs.deliver(made.open(Session("tested")), write)) == 13
     session = explored(made)
     assert (
-        check(outputs.deliver(made.pick(session, "b"), write)) == 5
-    )  # the layers are known by now
-    assert check(refused()) == 2
+        check(outputs.deliver(made.pick(session, "b"), write)) == 6
+    )  # layers and heads are known by now
+    assert check(refused()) == 3
 
 
 def test_controls_that_a_visitor_set_are_not_set_again(made):

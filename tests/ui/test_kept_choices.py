@@ -60,7 +60,7 @@ class MadeExplorer:
     def overview(self, request):
         return Overview(self.see(request).frames[:1], np.zeros(1))
 
-    def classify(self, request):
+    def classify(self, request, hidden=None):
         return replace(made_labels(), clip=self.see(request))
 
     def explain(self, request, asked):

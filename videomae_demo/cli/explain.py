@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videomae_demo.analysis.methods import DEFAULT_METHOD, METHODS
-from videomae_demo.cli.shared import LensCommand, Parsed, knows_labels, noted, progress
-from videomae_demo.errors import RequestError
+from videomae_demo.cli.shared import (
+    LensCommand,
+    Parsed,
+    add_hide_option,
+    knows_labels,
+    noted,
+    progress,
+    read_hidden,
+)
 
 if TYPE_CHECKING:
     from videomae_demo.engine.clips import ClipRequest
@@ -30,13 +36,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="hide tokens in the map's order, and see whether the label follows; many passes",
     )
-    command.add_argument(
-        "--hide",
-        type=Path,
-        metavar="FILE.npz",
-        help="take tokens away first: the array 'hidden' or 'mask', (time, height, width), "
-        "true where a token goes",
-    )
+    add_hide_option(command)
 
 
 def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> RelevanceView:
@@ -54,26 +54,8 @@ def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> RelevanceView
 def _request(parsed: Parsed) -> ExplainRequest:
     from videomae_demo.lenses.explain import ExplainRequest
 
-    hidden = None if parsed.hide is None else _read_mask(parsed.hide)
+    hidden = read_hidden(parsed)
     return ExplainRequest(parsed.label, parsed.against, parsed.method, hidden)
-
-
-def _read_mask(path: Path) -> bytes:
-    """Read which tokens are taken away, one bit per token."""
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            name = next((name for name in ("hidden", "mask") if name in arrays), None)
-            mask = None if name is None else arrays[name]
-    except (OSError, ValueError) as error:
-        raise RequestError(f"--hide is {str(path)!r}, which is no NPZ file: {error}") from error
-    if mask is None or mask.dtype != np.bool_:
-        raise RequestError(
-            f"--hide is {str(path)!r}, and has no array 'hidden' or 'mask' of true and false; "
-            "the files that --out writes have one."
-        )
-    return np.packbits(mask).tobytes()
 
 
 def _lines(view: RelevanceView, _parsed: Parsed) -> list[str]:

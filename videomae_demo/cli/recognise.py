@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from videomae_demo.cli.shared import LensCommand, Parsed, noted
+from videomae_demo.cli.shared import (
+    LensCommand,
+    Parsed,
+    add_hide_option,
+    knows_labels,
+    noted,
+    read_hidden,
+)
 
 if TYPE_CHECKING:
     from videomae_demo.engine.clips import ClipRequest
@@ -18,10 +25,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
     """Add the options for the labels."""
     command.add_argument("--top-k", type=int, default=5, metavar="K", help="how many labels (5)")
     command.add_argument("--label", metavar="NAME", help="also look up this label")
+    add_hide_option(command)
 
 
-def _ask(explorer: Explorer, clip: ClipRequest, _parsed: Parsed) -> LabelsView:
-    return explorer.classify(clip)
+def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> LabelsView:
+    return explorer.classify(clip, read_hidden(parsed))
 
 
 def _to_json(view: LabelsView, parsed: Parsed) -> dict[str, Any]:
@@ -45,10 +53,6 @@ def _lines(view: LabelsView, parsed: Parsed) -> list[str]:
     return lines + noted(view)
 
 
-def _knows_labels(explorer: Explorer) -> bool:
-    return bool(explorer.recogniser.card.label_count)
-
-
 COMMAND = LensCommand(
     name="classify",
     summary="Name what happens in the clip.",
@@ -58,5 +62,5 @@ COMMAND = LensCommand(
     to_json=_to_json,
     lines=_lines,
     save=_save,
-    can_answer=_knows_labels,
+    can_answer=knows_labels,
 )

@@ -191,6 +191,38 @@ def read_token(text: str, option: str) -> tuple[int, int, int]:
     return time, row, column
 
 
+def add_hide_option(command: argparse.ArgumentParser) -> None:
+    """Let tokens be taken away; see `read_hidden`."""
+    command.add_argument(
+        "--hide",
+        type=Path,
+        metavar="FILE.npz",
+        help="take tokens away first: the array 'hidden' or 'mask', (time, height, width), "
+        "true where a token goes",
+    )
+
+
+def read_hidden(parsed: Parsed) -> bytes | None:
+    """Return which tokens are taken away, one bit per token; None for none."""
+    if parsed.hide is None:
+        return None
+    import numpy as np
+
+    path = parsed.hide
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            name = next((name for name in ("hidden", "mask") if name in arrays), None)
+            mask = None if name is None else arrays[name]
+    except (OSError, ValueError) as error:
+        raise RequestError(f"--hide is {str(path)!r}, which is no NPZ file: {error}") from error
+    if mask is None or mask.dtype != np.bool_:
+        raise RequestError(
+            f"--hide is {str(path)!r}, and has no array 'hidden' or 'mask' of true and false; "
+            "the files that --out writes have one."
+        )
+    return np.packbits(mask).tobytes()
+
+
 def knows_labels(explorer: Explorer) -> bool:
     """Tell whether the recogniser knows labels, so that ``explore`` may ask about them."""
     return bool(explorer.recogniser.card.label_count)

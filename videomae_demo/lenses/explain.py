@@ -5,7 +5,6 @@ Owns the words and files of this answer. Computes nothing; needs torch only to a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from videomae_demo.engine.clips import ClipRequest, PreparedClip, SeenClip
 from videomae_demo.errors import RequestError, shown
 from videomae_demo.lenses.answer import Answer, describe_clip, share, write_npz
 from videomae_demo.lenses.clip_map import ClipMap
+from videomae_demo.lenses.taken import check_bits, without_words
 from videomae_demo.lenses.trial import Trial, save_trial
 from videomae_demo.rendering.colour import Scale
 from videomae_demo.rendering.frames import write_png
@@ -26,7 +26,6 @@ from videomae_demo.rendering.frames import write_png
 if TYPE_CHECKING:  # torch takes seconds to import: the page does not wait for it
     from videomae_demo.analysis.classification import Classification, LabelScore
     from videomae_demo.analysis.relevance import Relevance
-    from videomae_demo.config import TokenGrid
     from videomae_demo.engine.engine import Engine
     from videomae_demo.engine.roles import CheckpointCard
 
@@ -74,10 +73,7 @@ class ExplainRequest:
         for name in ("label", "against"):
             check_label(name, getattr(self, name))
         find_method(self.method)
-        if not isinstance(self.hidden, bytes | None):
-            raise RequestError(
-                f"The tokens to take away are {shown(self.hidden)}; give bytes, one bit per token."
-            )
+        check_bits(self.hidden)
 
 
 DEFAULT_QUESTION = ExplainRequest()
@@ -124,13 +120,10 @@ def _ask(
 ) -> tuple[PreparedClip, RelevanceView]:
     from videomae_demo.lenses import recognise
 
-    whole = recognise.ask(engine, clip).classification
     recogniser = engine.recogniser
+    seen = recognise.ask(engine, clip, request.hidden)
+    found, whole, hidden = seen.classification, seen.whole or seen.classification, seen.hidden
     prepared = engine.prepare(clip, recogniser)
-    hidden = _taken_away(request.hidden, recogniser.card.grid)
-    found = whole
-    if hidden is not None:
-        found = classify_logits(engine.labels_without(prepared, hidden), whole.labels)
     target = find_target(whole, request.label, request.against)
     relevance = engine.relevance(prepared, target, request.method, hidden)
     view = RelevanceView(recogniser.card, prepared.clip, request, relevance, found, whole, hidden)
@@ -148,30 +141,6 @@ def find_target(found: Classification, label: str | None, against: str | None) -
     first = found.top(1)[0] if label is None else found.find(label)
     other = None if against is None else found.find(against)
     return Target(first.index, None if other is None else other.index)
-
-
-def classify_logits(logits: NDArray[np.float32], labels: tuple[str, ...]) -> Classification:
-    """Return what a classifier says by its logits, (labels,)."""
-    import torch
-
-    from videomae_demo.analysis.classification import classify
-
-    return classify(torch.from_numpy(logits), dict(enumerate(labels)))
-
-
-def _taken_away(given: bytes | None, grid: TokenGrid) -> NDArray[np.bool_] | None:
-    """Return which tokens are taken away, (time, height, width); None for none."""
-    if given is None:
-        return None
-    if len(given) != math.ceil(grid.tokens / 8):
-        raise RequestError(
-            f"The tokens to take away are {len(given)} bytes; one bit for each of {grid.tokens} "
-            f"tokens makes {math.ceil(grid.tokens / 8)}."
-        )
-    bits = np.unpackbits(np.frombuffer(given, np.uint8), count=grid.tokens).astype(np.bool_)
-    if bits.all():
-        raise RequestError(f"All {grid.tokens} tokens are taken away; leave at least one.")
-    return bits.reshape(grid.shape) if bits.any() else None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -322,16 +291,7 @@ class RelevanceView(Answer):
 
     def without(self) -> list[str]:
         """Say what became of the label without the tokens that were taken away."""
-        if self.hidden is None:
-            return []
-        before = self.whole.find(self.label.label).probability
-        now, top = self.label, self.classification.top(1)[0]
-        change = f"{now.label}: {before:.1%} with all tokens, {now.probability:.1%} without these"
-        other = (
-            "" if top.index == now.index else f"; now it sees {top.label} ({top.probability:.1%})"
-        )
-        taken = share(float(self.hidden.mean()))
-        return [f"{int(self.hidden.sum())} tokens ({taken}) are taken away. {change}{other}."]
+        return without_words(self.label.label, self.classification, self.whole, self.hidden)
 
     def adds_up(self) -> list[str]:
         """Say of what the logit or margin consists, for a method whose scores add up to it."""

@@ -18,7 +18,7 @@ from videomae_demo.errors import RequestError, shown
 from videomae_demo.lenses.answer import Answer, describe_clip, write_npz
 from videomae_demo.lenses.attend import describe_start
 from videomae_demo.lenses.clip_map import ClipMap
-from videomae_demo.lenses.explain import check_label, classify_logits, find_target
+from videomae_demo.lenses.explain import check_label, find_target
 from videomae_demo.rendering.colour import Scale
 from videomae_demo.rendering.frames import Pixels, write_png
 
@@ -108,7 +108,7 @@ def ask(engine: Engine, clip: ClipRequest, request: HeadsRequest = DEFAULT_HEADS
     prepared = engine.prepare(clip, recogniser)
     target = find_target(whole, request.label, request.against)
     found = head_effects(engine, prepared, target, request.query, request.off)
-    now = classify_logits(found.logits, whole.labels) if request.off else whole
+    now = recognise.classify_logits(found.logits, whole.labels) if request.off else whole
     start = describe_start(recogniser, request.query)
     return HeadsView(recogniser.card, prepared.clip, request, found, now, whole, start)
 

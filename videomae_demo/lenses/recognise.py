@@ -16,6 +16,7 @@ from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
 from videomae_demo.engine.clips import ClipRequest, SeenClip, is_example
 from videomae_demo.errors import CheckpointError
 from videomae_demo.lenses.answer import Answer, describe_clip, write_json
+from videomae_demo.lenses.taken import check_bits, taken_away, without_words
 
 if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does not wait for them
     from matplotlib.figure import Figure
@@ -32,20 +33,24 @@ MOST_NAMED = 5
 """How many labels of a tie are named."""
 
 
-def ask(engine: Engine, clip: ClipRequest) -> LabelsView:
+def ask(engine: Engine, clip: ClipRequest, hidden: bytes | None = None) -> LabelsView:
     """Name what is in the clip.
+
+    Parameters
+    ----------
+    hidden : bytes, optional
+        Tokens that are taken away from the recogniser: one bit each, in order, 1 = taken away, as
+        `numpy.packbits` of a mask (time, height, width) gives it.
 
     Raises
     ------
     VideoError, RequestError
-        When the clip can't be read, or the request does not fit it.
+        When the clip can't be read, or the request does not fit it; also when the tokens to take
+        away do not fit the grid, or are all of them.
     CheckpointError
         When the checkpoint can't be loaded, knows no labels, or gives values that are not finite.
     """
-    import torch
-
-    from videomae_demo.analysis.classification import classify
-
+    check_bits(hidden)
     recogniser = engine.recogniser
     if not recogniser.card.label_count:
         raise CheckpointError(
@@ -53,24 +58,49 @@ def ask(engine: Engine, clip: ClipRequest) -> LabelsView:
             f"what it sees; choose a fine-tuned one, for instance {BUNDLED_RECOGNISER!r}."
         )
     prepared = engine.prepare(clip, recogniser)
-    logits = engine.recognise(prepared).logits
-    result = classify(torch.from_numpy(logits), recogniser.model.config.id2label)
+    named = recogniser.model.config.id2label
+    names = tuple(named[index] for index in range(len(named)))
+    whole = classify_logits(engine.recognise(prepared).logits, names)
     is_foreign = recogniser.card.is_bundled and not is_example(clip.path)
-    return LabelsView(recogniser.card, prepared.clip, result, is_foreign)
+    mask = taken_away(hidden, recogniser.card.grid)
+    if mask is None:
+        return LabelsView(recogniser.card, prepared.clip, whole, is_foreign)
+    left = classify_logits(engine.labels_without(prepared, mask), names)
+    return LabelsView(recogniser.card, prepared.clip, left, is_foreign, mask, whole)
+
+
+def classify_logits(logits: NDArray[np.float32], labels: tuple[str, ...]) -> Classification:
+    """Return what a classifier says by its logits, (labels,)."""
+    import torch
+
+    from videomae_demo.analysis.classification import classify
+
+    return classify(torch.from_numpy(logits), dict(enumerate(labels)))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LabelsView(Answer):
     """What the recogniser calls the clip.
 
-    `is_foreign` is True if the recogniser knows only synthetic motions, and the clip is not one of
-    the examples that it was made for.
+    Attributes
+    ----------
+    classification : Classification
+        What it says of the tokens that are left.
+    is_foreign : bool
+        Whether the recogniser knows only synthetic motions, and the clip is not one of the examples
+        that it was made for.
+    hidden : ndarray or None
+        (time, height, width) bool, True = taken away; None for none.
+    whole : Classification or None
+        What it says of the whole clip, if tokens are taken away.
     """
 
     checkpoint: CheckpointCard
     clip: SeenClip
     classification: Classification
     is_foreign: bool = False
+    hidden: NDArray[np.bool_] | None = None
+    whole: Classification | None = None
 
     def to_json(self, top_k: int = 5, label: str | None = None) -> dict[str, Any]:
         """Return the best labels, and one that was asked for, ready for JSON."""
@@ -83,6 +113,8 @@ class LabelsView(Answer):
             ],
             "verdict": how_sure(found, self.is_foreign),
             "entropy": found.entropy,
+            "taken_away": 0 if self.hidden is None else int(self.hidden.sum()),
+            "without": self.without(),
         }
         if label is not None:
             score = found.find(label)
@@ -94,8 +126,15 @@ class LabelsView(Answer):
         return result | describe_clip(self.clip) | {"notes": self.notes}
 
     def sentences(self) -> list[str]:
-        """Say how sure the recogniser is."""
-        return [how_sure(self.classification, self.is_foreign)]
+        """Say how sure the recogniser is, and what became of its best label."""
+        return [how_sure(self.classification, self.is_foreign), *self.without()]
+
+    def without(self) -> list[str]:
+        """Say what became of the whole clip's best label without the tokens taken away."""
+        if self.whole is None:
+            return []
+        best = self.whole.top(1)[0].label
+        return without_words(best, self.classification, self.whole, self.hidden)
 
     def save(self, folder: Path, top_k: int = 5, label: str | None = None) -> list[Path]:
         """Write ``labels.json`` and ``labels.png`` (bars) into `folder`; return their paths."""

@@ -240,6 +240,8 @@ class Handlers:
             return
         if changed.controls:
             yield Page(controls={lens.name: changed.controls})
+        for name, question in changed.also.items():
+            session = session.asking(name, question)
         if changed.opens:
             lens = self.lenses[changed.opens]
             session = replace(session.asking(lens.name, changed.question), lens=lens.name)

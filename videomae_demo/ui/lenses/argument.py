@@ -95,6 +95,15 @@ def token_marks(name: str, description: str) -> Argument:
     return Argument(name, description, None, schema)
 
 
+def tokens_to_take() -> Argument:
+    """Describe the tokens that are taken away from the recogniser."""
+    return token_marks(
+        "hidden",
+        "Tokens to take away first: lists of 0 and 1 by time, row and column of the tokens; 1 is "
+        "taken away.",
+    )
+
+
 def example(component: Any, value: Any) -> Any:
     """Let "Use via API" show a value that works; gradio proposes what the type alone suggests."""
     component.example_payload = lambda: value

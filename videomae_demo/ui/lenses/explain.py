@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-import numpy as np
 
 from videomae_demo.analysis.methods import DEFAULT_METHOD, METHODS
 from videomae_demo.lenses.explain import DEFAULT_QUESTION, ExplainRequest, RelevanceView
-from videomae_demo.ui.controls import whole
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
-from videomae_demo.ui.lenses.argument import choice, switch, text, token_marks
+from videomae_demo.ui.lenses.argument import choice, switch, text, tokens_to_take
 from videomae_demo.ui.lenses.lens import (
     Change,
     Code,
@@ -28,10 +26,11 @@ from videomae_demo.ui.lenses.lens import (
     call_with_changed,
 )
 from videomae_demo.ui.lenses.painted import (
+    LabelQuestion,
+    Taken,
     bits_of_address,
-    bits_of_lists,
-    bits_of_page,
     fits,
+    taken_of_lists,
     to_address,
 )
 from videomae_demo.ui.lenses.trial import trial_button, trial_steps
@@ -40,10 +39,8 @@ from videomae_demo.ui.text import NO_LABELS
 from videomae_demo.ui.token_player.sprites import SaveBytes
 from videomae_demo.ui.token_player.value import (
     Curve,
-    Mask,
     Pane,
     View,
-    encode_mask,
     scores_on,
     signed_scores,
 )
@@ -54,6 +51,7 @@ if TYPE_CHECKING:
     from videomae_demo.ui.session import Session
 
 TAKE = "videomae-take"
+LABELS = "recognise"
 HINT_SIGNED = "Orange speaks for the label, blue against it. Point at a token for its value."
 HINT = "Bright tokens count more. Point at a token for its value."
 TAKE_AWAY = "Take tokens away"
@@ -78,6 +76,16 @@ class LabelReason:
     drawn: int = 0
     painting: int = 0
     labels: tuple[str, ...] = ()
+
+    @property
+    def taken(self) -> Taken:
+        """The tokens that are taken away."""
+        return Taken(self.request.hidden, self.drawn, self.painting)
+
+    def without(self, taken: Taken) -> LabelReason:
+        """Return the same of what is left without other tokens."""
+        request = replace(self.request, hidden=taken.bits)
+        return replace(self, request=request, drawn=taken.drawn, painting=taken.painting)
 
 
 class Explain(PageLens):
@@ -147,12 +155,12 @@ class Explain(PageLens):
     def take(self, session: Session, explorer: Explorer, said: Any) -> Change | None:
         """Take tokens away, or give them back; the page says the same as of a painted mask."""
         asked: LabelReason = self.question(session)
-        if not isinstance(said, dict) or said.get("drawn") != asked.drawn:
+        taken = asked.taken.by_page(said, explorer.recogniser.card.grid.tokens)
+        if taken is None:
             return None
-        count = whole(said.get("painting"), "painting's number")
-        taken = bits_of_page(said.get("mask"), explorer.recogniser.card.grid.tokens)
-        request = replace(asked.request, hidden=taken if any(taken) else None)
-        return Change(replace(asked, request=request, painting=count))
+        labels = session.asked.get(LABELS, LabelQuestion())
+        named = replace(labels, taken=labels.taken.by_others(taken.bits))
+        return Change(asked.without(taken), also={LABELS: named})
 
     def test(self, explorer: Explorer, session: Session) -> Iterator[Step]:
         """Hide tokens in the order of the map."""
@@ -167,11 +175,11 @@ class Explain(PageLens):
     def meet(self, session: Session, changed: str, explorer: Explorer) -> LabelReason:
         """Give all tokens back; forget the labels with their clip, and with their weights."""
         asked: LabelReason = self.question(session)
-        request = replace(asked.request, hidden=None)
+        request = asked.request
         if changed != "frames":
             request = ExplainRequest(method=request.method)
-        labels = recogniser_labels(explorer)
-        return replace(asked, request=request, drawn=asked.drawn + 1, labels=labels)
+        now = LabelReason(request, labels=recogniser_labels(explorer))
+        return now.without(asked.taken.by_others(None))
 
     def met(self, session: Session, loads: bool) -> Mapping[str, Any]:
         """Empty the fields of labels that are forgotten; other weights know other labels."""
@@ -197,13 +205,13 @@ class Explain(PageLens):
         return query
 
     def read(self, session: Session, given: Mapping[str, str]) -> LabelReason:
-        """Take the labels, the method and the tokens."""
+        """Take the labels that the recogniser knows, the method and the tokens."""
         asked: LabelReason = self.question(session)
         return replace(
             asked,
             request=ExplainRequest(
-                given.get("why") or None,
-                given.get("against") or None,
+                known_label(asked.labels, given.get("why")),
+                known_label(asked.labels, given.get("against")),
                 given.get("method", DEFAULT_METHOD),
                 bits_of_address(given["taken"]) if "taken" in given else None,
             ),
@@ -222,7 +230,7 @@ class Explain(PageLens):
             return Showing([panel.note(NO_LABELS)], session.base)
         asked: LabelReason = self.question(session)
         if not fits(asked.request.hidden, explorer.recogniser.card.grid):
-            asked = replace(asked, request=replace(asked.request, hidden=None))
+            asked = asked.without(asked.taken.by_others(None))
         view = explorer.explain(session.clip, asked.request)
         above, below = relevance_blocks(view)
         return Showing(
@@ -260,8 +268,7 @@ if explorer.recogniser.card.label_count:
             test: bool,
             hidden: Any,
         ) -> RelevanceView:
-            grid = explorer.recogniser.card.grid
-            taken = bits_of_lists(hidden, grid, "What is taken away") if hidden else None
+            taken = taken_of_lists(hidden, explorer.recogniser.card.grid)
             request = ExplainRequest(label or None, against or None, method, taken)
             if not test:
                 return explorer.explain(clip, request)
@@ -273,11 +280,7 @@ if explorer.recogniser.card.label_count:
             text("against", "Explain the label's margin over this one; empty for its logit."),
             choice("method", "How the scores are made.", tuple(METHODS)),
             switch("test", "Hide tokens in the map's order, and see what follows: many passes."),
-            token_marks(
-                "hidden",
-                "Tokens to take away first: lists of 0 and 1 by time, row and column of the "
-                "tokens; 1 is taken away.",
-            ),
+            tokens_to_take(),
         ]
         summary = (
             "Say what each token of a clip did for a label, or for its margin over another one; "
@@ -300,8 +303,6 @@ def relevance_blocks(view: RelevanceView) -> tuple[list[panel.Block], list[panel
 
 def relevance_view(view: RelevanceView, clip: Pane, asked: LabelReason) -> View:
     """Lay the relevance over the clip's pane; tokens can be taken away from it."""
-    grid = view.relevance.scores.shape
-    hidden = encode_mask(np.zeros(grid, np.bool_) if view.hidden is None else view.hidden)
     scale = view.scale
     scores = signed_scores(view.drawn, scale) if view.signed else scores_on(view.drawn, scale)
     (place, _), *_ = view.strongest(1)
@@ -311,7 +312,7 @@ def relevance_view(view: RelevanceView, clip: Pane, asked: LabelReason) -> View:
     even = 0.0 if view.signed else 1.0
     return View(
         title=f"Why {view.what}",
-        panes=(replace(clip, scores=scores, mask=Mask(hidden, asked.drawn, asked.painting)),),
+        panes=(replace(clip, scores=scores, mask=asked.taken.on(view.checkpoint.grid)),),
         hint=HINT_SIGNED if view.signed else HINT,
         text=f"Relevance for {view.what}. Highest: {view.told(place)}, at {time_s:.2f} s, "
         f"row {place[1]}, column {place[2]}.",
@@ -320,6 +321,15 @@ def relevance_view(view: RelevanceView, clip: Pane, asked: LabelReason) -> View:
         paint=TAKE_AWAY,
         may_show_all=True,
     )
+
+
+def known_label(labels: Sequence[str], given: str | None) -> str | None:
+    """Return the label that an address names, as the recogniser writes it; None if there is none.
+
+    Old addresses may name labels of other weights.
+    """
+    wanted = (given or "").strip().casefold()
+    return next((label for label in labels if label.casefold() == wanted), None)
 
 
 def recogniser_labels(explorer: Explorer) -> tuple[str, ...]:

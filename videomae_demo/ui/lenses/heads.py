@@ -16,7 +16,7 @@ from videomae_demo.lenses.heads import DEFAULT_HEADS, SHOWS, HeadsRequest, Heads
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
 from videomae_demo.ui.lenses.argument import Argument, choice, text, token_place
 from videomae_demo.ui.lenses.attend import Attend
-from videomae_demo.ui.lenses.explain import recogniser_labels
+from videomae_demo.ui.lenses.explain import known_label, recogniser_labels
 from videomae_demo.ui.lenses.lens import (
     Change,
     Code,
@@ -171,7 +171,7 @@ class Heads(PageLens):
         request = HeadsRequest(
             Head.parse(given["head"]) if given.get("head") else None,
             tuple(map(Head.parse, given["off"].split(","))) if given.get("off") else (),
-            given.get("on") or None,
+            known_label(asked.labels, given.get("on")),
             shows=shows,
         )
         return replace(asked, request=request)

@@ -80,11 +80,14 @@ class Change:
         The lens's controls that must show something else.
     opens : str
         Another lens, which is opened and asked the question instead; empty for none.
+    also : mapping
+        Questions of other lenses that follow from it, by their names.
     """
 
     question: Any
     controls: Mapping[str, Any] = field(default_factory=dict)
     opens: str = ""
+    also: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,69 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from videomae_demo.errors import RequestError
+from videomae_demo.ui.controls import whole
+from videomae_demo.ui.token_player.value import Mask, encode_mask
 
 if TYPE_CHECKING:
     from videomae_demo.config import TokenGrid
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Which tokens are taken away from the recogniser, on the page.
+
+    Attributes
+    ----------
+    bits : bytes, optional
+        One bit for each token, 1 = taken away; None for none.
+    drawn : int
+        How often something else than a painting in this lens decided.
+    painting : int
+        The number of the last painting that was answered, as the page counts them.
+    """
+
+    bits: bytes | None = None
+    drawn: int = 0
+    painting: int = 0
+
+    def by_page(self, said: Any, tokens: int) -> Taken | None:
+        """Return what a painting says that the page tells, see ``painting.js``; None if it is old.
+
+        Raises
+        ------
+        RequestError
+            When it can't be read.
+        """
+        if not isinstance(said, dict) or said.get("drawn") != self.drawn:
+            return None
+        count = whole(said.get("painting"), "painting's number")
+        bits = bits_of_page(said.get("mask"), tokens)
+        return Taken(bits if any(bits) else None, self.drawn, count)
+
+    def by_others(self, bits: bytes | None) -> Taken:
+        """Return the same after something else decided which tokens are taken away."""
+        return Taken(bits, self.drawn + 1)
+
+    def on(self, grid: TokenGrid) -> Mask:
+        """Return the mask that the player shows and lets a visitor paint."""
+        marks = np.zeros(grid.tokens, np.bool_)
+        if self.bits is not None:
+            marks = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=grid.tokens) > 0
+        return Mask(encode_mask(marks), self.drawn, self.painting)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelQuestion:
+    """What is asked of the labels: which one is looked up, None for none, and without what."""
+
+    label: str | None = None
+    taken: Taken = Taken()
 
 
 def bits_of_page(given: Any, tokens: int) -> bytes:
@@ -42,6 +97,11 @@ def bits_of_lists(given: Any, grid: TokenGrid, name: str) -> bytes:
             f"{' x '.join(map(str, grid.shape))} tokens (time, row, column)."
         )
     return np.packbits(marks.reshape(-1) > 0).tobytes()
+
+
+def taken_of_lists(given: Any, grid: TokenGrid) -> bytes | None:
+    """Read which tokens are taken away, as a program says it; see `bits_of_lists`."""
+    return bits_of_lists(given, grid, "What is taken away") if given else None
 
 
 def bits_of_address(given: str) -> bytes:

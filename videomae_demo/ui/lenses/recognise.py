@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from videomae_demo.ui.controls import whole
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
 from videomae_demo.ui.lenses import argument
 from videomae_demo.ui.lenses.argument import whole_number
-from videomae_demo.ui.lenses.explain import Explain, recogniser_labels
+from videomae_demo.ui.lenses.explain import TAKE_AWAY, Explain, known_label, recogniser_labels
 from videomae_demo.ui.lenses.lens import (
     Change,
     Code,
@@ -24,7 +24,9 @@ from videomae_demo.ui.lenses.lens import (
     Parts,
     Showing,
     Wires,
+    call,
 )
+from videomae_demo.ui.lenses.painted import LabelQuestion, bits_of_address, fits, taken_of_lists
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.token_player.sprites import SaveBytes
 
@@ -35,15 +37,9 @@ if TYPE_CHECKING:
 
 TOP_K = 5
 MARGIN = "videomae-margin"
+TAKE_LABELS = "videomae-take-labels"
 CHOOSE_TWO = "Choose two labels, and Why shows what speaks for one rather than the other."
 WHY = Explain()
-
-
-@dataclass(frozen=True, slots=True)
-class LabelQuestion:
-    """Which label is looked up; None for none."""
-
-    label: str | None = None
 
 
 class Recognise(PageLens):
@@ -66,7 +62,9 @@ class Recognise(PageLens):
             info="Choose the true label, or look any other up.",
             elem_id="look-up",
         )
-        return Parts({"label": label}, {"margin": make_mailbox(MARGIN)})
+        return Parts(
+            {"label": label}, {"margin": make_mailbox(MARGIN), "take": make_mailbox(TAKE_LABELS)}
+        )
 
     def wire(self, parts: Parts, wires: Wires) -> None:
         """Look a label up when it is chosen."""
@@ -74,10 +72,22 @@ class Recognise(PageLens):
         wires.asks(label.input, self.look_up, [label], label.elem_id, quick=True)
         margin = parts.others["margin"]
         wires.asks(margin.input, self.compare, [margin], None)
+        take = parts.others["take"]
+        wires.asks(take.input, self.take, [take], None)
 
-    def look_up(self, _session: Session, _explorer: Explorer, label: str | None) -> Change:
+    def look_up(self, session: Session, _explorer: Explorer, label: str | None) -> Change:
         """Show where one label stands."""
-        return Change(LabelQuestion(label or None))
+        return Change(replace(self.question(session), label=label or None))
+
+    def take(self, session: Session, explorer: Explorer, said: Any) -> Change | None:
+        """Take tokens away, or give them back; Why does without the same."""
+        asked: LabelQuestion = self.question(session)
+        taken = asked.taken.by_page(said, explorer.recogniser.card.grid.tokens)
+        if taken is None:
+            return None
+        reason = WHY.question(session)
+        left = reason.without(reason.taken.by_others(taken.bits))
+        return Change(replace(asked, taken=taken), also={WHY.name: left})
 
     def compare(self, session: Session, explorer: Explorer, said: Any) -> Change | None:
         """Ask the lens Why for the margin of one label over another, ``[label, other]``."""
@@ -89,10 +99,11 @@ class Recognise(PageLens):
         return Change(replace(reason, request=request), opens=WHY.name)
 
     def meet(self, session: Session, changed: str, explorer: Explorer) -> LabelQuestion:
-        """Forget the label with its clip, and with weights that do not know it."""
+        """Give all tokens back; forget the label with its clip, or weights that do not know it."""
         asked: LabelQuestion = self.question(session)
         known = explorer.recogniser.card.label_count and asked.label in recogniser_labels(explorer)
-        return asked if changed == "frames" or (changed == "weights" and known) else self.usual
+        keeps = changed == "frames" or (changed == "weights" and known)
+        return LabelQuestion(asked.label if keeps else None, asked.taken.by_others(None))
 
     def met(self, session: Session, loads: bool) -> Mapping[str, Any]:
         """Empty the field if nothing is looked up any more."""
@@ -105,9 +116,11 @@ class Recognise(PageLens):
         return {"label": label} if label else {}
 
     def read(self, session: Session, given: Mapping[str, str]) -> LabelQuestion:
-        """Look a label up."""
-        del session
-        return LabelQuestion(given.get("label") or None)
+        """Look a label up, without the tokens that Why does without."""
+        asked: LabelQuestion = self.question(session)
+        bits = bits_of_address(given["taken"]) if "taken" in given else None
+        label = known_label(WHY.question(session).labels, given.get("label"))
+        return LabelQuestion(label, replace(asked.taken, bits=bits))
 
     def controls(self, session: Session) -> Mapping[str, Any]:
         """Return the label that is looked up."""
@@ -120,41 +133,55 @@ class Recognise(PageLens):
         if not explorer.recogniser.card.label_count:
             nothing = {"label": gr.update(choices=[])}
             return Showing([panel.note(text.NO_LABELS)], session.base, controls=nothing)
-        view = explorer.classify(session.clip)
+        asked: LabelQuestion = self.question(session)
+        grid = explorer.recogniser.card.grid
+        if not fits(asked.taken.bits, grid):
+            asked = replace(asked, taken=asked.taken.by_others(None))
+        view = explorer.classify(session.clip, asked.taken.bits)
         names = {"label": gr.update(choices=sorted(view.classification.labels))}
-        asked = self.question(session).label
-        return Showing(labels_panel(view, asked), session.base, controls=names)
+        player = replace(
+            session.base,
+            panes=(replace(session.base.panes[0], mask=asked.taken.on(grid)),),
+            paints=TAKE_LABELS,
+            paint=TAKE_AWAY,
+            may_show_all=True,
+        )
+        return Showing(labels_panel(view, asked.label), player, asked, names)
 
     def write(self, explorer: Explorer, session: Session, folder: Path) -> list[Path]:
         """Write the labels, and the one that is looked up."""
         assert session.clip is not None
-        label = self.question(session).label
-        return explorer.classify(session.clip).save(folder, TOP_K, label)
+        asked: LabelQuestion = self.question(session)
+        return explorer.classify(session.clip, asked.taken.bits).save(folder, TOP_K, asked.label)
 
     def code(self, session: Session) -> Code:
         """Print the best labels."""
-        del session
+        bits = self.question(session).taken.bits
+        asked = call("explorer.classify", "clip", None if bits is None else repr(bits))
         return Code(
             (),
-            """\
+            f"""\
 if explorer.recogniser.card.label_count:
-    for score in explorer.classify(clip).classification.top(5):
-        print(f"{score.probability:7.2%}  {score.label}")
+    for score in {asked}.classification.top(5):
+        print(f"{{score.probability:7.2%}}  {{score.label}}")
 """,
         )
 
     def endpoint(self) -> Endpoint:
         """Offer ``/classify``."""
 
-        def classify(explorer: Explorer, clip: ClipRequest, **_given: Any) -> LabelsView:
-            return explorer.classify(clip)
+        def classify(
+            explorer: Explorer, clip: ClipRequest, hidden: Any, **_given: Any
+        ) -> LabelsView:
+            return explorer.classify(clip, taken_of_lists(hidden, explorer.recogniser.card.grid))
 
-        def to_json(view: LabelsView, top_k: float, label: str) -> dict[str, Any]:
+        def to_json(view: LabelsView, top_k: float, label: str, **_given: Any) -> dict[str, Any]:
             return view.to_json(whole(top_k, "top_k"), label or None)
 
         parameters = [
             whole_number("top_k", "How many labels, the most probable ones first.", TOP_K),
             argument.text("label", "A label to look up, whatever its rank; empty for none."),
+            argument.tokens_to_take(),
         ]
         summary = "Name what happens in a clip."
         return Endpoint("classify", summary, parameters, classify, to_json)
@@ -171,6 +198,7 @@ def labels_panel(view: LabelsView, label: str | None) -> list[panel.Block]:
         blocks = [panel.lead(MOTIONS_ONLY), panel.sentence(nearest_motion(found))]
     else:
         blocks = [panel.lead(top[0].label), panel.sentence(how_sure(found))]
+    blocks += [panel.sentence(said) for said in view.without()]
     rows = [(score.label, score.probability) for score in top]
     blocks.append(panel.bars(rows, marked=top[0].label, tells=MARGIN))
     blocks.append(panel.small(CHOOSE_TWO))
