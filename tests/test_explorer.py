@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from videomae_demo.analysis.settings import Head
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.config import TokenGrid
 from videomae_demo.engine.clips import ClipRequest
@@ -103,6 +104,57 @@ def test_other_fusions_come_from_the_same_pass(
     row[6] += 1
     np.testing.assert_allclose(view.rollout.scores.ravel(), row / row.sum(), rtol=2e-3)
     assert view.start == "the token at time 0, row 1, column 2"
+
+
+def test_a_head_alone_stands_for_its_layer(
+    explorer, request_, clip_path, recogniser_folder, monkeypatch
+):
+    explorer.classify(request_)
+    calls = count_forwards(monkeypatch, explorer.recogniser.model)
+    view = explorer.attend(request_, RolloutSettings(head=Head(2, 2)))
+    assert not calls
+    model = VideoMAEForVideoClassification.from_pretrained(recogniser_folder)
+    pixels = direct_pixels(clip_path, recogniser_folder, view.clip.indices)
+    with torch.no_grad():
+        maps = [layer[0] for layer in model(pixels, output_attentions=True).attentions]
+    row = torch.full((32,), 1 / 32, dtype=torch.float64)
+    for layer in (2, 1, 0):
+        of_layer = maps[layer][1] if layer == 1 else maps[layer].mean(0)
+        row = row @ (of_layer.double() + torch.eye(32)) / 2
+    np.testing.assert_allclose(view.rollout.scores.ravel(), row, rtol=2e-3)
+    assert view.to_json()["settings"]["head"] == "2.2"
+    assert "heads fused by mean, and layer 2, head 2 alone in its layer" in view.explanation()
+    with pytest.raises(RequestError, match="layer 2, head 3"):
+        explorer.attend(request_, RolloutSettings(head=Head(2, 3)))
+    with pytest.raises(RequestError, match="Layers 3 to 3 are chained, and layer 2, head 2 is not"):
+        explorer.attend(request_, RolloutSettings(first_layer=3, head=Head(2, 2)))
+
+
+def test_labels_without_some_tokens_are_those_of_the_model(explorer, request_, recogniser_folder):
+    hidden = np.arange(32).reshape(2, 4, 4) % 3 == 0
+    bits = np.packbits(hidden).tobytes()
+    view = explorer.classify(request_, bits)
+    model = VideoMAEForVideoClassification.from_pretrained(recogniser_folder)
+    pixels = direct_pixels(request_.path, recogniser_folder, view.clip.indices)
+    with torch.no_grad():
+        logits = model(pixels, bool_masked_pos=torch.from_numpy(hidden.reshape(1, -1))).logits[0]
+    expected = torch.softmax(logits.double(), -1)
+    np.testing.assert_allclose(view.classification.probabilities, expected, rtol=1e-4)
+    whole = explorer.classify(request_)
+    np.testing.assert_array_equal(view.whole.probabilities, whole.classification.probabilities)
+    best = whole.classification.top(1)[0]
+    (said,) = view.without()
+    left = view.classification.find(best.label).probability
+    assert said.startswith(f"11 tokens (34.4%) are taken away. {best.label}: ")
+    assert f"{best.probability:.1%} with all tokens, {left:.1%} without these" in said
+    assert view.to_json()["taken_away"] == 11 and view.to_json()["without"] == [said]
+    assert said in view.sentences()
+    assert whole.without() == [] and whole.to_json()["taken_away"] == 0
+    assert explorer.classify(request_, bytes(4)).hidden is None
+    with pytest.raises(RequestError, match="are 3 bytes; one bit for each of 32 tokens makes 4"):
+        explorer.classify(request_, bytes(3))
+    with pytest.raises(RequestError, match="give bytes, one bit per token"):
+        explorer.classify(request_, [1])
 
 
 def test_one_pass_feeds_labels_and_every_rollout(explorer, request_, monkeypatch):

@@ -328,3 +328,21 @@ def test_a_mask_of_a_file_is_taken_away(tmp_path, capsys, clip_path, recogniser_
     (tmp_path / "text.npz").write_text("no arrays")
     assert main([*arguments, "--hide", str(tmp_path / "text.npz")]) == 2
     assert "which is no NPZ file" in capsys.readouterr().err
+
+
+def test_slices_are_told_one_by_one_and_written_down(tmp_path):
+    trial = made_trial(slices=made_slices())
+    assert trial.most_needed == 1 and trial.probability == pytest.approx(0.4)
+    assert trial.slice_rows() == [
+        (pytest.approx(np.exp(-0.9)), "Without 1.00 s: jump 40.7%."),
+        (pytest.approx(np.exp(-2.5)), "Without 1.40 s: jump 8.2%."),
+        (pytest.approx(np.exp(-0.8)), "Without 1.92 s: jump 44.9%."),
+    ]
+    assert made_trial().slice_rows() == []
+    names = [path.name for path in replace(made_relevance(), trial=trial).save(tmp_path)]
+    assert names[-4:] == ["curves.png", "curves.csv", "slices.png", "slices.csv"]
+    with (tmp_path / "slices.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["time_s"]) for row in rows] == pytest.approx([1.0, 1.4, 1.923456])
+    assert [float(row["probability"]) for row in rows] == pytest.approx(np.exp([-0.9, -2.5, -0.8]))
+    assert [float(row["target"]) for row in rows] == [-0.9, -2.5, -0.8]

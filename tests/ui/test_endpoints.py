@@ -17,6 +17,7 @@ from videomae_demo import ClipRequest, Explorer
 from videomae_demo.cli.main import main
 from videomae_demo.ui.api import EXAMPLE_CLIP
 
+HIDDEN = np.arange(32).reshape(2, 4, 4) % 3 == 0
 ENDPOINTS = ("/attend", "/classify", "/explain", "/heads", "/reconstruct")
 
 
@@ -118,6 +119,7 @@ SETTINGS = [
     ("classify", {"top_k": 2, "label": "moving left"}, "--top-k 2 --label=moving_left"),
     ("classify", {"sampling": "every:3", "start": 0.25}, "--sampling every:3 --start 0.25"),
     ("classify", {"stored_pixels": True}, "--stored-pixels"),
+    ("classify", {"hidden": HIDDEN.astype(int).tolist()}, "--hide HIDDEN"),
     ("attend", {}, ""),
     ("attend", {"fusion": "max", "discard": 0.5}, "--fusion max --discard 0.5"),
     ("attend", {"first_layer": 2, "last_layer": 2}, "--layers 2-2"),
@@ -141,12 +143,15 @@ SETTINGS = [
 
 @pytest.mark.parametrize(("name", "given", "options"), SETTINGS)
 def test_the_json_is_that_of_the_command_line(
-    client, clip_path, recogniser_folder, reconstructor_folder, capsys, name, given, options
-):
+    client, clip_path, recogniser_folder, reconstructor_folder, capsys, tmp_path, name, given,
+    options,
+):  # fmt: skip
     weights = ["--weights", str(recogniser_folder), "--device", "cpu"]
+    np.savez(tmp_path / "hidden.npz", hidden=HIDDEN)
+    options = options.replace("HIDDEN", str(tmp_path / "hidden.npz"))
     if name == "reconstruct":
         weights += ["--reconstructor", str(reconstructor_folder)]
-    written = [option.replace("_", " ") for option in options.split()]
+    written = [option.replace("_", " ") if "=" in option else option for option in options.split()]
     assert main([name, str(clip_path), *weights, *written, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     answer = client.predict(handle_file(clip_path), **given, api_name=f"/{name}")

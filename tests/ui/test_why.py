@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 import pytest
-from asking import EXPLAIN, RECOGNISE, MadeShelf, controls_of, last, panel_of
+from asking import EXPLAIN, HEADS, RECOGNISE, MadeShelf, controls_of, last, panel_of
 from conftest import wait_until
-from made_views import GRID, made_relevance, made_scores, made_trial
+from made_views import GRID, made_relevance, made_scores, made_slices, made_trial
 from playwright.sync_api import expect
 from test_kept_choices import MadeExplorer
 
@@ -27,6 +27,14 @@ from videomae_demo.ui.session import Session
 
 
 class Explaining(MadeExplorer):
+    def __init__(self):
+        super().__init__()
+        self.without = []
+
+    def classify(self, request, hidden=None):
+        self.without.append(hidden)
+        return super().classify(request)
+
     def explain(self, request, asked):
         self.asked.append(asked)
         return replace(made_relevance(), clip=self.see(request), request=asked)
@@ -115,6 +123,57 @@ def test_a_painting_on_older_frames_is_left_out(made, session):
     said = {"drawn": EXPLAIN.question(session).drawn, "painting": 1, "mask": ""}
     assert list(made.change(again, EXPLAIN, EXPLAIN.take, said)) == []
     assert list(made.change(again, EXPLAIN, EXPLAIN.take, "nonsense")) == []
+
+
+def test_tokens_that_are_taken_away_in_one_lens_are_away_in_the_other(made, explorer):
+    session = last(list(made.open(Session("tested"))), "session")
+    marks = base64.b64encode(hide_one().astype(np.uint8).tobytes()).decode()
+    said = {"drawn": RECOGNISE.question(session).taken.drawn, "painting": 3, "mask": marks}
+    pages = list(made.change(session, RECOGNISE, RECOGNISE.take, said))
+    now, bits = last(pages, "session"), np.packbits(hide_one()).tobytes()
+    assert explorer.without == [None, bits]
+    mask = now.player.lenses["recognise"].panes[0].mask
+    assert (mask.drawn, mask.painting, mask.data) == (said["drawn"], 3, marks)
+    assert asked_of(now).hidden == bits
+    before = EXPLAIN.question(now).drawn
+    assert before == EXPLAIN.question(session).drawn + 1  # what was painted there counts no more
+    now = last(list(made.open_lens(now, "explain")), "session")
+    assert explorer.asked[-1].hidden == bits
+    now = last(take(made, now, hide_one() & False), "session")
+    assert RECOGNISE.question(now).taken.bits is None
+    assert RECOGNISE.question(now).taken.drawn == said["drawn"] + 1
+    list(made.open_lens(now, "recognise"))
+    assert explorer.without == [None, bits, None]
+    for old in ({**said, "drawn": 99}, "nonsense"):
+        assert list(made.change(now, RECOGNISE, RECOGNISE.take, old)) == []
+
+
+def test_an_address_takes_tokens_away_in_both_lenses(made, explorer):
+    session = last(list(made.open(Session("tested"), "?taken=IAAA")), "session")
+    assert RECOGNISE.question(session).taken.bits == asked_of(session).hidden == b"\x20\0\0"
+    assert explorer.without == [b"\x20\0\0"]
+    assert "explorer.classify(clip, b' \\x00\\x00')" in RECOGNISE.code(session).lines
+    wrong = last(list(made.open(Session("tested"), "?taken=AAAA_wAA")), "session")
+    assert RECOGNISE.question(wrong).taken.bits is None
+
+
+def test_an_address_may_name_labels_of_other_weights(made, explorer):
+    query = "?lens=explain&why=flying&against=RUN&label=flying&on=flying"
+    session = last(list(made.open(Session("tested"), query)), "session")
+    assert asked_of(session) == explorer.asked[-1] == ExplainRequest(against="run")
+    assert RECOGNISE.question(session).label is None
+    assert HEADS.question(session).request.label is None
+
+
+def test_slices_stand_below_the_curves_once_all_is_known():
+    trial = made_trial(slices=made_slices())
+    (columns,) = [b for b in trial_blocks("explain", trial) if b["kind"] == "columns"]
+    assert columns["title"] == "jump without one slice of time; dashed: with all"
+    assert (columns["even"], columns["marked"]) == (pytest.approx(0.4), 1)
+    assert columns["rows"][1]["said"] == "Without 1.40 s: jump 8.2%."
+    assert columns["rows"][1]["share"] == pytest.approx(np.exp(-2.5))
+    for other in (made_trial(), made_trial(slices=made_slices(), done=0.5)):
+        assert "columns" not in [block["kind"] for block in trial_blocks("explain", other)]
 
 
 def test_another_window_keeps_the_labels_and_gives_tokens_back(made, session, tmp_path):
@@ -231,7 +290,9 @@ def test_why_is_shown_tested_and_hidden_along_the_curve(open_page, model, clip_p
     for _ in range(5):
         visitor.page.keyboard.press("ArrowRight")
     share = tested.trial.own.deletion.hidden[5]
-    expect(panel.locator(".panel-told")).to_contain_text(f"{share:.0%} hidden".replace(".0%", "%"))
+    expect(panel.locator(".panel-curves .panel-told")).to_contain_text(
+        f"{share:.0%} hidden".replace(".0%", "%")
+    )
     order = np.argsort(-view.relevance.scores.reshape(-1), kind="stable")
     gone = np.zeros(32, np.bool_)
     gone[order[: round(share * 32)]] = True
@@ -270,6 +331,44 @@ def test_tokens_taken_away_change_the_labels_at_once(open_page, model, clip_path
     undo.click()
     expect(visitor.page.locator("#relevance")).not_to_contain_text("taken away")
     assert visitor.complaints == []
+
+
+def test_labels_follow_tokens_that_are_painted_away(open_page, model, clip_path):
+    visitor = open_page()
+    visitor.page.get_by_role("button", name="Take tokens away").click()
+    box = visitor.stage().bounding_box()
+    visitor.page.mouse.click(box["x"] + box["width"] / 8, box["y"] + box["height"] / 8)
+    hidden = np.zeros((2, 4, 4), np.bool_)
+    hidden[:, 0, 0] = True
+    bits = np.packbits(hidden).tobytes()
+    view = model.classify(ClipRequest(clip_path), bits)
+    expect(visitor.page.locator("#labels")).to_contain_text(view.without()[0])
+    top = view.classification.top(1)[0]
+    expect(visitor.page.locator("#labels .panel-marked .panel-name")).to_have_text(top.label)
+    open_why(visitor)
+    said = model.explain(ClipRequest(clip_path), ExplainRequest(hidden=bits)).without()[0]
+    expect(visitor.page.locator("#relevance")).to_contain_text(said)
+    assert visitor.complaints == []
+
+
+def test_two_visitors_explain_different_labels_at_once(open_page, model, clip_path):
+    names = [score.label for score in model.classify(ClipRequest(clip_path)).classification.top(2)]
+    visitors = [open_page(), open_page()]
+    for visitor in visitors:
+        open_why(visitor)
+    for visitor, name in zip(visitors, names, strict=True):
+        visitor.page.get_by_role("combobox", name="Label, or").fill(name)
+        visitor.page.get_by_role("option", name=name, exact=True).click()
+    for visitor, name in zip(visitors, names, strict=True):
+        view = model.explain(ClipRequest(clip_path), ExplainRequest(name))
+        expect(visitor.page.locator("#relevance .panel-lead")).to_have_text(f"Why {name}")
+        expect(visitor.page.locator("#relevance")).to_contain_text(view.verdict())
+        visitor.page.locator("#why-test").click()
+    for visitor, name in zip(visitors, names, strict=True):
+        *_, tested = model.test_explanation(ClipRequest(clip_path), ExplainRequest(name))
+        for said in tested.trial.sentences():
+            expect(visitor.page.locator("#relevance")).to_contain_text(said)
+        assert visitor.complaints == []
 
 
 def test_attention_is_tested_too(open_page, model, clip_path):

@@ -93,13 +93,34 @@ class Trial:
         found = self.slices
         if found is None:
             return []
-        most = int(found.drops.argmax())
+        most = self.most_needed
         if found.drops[most] <= 0:
             return ["Without any single slice of time, the label loses nothing."]
-        name, whole = self.labels[found.target.label], float(self.own.deletion.probabilities[0])
+        name, whole = self.labels[found.target.label], self.probability
         return [
             f"Of {len(found.drops)} slices of time, the one at {self.times_s[most]:.2f} s matters "
             f"most: without it, {name} goes from {whole:.1%} to {found.probabilities[most]:.1%}."
+        ]
+
+    @property
+    def probability(self) -> float:
+        """The label's probability with all tokens."""
+        return float(self.own.deletion.probabilities[0])
+
+    @property
+    def most_needed(self) -> int:
+        """The slice of time without which the target falls most."""
+        assert self.slices is not None
+        return int(self.slices.drops.argmax())
+
+    def slice_rows(self) -> list[tuple[float, str]]:
+        """Return the label's probability without each slice of time, and say it."""
+        if self.slices is None:
+            return []
+        name = self.labels[self.found.target.label]
+        return [
+            (chance, f"Without {time_s:.2f} s: {name} {chance:.1%}.")
+            for time_s, chance in zip(self.times_s, self.slices.probabilities.tolist(), strict=True)
         ]
 
     def _gaps(self) -> str:
@@ -134,10 +155,11 @@ def title(name: str) -> str:
 
 
 def save_trial(trial: Trial, folder: Path) -> list[Path]:
-    """Write ``curves.png`` and ``curves.csv``; return their paths.
+    """Write ``curves.png`` and ``curves.csv``, for slices ``slices.*`` too; return their paths.
 
     The table has a row per map, way and share: ``map``, ``way`` ("deletion" or "insertion"),
-    ``hidden`` (share in 0..1), ``probability`` and ``target`` (the logit or margin).
+    ``hidden`` (share in 0..1), ``probability`` and ``target`` (the logit or margin); that of the
+    slices a row per slice that is left out: ``time_s``, ``probability`` and ``target``.
     """
     from videomae_demo.rendering import plots
 
@@ -164,7 +186,27 @@ def save_trial(trial: Trial, folder: Path) -> list[Path]:
         {name: drawn(trial.found.band, way) for name, way in ways.items()},
         value_name=f"probability of {trial.labels[trial.found.target.label]}",
     )
-    return [plots.save_figure(figure, folder / "curves.png"), path]
+    paths = [plots.save_figure(figure, folder / "curves.png"), path]
+    return paths if trial.slices is None else [*paths, *_save_slices(trial, trial.slices, folder)]
+
+
+def _save_slices(trial: Trial, slices: LeftOut, folder: Path) -> list[Path]:
+    from videomae_demo.rendering import plots
+
+    path = folder / "slices.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["time_s", "probability", "target"])
+        points = zip(trial.times_s, slices.probabilities, slices.values, strict=True)
+        rows.writerows([*map(float, point)] for point in points)
+    figure = plots.time_curve(
+        trial.times_s,
+        slices.probabilities,
+        value_name=f"{trial.labels[trial.found.target.label]} without it",
+        reference=trial.probability,
+        reference_name="whole clip",
+    )
+    return [plots.save_figure(figure, folder / "slices.png"), path]
 
 
 def _figures(curve: Curve) -> dict[str, Any]:

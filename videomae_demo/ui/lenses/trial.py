@@ -48,7 +48,13 @@ def trial_blocks(lens: str, trial: Trial) -> list[panel.Block]:
     lines = [_line(curve) for curve in trial.found.curves]
     band = [_line(curve) for curve in trial.found.band]
     chart = panel.curves(lens, own.hidden.tolist(), lines, band, told)
-    return [*found, chart, *(panel.small(words) for words in said)]
+    rows = trial.slice_rows()
+    slices = []
+    if trial.is_done and rows:
+        name = trial.labels[trial.found.target.label]
+        title = f"{name} without one slice of time; dashed: with all"
+        slices = [panel.columns(title, rows, trial.probability, trial.most_needed)]
+    return [*found, chart, *slices, *(panel.small(words) for words in said)]
 
 
 def _line(curve: Curve) -> panel.Line:

@@ -44,6 +44,7 @@ function countDown(said, text, end) {
 const DRAW = {
   curves: drawCurves,
   gallery: drawGallery,
+  columns: drawColumns,
   lead: (block) => make("p", "panel-lead", block.text),
   sentence: (block) => make("p", "", block.text),
   small: (block) => make("p", "panel-small", block.text),

@@ -18,7 +18,7 @@ from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 from videomae_demo.ui.token_player.player import LEAVE_OUT
 from videomae_demo.ui.token_player.value import Track
 
-PARTS = ("curves", "gallery", "panel")
+PARTS = ("curves", "gallery", "columns", "panel")
 """The scripts of a panel, in order: gradio takes one script, so they share one scope."""
 
 _HERE = Path(__file__).parent
@@ -140,6 +140,20 @@ def curves(
         ],
         "band": [between("deletion"), between("insertion")],
         "told": list(told),
+    }
+
+
+def columns(title: str, rows: Sequence[tuple[float, str]], even: float, marked: int) -> Block:
+    """Draw a column for each of several moments: a share in 0..1, and what is said of it.
+
+    A dashed line stands at `even`, in 0..1; the column that is `marked` is told at first.
+    """
+    return {
+        "kind": "columns",
+        "title": title,
+        "rows": [{"share": share, "said": said} for share, said in rows],
+        "even": even,
+        "marked": marked,
     }
 
 
