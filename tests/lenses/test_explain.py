@@ -172,6 +172,9 @@ def test_the_slice_without_which_the_label_loses_most_is_named():
     assert told["times_s"] == [1.0, 1.4, 1.923456]
     assert told["drop"] == pytest.approx([-0.016, 1.584, -0.116])
     assert told["probability"][1] == pytest.approx(np.exp(-2.5))
+    other = made_slices()  # the target may fall most where the probability does not
+    values = np.array([-0.9, -2.5, -9.0])
+    assert made_trial(slices=replace(other, values=values)).most_needed == 1
     none_needed = made_trial(slices=made_slices((-0.9, -0.85, -0.8)))
     assert none_needed.sentences()[1] == (
         "Without any single slice of time, the label loses nothing."

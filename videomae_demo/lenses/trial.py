@@ -94,7 +94,7 @@ class Trial:
         if found is None:
             return []
         most = self.most_needed
-        if found.drops[most] <= 0:
+        if found.probabilities[most] >= self.probability:
             return ["Without any single slice of time, the label loses nothing."]
         name, whole = self.labels[found.target.label], self.probability
         return [
@@ -109,9 +109,9 @@ class Trial:
 
     @property
     def most_needed(self) -> int:
-        """The slice of time without which the target falls most."""
+        """The slice of time without which the label is least probable."""
         assert self.slices is not None
-        return int(self.slices.drops.argmax())
+        return int(self.slices.probabilities.argmin())
 
     def slice_rows(self) -> list[tuple[float, str]]:
         """Return the label's probability without each slice of time, and say it."""

@@ -198,9 +198,9 @@ def labels_panel(view: LabelsView, label: str | None) -> list[panel.Block]:
         blocks = [panel.lead(MOTIONS_ONLY), panel.sentence(nearest_motion(found))]
     else:
         blocks = [panel.lead(top[0].label), panel.sentence(how_sure(found))]
-    blocks += [panel.sentence(said) for said in view.without()]
     rows = [(score.label, score.probability) for score in top]
     blocks.append(panel.bars(rows, marked=top[0].label, tells=MARGIN))
+    blocks += [panel.sentence(said) for said in view.without()]  # below: the bars stay in place
     blocks.append(panel.small(CHOOSE_TWO))
     if label:
         asked = found.find(label)
