@@ -72,6 +72,11 @@ _HELD: dict[tuple[str, int], threading.Lock] = {}
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
+def runs_elsewhere() -> bool:
+    """Tell whether passes run in another process, which hands over arrays alone; see `on_gpu`."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
 def on_gpu(duration_s: int) -> Callable[[Function], Function]:
     """Decorate a function that runs a model, so that ZeroGPU lends it a GPU.
 
@@ -83,7 +88,7 @@ def on_gpu(duration_s: int) -> Callable[[Function], Function]:
     duration_s : int
         How long it may take; a visitor's quota is checked against it.
     """
-    if os.environ.get("SPACES_ZERO_GPU", "").lower() not in ("1", "t", "true"):
+    if not runs_elsewhere():
         return lambda function: function
     import spaces  # type: ignore[import-not-found]  # there is nothing to find elsewhere
 

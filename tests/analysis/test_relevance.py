@@ -398,16 +398,40 @@ def test_an_explanation_ends_on_the_way_back_too(monkeypatch, model, clip):
     wish, pulled = threading.Event(), []
     original = torch.autograd.grad
 
-    def grad(*arguments):
+    def grad(*arguments, **options):
         pulled.append(1)
         if len(pulled) == 2:
             wish.set()
-        return original(*arguments)
+        return original(*arguments, **options)
 
     monkeypatch.setattr(torch.autograd, "grad", grad)
     with cancellable(wish), pytest.raises(Cancelled):
         explain(model, clip, TARGET)
     assert len(pulled) == 2
+
+
+def test_a_pass_that_lasts_is_pulled_back_for_any_label(model, clip, hidden):
+    left_out = hidden[None] if hidden.any() else None
+    passed = gradients.trace(model, clip, left_out, lasts=True)
+    for target in (TARGET, Target(1), TARGET):
+        found = explain(model, clip, target, "libragrad", left_out, passed)
+        expected = explain(model, clip, target, "libragrad", left_out)
+        np.testing.assert_array_equal(found.scores, expected.scores)
+        np.testing.assert_array_equal(found.logits, expected.logits)
+        assert found.biases == expected.biases
+
+
+def test_a_pass_that_lasts_knows_what_it_holds(model, clip):
+    passed = gradients.trace(model, clip, lasts=True)
+    config = model.config
+    of_a_state = 4 * config.grid.tokens * config.hidden_size
+    # Of each layer, at least: two inputs, q, k and v, what the perceptron gets, and its gate.
+    least = config.num_hidden_layers * (6 * of_a_state + 4 * config.grid.tokens * 2)
+    assert least < passed.nbytes < least + 20 * config.num_hidden_layers * of_a_state
+    before = passed.nbytes
+    explain(model, clip, TARGET, trace=passed)
+    assert passed.nbytes == before
+    assert gradients.trace(model, clip).nbytes == 0
 
 
 def test_a_tape_gives_its_memory_back_as_it_is_pulled():

@@ -11,6 +11,7 @@ from tiny import tiny_config
 
 from videomae_demo import device
 from videomae_demo.analysis.gradients import explain_loss
+from videomae_demo.analysis.gradients import trace as gradients_trace
 from videomae_demo.analysis.heads import explain_heads
 from videomae_demo.analysis.methods import METHODS, REFERENCES, Target
 from videomae_demo.analysis.relevance import explain
@@ -26,6 +27,7 @@ from videomae_demo.engine.trials import leave_out, try_map
 from videomae_demo.engine.without import labels_without_each
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.model.layers import SelfAttention
+from videomae_demo.model.tracing import Constants
 
 CPU = torch.device("cpu")
 CONFIG = tiny_config()
@@ -152,6 +154,63 @@ def test_tokens_that_are_left_out_carry_nothing(engine, prepared):
         np.testing.assert_array_equal(found.scores, expected.scores)
     with pytest.raises(RequestError, match="has the shape"):
         engine.relevance(prepared, TARGET, "libragrad", HIDDEN[:1])
+
+
+@pytest.fixture
+def passed(monkeypatch):
+    """The blocks whose attention ran forwards in a traced pass."""
+    passed: list[int] = []
+    original = Constants.add_attention
+
+    def add(arithmetic, block, x):
+        passed.append(1)
+        return original(arithmetic, block, x)
+
+    monkeypatch.setattr(Constants, "add_attention", add)
+    return passed
+
+
+def test_another_label_costs_no_forward_pass(engine, prepared, passed):
+    first = engine.relevance(prepared, Target(0))
+    assert len(passed) == CONFIG.num_hidden_layers
+    found = engine.relevance(prepared, TARGET)
+    engine.relevance(prepared, Target(1, 2))
+    assert len(passed) == CONFIG.num_hidden_layers
+    expected = explain(engine.recogniser.model, prepared.pixel_values, TARGET)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    assert not np.array_equal(found.scores, first.scores)
+    passed.clear()
+    engine.relevance(prepared, Target(0), hidden=HIDDEN)
+    engine.relevance(prepared, TARGET, hidden=HIDDEN)
+    assert len(passed) == 2 * CONFIG.num_hidden_layers  # paintings come and go: not kept
+
+
+def test_another_clip_has_a_pass_of_its_own(engine, prepared, passed, clip_path):
+    engine.relevance(prepared, TARGET)
+    other = engine.prepare(ClipRequest(clip_path, start_s=0.0), engine.recogniser)
+    found = engine.relevance(other, Target(1))
+    expected = explain(engine.recogniser.model, other.pixel_values, Target(1))
+    np.testing.assert_array_equal(found.scores, expected.scores)
+
+
+def test_a_pass_that_would_crowd_the_cache_is_not_kept(engine, prepared, passed):
+    size = gradients_trace(engine.recogniser.model, prepared.pixel_values, lasts=True).nbytes
+    passed.clear()
+    engine._cache.limit_bytes = 2 * size - 1
+    engine.relevance(prepared, Target(0))
+    engine.relevance(prepared, Target(1))
+    assert len(passed) == 2 * CONFIG.num_hidden_layers
+    engine._cache.limit_bytes = 2 * size
+    engine.relevance(prepared, Target(2))
+    engine.relevance(prepared, TARGET)
+    assert len(passed) == 3 * CONFIG.num_hidden_layers
+
+
+def test_where_passes_run_elsewhere_each_is_whole(engine, prepared, passed, monkeypatch):
+    monkeypatch.setattr("videomae_demo.engine.engine.runs_elsewhere", lambda: True)
+    engine.relevance(prepared, Target(0))
+    engine.relevance(prepared, TARGET)
+    assert len(passed) == 2 * CONFIG.num_hidden_layers
 
 
 def test_heads_are_measured_once_for_each_target(engine, prepared):

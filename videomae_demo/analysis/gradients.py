@@ -20,7 +20,7 @@ from videomae_demo.cancellation import check_cancelled
 from videomae_demo.errors import RequestError, shown
 from videomae_demo.model.patches import select_tokens
 from videomae_demo.model.tracing import Trace, embed, trace_classifier, trace_reconstructor
-from videomae_demo.model.videomae import VideoMAEForPreTraining
+from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 
 STEPS = 16
 """Of `integrated_gradients`."""
@@ -35,10 +35,24 @@ def libragrad(question: Question) -> Scored:
     The target's value is the sum of the scores and of what the biases carry (the bias terms of
     FullGrad, Srinivas and Fleuret 2019, arXiv 1905.00780).
     """
-    tokens = embed(question.model.videomae, question.pixel_values, question.hidden)
-    trace = trace_classifier(question.model, tokens, constants=True, before_step=check_cancelled)
-    gradient, biases = _pull(trace, question.weights[None])
-    return Scored(_times(tokens, gradient), trace.output[0], biases)
+    passed = question.trace or trace(question.model, question.pixel_values, question.hidden)
+    gradient, biases = _pull(passed, question.weights[None])
+    return Scored(_times(passed.tokens, gradient), passed.output[0], biases)
+
+
+def trace(
+    model: VideoMAEForVideoClassification,
+    pixel_values: Tensor,
+    hidden: Tensor | None = None,
+    *,
+    lasts: bool = False,
+) -> Trace:
+    """Run a pass that `libragrad` pulls back; one that `lasts`, for any number of labels.
+
+    The arguments are those of `relevance.explain`.
+    """
+    tokens = embed(model.videomae, pixel_values, hidden)
+    return trace_classifier(model, tokens, constants=True, before_step=check_cancelled, lasts=lasts)
 
 
 def gradient_x_input(question: Question) -> Scored:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videomae_demo.analysis.methods import DEFAULT_METHOD, Target, find_method
+from videomae_demo.model.tracing import Trace
 from videomae_demo.model.videomae import VideoMAEForVideoClassification
 
 
@@ -33,12 +34,15 @@ class Question:
         (labels,): the target is the sum of the logits, each times its weight.
     hidden : Tensor or None
         (1, N) bool, True = the token takes no part.
+    trace : Trace or None
+        A pass over the same tokens, with constants, that lasts; for a method that can use it.
     """
 
     model: VideoMAEForVideoClassification
     pixel_values: Tensor
     weights: Tensor
     hidden: Tensor | None = None
+    trace: Trace | None = None
 
     @property
     def visible(self) -> Tensor:
@@ -135,6 +139,7 @@ def explain(
     target: Target,
     method: str = DEFAULT_METHOD,
     hidden: Tensor | None = None,
+    trace: Trace | None = None,
 ) -> Relevance:
     """Score the tokens of one clip for a target.
 
@@ -149,6 +154,9 @@ def explain(
         A name in `METHODS`.
     hidden : Tensor, optional
         (1, N) bool, True = the token takes no part.
+    trace : Trace, optional
+        What `gradients.trace` gave for the same clip and tokens: then a method that can use it only
+        pulls back.
 
     Raises
     ------
@@ -160,7 +168,7 @@ def explain(
     home, function = find_method(method).place
     compute: Method = getattr(import_module(f"videomae_demo.analysis.{home}"), function)
     weights = torch.from_numpy(target.weights(model.config.num_labels))
-    question = Question(model, pixel_values, weights.to(pixel_values), hidden)
+    question = Question(model, pixel_values, weights.to(pixel_values), hidden, trace)
     scored = compute(question)
     scores = torch.zeros(model.config.grid.tokens, device=scored.scores.device)
     scores[question.visible] = scored.scores.detach().float()

@@ -64,8 +64,11 @@ class ByteCache(Generic[Value]):
             self._values.move_to_end(key)
             return self._values[key][0]
 
-    def get_or_make(self, key: Hashable, make: Callable[[], Value]) -> Value:
+    def get_or_make(self, key: Hashable, make: Callable[[], Value], share: float = 1.0) -> Value:
         """Return the value of `key`; if it is not kept, have it made by the first who asks.
+
+        A value that takes more than this `share` of the limit, 0..1, is handed out but not kept:
+        it would crowd too many others out.
 
         Raises
         ------
@@ -89,8 +92,9 @@ class ByteCache(Generic[Value]):
             value = make()
             own.made.append(value)
             size = self._size_of(value)
-            with self._lock:
-                self._keep(key, value, size)
+            if size <= share * self.limit_bytes:
+                with self._lock:
+                    self._keep(key, value, size)
             return value
         finally:
             with self._lock:

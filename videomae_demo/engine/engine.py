@@ -21,7 +21,7 @@ from videomae_demo.analysis.relevance import Relevance
 from videomae_demo.analysis.settings import HeadFusion
 from videomae_demo.cancellation import holding
 from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
-from videomae_demo.device import choose_device, one_at_a_time
+from videomae_demo.device import choose_device, one_at_a_time, runs_elsewhere
 from videomae_demo.engine.cache import ByteCache
 from videomae_demo.engine.clips import ClipRequest, Clips, Overview, PreparedClip, SeenClip, size_of
 from videomae_demo.engine.explaining import (
@@ -29,6 +29,7 @@ from videomae_demo.engine.explaining import (
     explain_loss,
     roll_out,
     score_without_model,
+    trace,
 )
 from videomae_demo.engine.passes import Recognition, fuse, predict, recognise
 from videomae_demo.engine.passes import run as run_pass
@@ -46,6 +47,9 @@ from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.masking import Mask
 from videomae_demo.video.sampling import SamplingRule, choice_of_frames
+
+TRACED = "libragrad"
+"""The method that pulls a pass back; if that is kept, another label costs no forward pass."""
 
 Pass = Literal["recognise", "explain", "predict"]
 
@@ -242,7 +246,11 @@ class Engine:
             if not find_method(method).uses_model:
                 return score_without_model(self.recogniser, pixel_values, target, method, left_out)
             with self.at_work("explain"):
-                return explain(self.recogniser, pixel_values, target, method, left_out)
+                passed = None
+                if method == TRACED and left_out is None and not runs_elsewhere():
+                    key = ("trace", prepared.key)
+                    passed = self.keep(key, lambda: trace(self.recogniser, pixel_values), share=0.5)
+                return explain(self.recogniser, pixel_values, target, method, left_out, passed)
 
         find_method(method)
         self.check_labels(target)
@@ -332,9 +340,9 @@ class Engine:
         if target is not None:
             target.weights(count)
 
-    def keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what is kept by a key, or make and keep it: arrays that know their `nbytes`."""
-        return self._cache.get_or_make(key, make)
+    def keep(self, key: Hashable, make: Callable[[], Any], *, share: float = 1.0) -> Any:
+        """Return what is kept by a key, or make it; see `ByteCache.get_or_make`."""
+        return self._cache.get_or_make(key, make, share)
 
     @contextmanager
     def at_work(self, kind: Pass | None = None) -> Iterator[None]:

@@ -23,6 +23,7 @@ from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, Head
 from videomae_demo.device import on_gpu
 from videomae_demo.engine.passes import LONGEST_PASS_S, Recognition, check_finite
 from videomae_demo.engine.roles import Recogniser, Reconstructor
+from videomae_demo.model.tracing import Trace
 
 
 @on_gpu(LONGEST_PASS_S)
@@ -32,6 +33,7 @@ def explain(
     target: Target,
     method: str = DEFAULT_METHOD,
     left_out: NDArray[np.bool_] | None = None,
+    passed: Trace | None = None,
 ) -> Relevance:
     """Say what each token of one clip did for a target; see `analysis.relevance.explain`.
 
@@ -45,6 +47,8 @@ def explain(
         A name in `analysis.methods.METHODS`.
     left_out : ndarray, optional
         (1, N) bool, True = the token is not given to the encoder.
+    passed : Trace, optional
+        What `trace` gave for the same clip and tokens.
 
     Raises
     ------
@@ -62,11 +66,18 @@ def explain(
         target,
         method,
         None if left_out is None else torch.from_numpy(left_out).to(device),
+        passed,
     )
     if found.logits is not None:
         check_finite(found.logits, "recogniser")
     check_finite(found.scores, "recogniser")
     return found
+
+
+def trace(recogniser: Recogniser, pixel_values: NDArray[np.float32]) -> Trace:
+    """Run a pass that can be pulled back for any label, in this process; see `gradients.trace`."""
+    clip = torch.from_numpy(pixel_values).to(recogniser.model.device)
+    return gradients.trace(recogniser.model, clip, lasts=True)
 
 
 def score_without_model(

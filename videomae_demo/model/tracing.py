@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from typing import Any, Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 
 from videomae_demo.errors import RequestError
 from videomae_demo.model.inputs import check_pixel_values, count_marked
@@ -66,18 +68,30 @@ class _Step:
 
 
 class Tape:
-    """The steps of one pass, to be pulled back once.
+    """The steps of one pass, to be pulled back once, or as often as one likes.
 
     Parameters
     ----------
     before_step : callable, optional
         Called before each step, forwards and on the way back; what it raises ends the pass.
+    lasts : bool
+        Whether it can be pulled back again; then nothing of it is freed on the way back.
     """
 
-    def __init__(self, before_step: BeforeLayer | None = None) -> None:
+    def __init__(self, before_step: BeforeLayer | None = None, lasts: bool = False) -> None:
         self._before_step = before_step or (lambda: None)
+        self._lasts = lasts
         self._steps: list[_Step] = []
         self._biases: list[Tensor] = []
+        self._held: dict[int, int] = {}  # bytes by the place of each storage that a graph holds
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that its graphs hold beside the model's weights, in bytes; 0 if it is not to last.
+
+        Memory that a graph shares with another one counts once.
+        """
+        return sum(self._held.values())
 
     def run(
         self, step: Callable[[Tensor], Tensor], x: Tensor, attention_of: Block | None = None
@@ -85,11 +99,18 @@ class Tape:
         """Run one step on `x`, and return what comes out."""
         self._before_step()
         entered = x.detach().requires_grad_()
-        with torch.enable_grad():
+        counting = saved_tensors_hooks(self._count, lambda saved: saved)
+        with torch.enable_grad(), counting if self._lasts else nullcontext():
             left = step(entered)
         self._steps.append(_Step(attention_of, entered, left, tuple(self._biases)))
         self._biases.clear()
         return left.detach()
+
+    def _count(self, saved: Tensor) -> Tensor:
+        if not isinstance(saved, nn.Parameter):
+            storage = saved.untyped_storage()
+            self._held[storage.data_ptr()] = storage.nbytes()
+        return saved
 
     def bias(self, parameter: Tensor | None) -> Tensor | None:
         """Return a copy of a bias that gets a gradient in the step at hand."""
@@ -106,11 +127,14 @@ class Tape:
         gradient : Tensor
             With respect to what came out of the last step, in its shape.
         """
-        while self._steps:
+        for index in reversed(range(len(self._steps))):
             self._before_step()
-            step = self._steps.pop()
+            step = self._steps[index] if self._lasts else self._steps.pop()
             first, *others = torch.autograd.grad(
-                step.left, (step.entered, *step.biases), gradient.to(step.left.dtype)
+                step.left,
+                (step.entered, *step.biases),
+                gradient.to(step.left.dtype),
+                retain_graph=self._lasts,
             )
             carried = sum(
                 float((bias.detach().double() * own.double()).sum())
@@ -249,6 +273,11 @@ class Trace:
     tokens: Tensor
     output: Tensor
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it holds beside the model's weights, in bytes; see `Tape.nbytes`."""
+        return self.tape.nbytes
+
 
 def embed(model: VideoMAEModel, pixel_values: Tensor, hidden: Tensor | None = None) -> Tensor:
     """Return the tokens at patch + position embedding, (B, N or N_visible, D).
@@ -283,6 +312,7 @@ def trace_classifier(
     *,
     constants: bool,
     before_step: BeforeLayer | None = None,
+    lasts: bool = False,
 ) -> Trace:
     """Classify embedded tokens (B, N, D) in a way that can be pulled back.
 
@@ -290,10 +320,10 @@ def trace_classifier(
     ----------
     constants : bool
         Whether attention, deviations and gates are constant on the way back; see `Constants`.
-    before_step : callable, optional
+    before_step, lasts
         See `Tape`.
     """
-    tape = Tape(before_step)
+    tape = Tape(before_step, lasts)
     arithmetic: Arithmetic = Constants(tape) if constants else Live()
     encoded = _run_blocks(tape, arithmetic, model.videomae.encoder.layer, tokens)
     return Trace(tape, tokens, _run_head(tape, arithmetic, model, encoded))
