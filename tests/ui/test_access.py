@@ -6,6 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from videomae_demo.ui.lenses.registry import LENSES
+
 
 def test_the_keyboard_does_all_that_the_mouse_does(open_page):
     visitor = open_page()
@@ -76,6 +78,14 @@ def test_a_finger_chooses_a_token(open_page):
 
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def test_the_tabs_of_all_lenses_fit_a_phone(open_page):
+    tabs = open_page(**PHONE).page.locator("#lenses [role=tab]")
+    expect(tabs).to_have_count(len(LENSES))
+    for tab in tabs.all():
+        box = tab.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
 
 
 def test_a_pinch_magnifies_all_pictures_and_paints_nothing(open_page):

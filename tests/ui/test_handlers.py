@@ -307,7 +307,7 @@ def test_what_a_click_costs_stands_on_its_button_once_it_was_measured(made, expl
     explorer.seconds = {"recognise": 0.99, "predict": 2.34}
     attending = list(made.open_lens(session, "attend"))
     two = "about 2.3 s"
-    assert last(attending, "bar").costs == {"tab-reconstruct-button": two, "another": two}
+    assert last(attending, "bar").costs == {"tab-reconstruct-button": "2 s", "another": two}
     explorer.seconds = {"recognise": 1.2, "predict": 2.34}
     session = last(attending, "session")
     pages = list(made.open_lens(session, "reconstruct"))

@@ -213,17 +213,15 @@ class Stages:
 
     def _costs(self, session: Session, explorer: Explorer) -> dict[str, str]:
         """Say what clicks cost that run a pass, as far as it was measured and is noticed."""
-        costs = {
-            name: present.duration(seconds)
-            for name, seconds in explorer.seconds.items()
-            if seconds >= NOTICED_S
-        }
+        noticed = {name: took for name, took in explorer.seconds.items() if took >= NOTICED_S}
+        costs = {name: present.duration(took) for name, took in noticed.items()}
+        short = {name: f"{took:.0f} s" for name, took in noticed.items()}  # a tab has little room
         # One pass answers all lenses that run it.
         ran = {lens.runs for lens in self._lenses if lens.name in session.answered}
         buttons = {"explore": costs.get("recognise")}
         for lens in self._lenses:
             if lens.runs not in ran:
-                buttons[f"tab-{lens.name}-button"] = costs.get(lens.runs)
+                buttons[f"tab-{lens.name}-button"] = short.get(lens.runs)
             buttons |= dict.fromkeys(lens.costly, costs.get(lens.runs))
         return {button: cost for button, cost in buttons.items() if cost is not None}
 
