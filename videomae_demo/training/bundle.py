@@ -16,10 +16,13 @@ from videomae_demo.model.videomae import (
 )
 from videomae_demo.training.evaluate import (
     held_out,
+    measure_on_pictures,
     measure_recognition,
     measure_reconstruction,
     tabulate,
+    tell_of_pictures,
 )
+from videomae_demo.training.photographs import read_photographs
 from videomae_demo.training.single_frame import measure_single_frame
 
 RECOGNISER = "motion-recogniser"
@@ -59,3 +62,17 @@ def evaluate(folder: Path, clips: tuple[int, int, int] = CLIPS) -> str:
         measure_reconstruction(reconstructor, clips[1]),
         clips[1],
     )
+
+
+def evaluate_on_pictures(folder: Path, pictures: Path, clips: int = CLIPS[0]) -> str:
+    """Measure the recogniser in `folder` on motions of pictures; return a row of the card.
+
+    Raises
+    ------
+    RequestError
+        When the folder `pictures` has none.
+    """
+    photographs = read_photographs(pictures)
+    recogniser = VideoMAEForVideoClassification.from_pretrained(folder / RECOGNISER)
+    top1 = measure_on_pictures(recogniser, clips, photographs)
+    return tell_of_pictures(top1, clips, len(photographs))

@@ -37,6 +37,11 @@ def add_train(commands: Any) -> None:
         default=(1000, 200, 2000),
         help="held-out clips for the two tables; clips to train the single-frame classifier on",
     )  # fmt: skip
+    evaluate.add_argument(
+        "--textures", type=Path, metavar="FOLDER",
+        help="measure only whether the recogniser (LABELS clips) names motions rightly if grounds "
+        "and things are cut from the pictures in FOLDER",
+    )  # fmt: skip
     examples = _add_stage(stages, "examples", _examples, "Render the example clips.")
     examples.add_argument("--out", type=Path, default=ASSETS / "clips")
     examples.add_argument(
@@ -97,9 +102,13 @@ def _bundle(parsed: argparse.Namespace) -> None:
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:
-    from videomae_demo.training.bundle import evaluate
+    from videomae_demo.training.bundle import evaluate, evaluate_on_pictures
 
-    sys.stdout.write(evaluate(parsed.folder, tuple(parsed.clips)))
+    if parsed.textures is not None:
+        told = evaluate_on_pictures(parsed.folder, parsed.textures, parsed.clips[0])
+    else:
+        told = evaluate(parsed.folder, tuple(parsed.clips))
+    sys.stdout.write(told)
 
 
 def _examples(parsed: argparse.Namespace) -> None:

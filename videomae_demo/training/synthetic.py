@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from videomae_demo.training.photographs import Photographs
 from videomae_demo.training.textures import (
     OUTLINE_DRAWS,
     SURFACE_DRAWS,
@@ -110,6 +111,7 @@ def render(
     size_px: int,
     times_s: Sequence[float] | None = None,
     labels: Sequence[int] | None = None,
+    pictures: Photographs | None = None,
     device: torch.device | str = "cpu",
 ) -> SyntheticClips:
     """Render one clip per seed.
@@ -123,6 +125,8 @@ def render(
         When the frames are taken; default: `CLIP_FRAMES` frames `FRAME_INTERVAL_S` apart.
     labels : sequence of int, optional
         One index into `LABELS` per clip; default: drawn from the seed.
+    pictures : Photographs, optional
+        Grounds and things are cut from these; default: painted by `textures`.
     """
     device = torch.device(device)
     if times_s is None:
@@ -133,9 +137,9 @@ def render(
     label = drawn if labels is None else torch.tensor(labels, device=device)
     path = _follow(label, progress, draws)
     brightness = draws.uniform(0.25, 0.75)
-    ground = _paint_ground(draws, size_px, brightness)
-    bystander = _paint_thing(draws, size_px, _contrasting(brightness, draws))
-    thing = _paint_thing(draws, size_px, _contrasting(brightness, draws))
+    ground = _paint_ground(draws, size_px, brightness, pictures)
+    bystander = _paint_thing(draws, size_px, _contrasting(brightness, draws), pictures)
+    thing = _paint_thing(draws, size_px, _contrasting(brightness, draws), pictures)
 
     x, y = _pixel_grid(size_px, device)
     view_x = x / path.zoom[..., None, None] + path.camera[..., 0, None, None]
@@ -235,17 +239,25 @@ def _painting_grid(batch: int, size_px: int, reach: float, device: torch.device)
     return [g[0].expand(batch, -1, -1) * reach for g in _pixel_grid(size_px, device)]
 
 
-def _paint_ground(draws: Draws, size_px: int, light: Tensor) -> Tensor:
+def _paint_ground(
+    draws: Draws, size_px: int, light: Tensor, pictures: Photographs | None
+) -> Tensor:
     """Paint the ground once per clip, (B, 3, S, S), as fine as the frames are."""
-    x, y = _painting_grid(len(light), round(size_px * GROUND_REACH), GROUND_REACH, light.device)
+    fine_px = round(size_px * GROUND_REACH)
+    if pictures is not None:
+        return pictures.cut(draws, fine_px)
+    x, y = _painting_grid(len(light), fine_px, GROUND_REACH, light.device)
     return surface(x * GROUND_SCALE, y * GROUND_SCALE, draws, GROUND_WEIGHTS, light)
 
 
-def _paint_thing(draws: Draws, size_px: int, light: Tensor) -> Tensor:
+def _paint_thing(draws: Draws, size_px: int, light: Tensor, pictures: Photographs | None) -> Tensor:
     """Paint a thing once per clip, (B, 4, S, S): colour and silhouette."""
     x, y = _painting_grid(len(light), size_px, THING_REACH, light.device)
     silhouette = outline(x, y, draws, softness=4 / size_px)
-    painted = surface(x * THING_SCALE, y * THING_SCALE, draws, THING_WEIGHTS, light)
+    if pictures is None:
+        painted = surface(x * THING_SCALE, y * THING_SCALE, draws, THING_WEIGHTS, light)
+    else:
+        painted = pictures.cut(draws, size_px)
     return torch.cat([painted, silhouette[:, None]], dim=1)
 
 
