@@ -43,6 +43,8 @@ class Limits:
         Memory for reading a clip, in units of 2**20 bytes, where a child process reads (on Linux).
     queue_length : int
         Visitors' requests that may wait for their turn on a page.
+    live_visitors : int
+        Visitors whose cameras are looked at at the same time.
     cache_mb : int
         Memory for passes, inputs and attention kept for the next question about a clip.
     weights_mb : int
@@ -60,6 +62,7 @@ class Limits:
     decoding_s: float = 120.0
     decoding_mb: int = 2048
     queue_length: int = 64
+    live_visitors: int = 4
     cache_mb: int = 1024
     weights_mb: int = 1500
     kept_hours: int = 24

@@ -1,0 +1,229 @@
+"""What the page Live asks for: moments in, labels and rollout out; and moments kept for Explore.
+
+Owns the route, what may be sent to it, and how the models are shared: live visitors take turns, and
+after each pass they leave the device alone for as long as the pass took, so that at least half of
+it is for those who explore clips. No frame is written to disk but of a moment that is to be kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import numpy as np
+from anyio.to_thread import run_sync
+from numpy.typing import NDArray
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from videomae_demo.cancellation import Cancelled, cancellable
+from videomae_demo.errors import ExplorerError, RequestError, shown
+from videomae_demo.lenses import moment
+from videomae_demo.lenses.moment import MomentView
+from videomae_demo.lenses.recognise import MOTIONS_ONLY, probability
+from videomae_demo.pool import ExplorerPool
+from videomae_demo.rendering.frames import to_png
+from videomae_demo.ui import text
+from videomae_demo.ui.gradio_edge.gate import API, query_of
+from videomae_demo.ui.live.places import FullError, OlderError, Places
+from videomae_demo.ui.live.sprite import Sheet, read_sprite
+from videomae_demo.ui.token_player.sprites import SaveBytes
+from videomae_demo.ui.token_player.value import encode_scores
+from videomae_demo.video.encode import encode_lossless
+
+if TYPE_CHECKING:
+    from videomae_demo.engine.roles import CheckpointCard
+    from videomae_demo.explorer import Explorer
+
+logger = logging.getLogger(__name__)
+
+LARGEST_SPRITE = 8 * 2**20
+"""In bytes: of a moment that is kept. One to look at has some ten thousand."""
+LONGEST_REST_S = 2.0
+TOP_K = 5
+_VISITOR = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+class Live:
+    """Answers for the page Live, as an application that stands beside gradio's; see `Edge.mount`.
+
+    Its route tells on GET what the page has to send. On POST, ``?do=look`` answers a moment,
+    ``do=keep`` writes it as a clip and names the file, and ``do=leave`` gives the place back. Each
+    names the ``visitor``, 32 hexadecimal digits that a page makes up.
+
+    Parameters
+    ----------
+    pool : ExplorerPool
+    save : callable
+        Keeps a clip for a while; see `sprites.SaveBytes`.
+    places : Places
+    """
+
+    route = f"{API}live"
+    largest_body = LARGEST_SPRITE
+
+    def __init__(self, pool: ExplorerPool, save: SaveBytes, places: Places) -> None:
+        self._pool = pool
+        self._save = save
+        self._places = places
+        self._turn = anyio.Lock()
+        self._rests_until = 0.0
+        self._looking, self._keeping = anyio.CapacityLimiter(1), anyio.CapacityLimiter(1)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Answer for as long as the scope is open."""
+        yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        status, told = await self._answer(scope, receive)
+        await JSONResponse(told, status)(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, dict[str, Any]]:
+        try:
+            if scope["method"] == "GET":
+                return 200, await run_sync(self._facts)
+            if scope["method"] != "POST":
+                return 405, {"detail": "Send GET or POST."}
+            return 200, await self._do(query_of(scope), await _body(receive))
+        except FullError as error:
+            return 503, {"detail": str(error)}
+        except OlderError as error:
+            return 409, {"detail": str(error)}
+        except ExplorerError as error:
+            return 400, {"detail": str(error)}
+        except Cancelled:
+            return 409, {"detail": text.CANCELLED}
+        except OSError as error:
+            logger.error("A moment can't be kept", exc_info=error)
+            return 500, {"detail": text.DISK.format(cause=error.strerror)}
+        except Exception as error:  # the catch-all at this edge
+            logger.error("A moment failed", exc_info=error)
+            return 500, {"detail": text.DEFECT}
+
+    async def _do(self, query: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        what, visitor = query.get("do", ""), query.get("visitor", "")
+        if not _VISITOR.fullmatch(visitor):
+            raise RequestError(f"The visitor is {shown(visitor)}; give 32 hexadecimal digits.")
+        if what == "leave":
+            self._places.leave(visitor)
+            return {}
+        if what not in ("look", "keep"):
+            raise RequestError(f"do is {shown(what)}; give look, keep or leave.")
+        self._places.take(visitor)
+        if what == "keep":
+            return await run_sync(self._keep, body, limiter=self._keeping)
+        reconstruct = query.get("reconstruct") == "1"
+        async with self._places.newest(visitor) as wish, self._turn:
+            await anyio.sleep(max(0.0, self._rests_until - time.monotonic()))
+            began = time.monotonic()
+            with cancellable(wish):
+                told = await run_sync(self._look, body, reconstruct, limiter=self._looking)
+            now = time.monotonic()
+            self._rests_until = now + min(now - began, LONGEST_REST_S)
+        return told
+
+    def _explorer(self) -> Explorer:
+        if "SPACES_ZERO_GPU" in os.environ:
+            raise RequestError(
+                "This machine lends a GPU for one question at a time, too slowly for Live; start "
+                "the page on a machine of your own."
+            )
+        name = self._pool.usable
+        if self._pool.absent(name, ("recogniser",)):
+            raise RequestError(
+                "The weights are not on this machine yet: open Explore first, which fetches them."
+            )
+        return self._pool.get(name)
+
+    def _facts(self) -> dict[str, Any]:
+        """Say what the page has to send, and how to show what comes back."""
+        explorer = self._explorer()
+        card = explorer.recogniser.card
+        sheet = _sheet(card)
+        return {
+            "title": card.title,
+            "device": str(explorer.device),
+            "note": f"{MOTIONS_ONLY}." if card.is_bundled else "",
+            "frames": sheet.count,
+            "height": sheet.height,
+            "width": sheet.width,
+            "times": sheet.times,
+            "interval_s": interval_s(card),
+            "grid": list(card.grid.shape),
+            "labels": min(TOP_K, card.label_count),
+            "scale_end": moment.SCALE_END,
+        }
+
+    def _look(self, body: bytes, reconstruct: bool) -> dict[str, Any]:
+        """Answer a moment."""
+        explorer = self._explorer()
+        frames = read_sprite(body, _sheet(explorer.recogniser.card))
+        began = time.monotonic()
+        view = moment.ask(explorer, frames, reconstruct=reconstruct)
+        return {**_told(view), "model_s": round(time.monotonic() - began, 4)}
+
+    def _keep(self, body: bytes) -> dict[str, Any]:
+        """Write a moment as a clip that holds exactly these frames; name the file."""
+        card = self._explorer().recogniser.card
+        frames = read_sprite(body, _sheet(card).larger())
+        clip = encode_lossless(frames, 1 / interval_s(card))
+        path = self._save(clip, f"live {time.strftime('%H-%M-%S')}.mp4")
+        return {"path": path, "name": Path(path).name}
+
+
+def interval_s(card: CheckpointCard) -> float:
+    """Return the time between frames that a checkpoint was trained on."""
+    rule = card.sampling
+    return rule.interval_s if rule.interval_s is not None else 0.125
+
+
+def _sheet(card: CheckpointCard) -> Sheet:
+    height, width = card.frame_size
+    return Sheet(card.frame_count, height, width)
+
+
+def _told(view: MomentView) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "labels": [
+            {
+                "label": score.label,
+                "probability": score.probability,
+                "text": probability(score.probability),
+            }
+            for score in view.classification.top(TOP_K)
+        ],
+        "headline": view.headline(),
+        "scores": encode_scores(view.rollout.times_uniform),
+        "imagined": None,
+    }
+    pictures = view.newest()
+    if pictures is not None:
+        visible, rebuilt = map(_picture, pictures)
+        told["imagined"] = {"visible": visible, "rebuilt": rebuilt, "told": view.compared()}
+    return told
+
+
+def _picture(picture: NDArray[np.uint8]) -> str:
+    return "data:image/png;base64," + base64.b64encode(to_png(picture)).decode("ascii")
+
+
+async def _body(receive: Receive) -> bytes:
+    """Return the body, which the gate has read already."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b""
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
