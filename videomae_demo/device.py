@@ -66,6 +66,21 @@ def one_at_a_time(device: torch.device) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def on_one_core() -> Iterator[None]:
+    """Let torch use one core alone, inside of `one_at_a_time`.
+
+    Small models are hardly slower then, and the other cores are left to others; where those are
+    busy, threads that wait for one another would take many times as long.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 _HELD: dict[tuple[str, int], threading.Lock] = {}
 """All threads of a process share a device: so there is one lock per device and process."""
 

@@ -26,6 +26,8 @@ def test_every_answer_has_its_headers(app, method, headers):
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "same-origin"
     assert policy(answer)["frame-ancestors"] == EMBEDDERS
+    permissions = answer.headers["permissions-policy"].split(", ")
+    assert permissions == ["camera=(self)", "microphone=()", "geolocation=()"]
 
 
 def test_a_page_loads_nothing_from_elsewhere(app):

@@ -249,3 +249,18 @@ def test_files_that_are_being_written_are_left_alone(kept, clock):
     clock.later_s = 10_000
     kept.sweep()
     assert incoming.exists()
+
+
+def test_it_tells_its_own_files_from_others(kept, tmp_path):
+    path = write(kept, "a")
+    assert kept.holds(str(path))
+    foreign = tmp_path / "foreign.mp4"
+    foreign.touch()
+    for other in (
+        foreign,
+        kept.folder / "a" / ".." / ".." / "foreign.mp4",
+        kept.folder / "a",
+        kept.folder / "gone.mp4",
+        "",
+    ):
+        assert not kept.holds(str(other))

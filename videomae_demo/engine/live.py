@@ -1,6 +1,7 @@
 """What the models say of frames that come from no file, as from a camera: nothing of it is kept.
 
-Each moment is another one, so caches would fill with what nobody asks for again.
+Each moment is another one, so caches would fill with what nobody asks for again. On a CPU one core
+has to do: moments come again and again, and whoever explores a clip meanwhile has the others.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from videomae_demo.analysis.rollout import FusedAttention, Rollout, rollout, start_from_head
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT
-from videomae_demo.device import one_at_a_time
+from videomae_demo.device import on_one_core, one_at_a_time
 from videomae_demo.engine.engine import Engine
 from videomae_demo.engine.passes import Record, predict, run
 from videomae_demo.engine.roles import Recogniser, Reconstructor
@@ -74,7 +75,7 @@ def look(engine: Engine, frames: NDArray[np.uint8]) -> Looked:
     """
     recogniser = engine.recogniser
     pixel_values = _prepare(recogniser, frames)
-    with one_at_a_time(engine.device):
+    with one_at_a_time(engine.device), on_one_core():
         recorded = run(recogniser, pixel_values.numpy(), LOOKED)
     assert recorded.attention is not None
     grid, config = recogniser.card.grid, recogniser.model.config
@@ -87,7 +88,7 @@ def imagine(engine: Engine, frames: NDArray[np.uint8], hidden: Mask) -> Imagined
     """Predict the hidden tokens of a moment, (time, height, width) bool; the rest as in `look`."""
     reconstructor = engine.reconstructor
     pixel_values = _prepare(reconstructor, frames)
-    with one_at_a_time(engine.device):
+    with one_at_a_time(engine.device), on_one_core():
         predicted = predict(reconstructor, pixel_values.numpy(), hidden.reshape(-1))
     return Imagined(predicted, reconstructor.model.to_pixels(pixel_values)[0])
 

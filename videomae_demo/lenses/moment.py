@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # torch takes seconds to import: the page does not wait for i
 
 HIDDEN = 0.75
 """The share that is hidden where a reconstruction is asked for."""
-SCALE_END = 10.0
+SCALE_END = 16.0
 """Where the rollout's scale ends, in units of an even share: always there, so that the colours of
 one moment can be compared with those of the next."""
 

@@ -12,18 +12,22 @@ from videomae_demo.ui.examples import REAL_CLIPS, Example, find_examples
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.lenses import registry
 from videomae_demo.ui.pages.explore import PageBuilder
+from videomae_demo.ui.pages.live import add_live
 from videomae_demo.ui.theme import STYLE_SHEET, make_theme
 
 
 def build_page(
     pool: ExplorerPool, examples: tuple[Example, ...] | None = None, *, edge: Edge | None = None
 ) -> gr.Blocks:
-    """Return the page; `examples` default to the project's own clips.
+    """Return the pages; `examples` default to the project's own clips.
 
-    It is launched with the `launch_options` of the same `edge`.
+    They are launched with the `launch_options` of the same `edge`.
     """
     shown, real = (find_examples(), REAL_CLIPS) if examples is None else (examples, ())
-    return PageBuilder(pool, registry.LENSES, shown, edge or Edge(), real).build()
+    edge = edge or Edge()
+    page = PageBuilder(pool, registry.LENSES, shown, edge, real).build()
+    add_live(page, pool, edge)
+    return page
 
 
 def launch_options(edge: Edge) -> dict[str, Any]:

@@ -9,7 +9,7 @@ share; a handler that is closed between two stages leaves nothing behind.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class Handlers:
         Puts bytes into the page's cache; see `sprites.SaveBytes`.
     limits : Limits
         What a preview may cost, and after how long files of the cache are deleted.
+    is_own : callable
+        Tells whether a path is that of a file in the page's cache.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class Handlers:
         shelf: Shelf,
         save: SaveBytes,
         limits: Limits = DEFAULT_LIMITS,
+        is_own: Callable[[str], bool] = lambda _path: False,
     ) -> None:
         self.pool = pool
         self.lenses = {lens.name: lens for lens in lenses}
         self.shelf = shelf
         self._save = save
         self._limits = limits
+        self._is_own = is_own
         self._stages = Stages(pool, lenses, shelf, save, limits)
 
     def open(self, session: Session, query: Any = "") -> Pages:
@@ -92,6 +96,11 @@ class Handlers:
         is_here = asked and any(o.name == asked and o.is_here for o in self.pool.offers())
         return asked if is_here else ""
 
+    def frozen(self, given: Mapping[str, str]) -> Path | None:
+        """Return the clip that the page Live made for Explore, if an address names one."""
+        path = given.get("frozen", "")
+        return Path(path) if path and self._is_own(path) else None
+
     def _open(self, session: Session, given: Mapping[str, str]) -> Pages:
         lens, example = (
             given.get("lens", ""),
@@ -100,10 +109,11 @@ class Handlers:
         if lens in self.lenses:
             session = replace(session, lens=lens)
             yield Page(session, lens=lens)
-        if example is not None:
+        path = self.frozen(given) or (None if example is None else example.path)
+        if path is not None:
             sampling = read_sampling(given)
             yield Page(sampling=sampling)
-            yield from self._stages.explore(session, example.path, sampling, session.weights, given)
+            yield from self._stages.explore(session, path, sampling, session.weights, given)
             return
         yield Page(
             session,

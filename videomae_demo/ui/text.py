@@ -52,6 +52,17 @@ def keeps_uploads(hours: int) -> str:
     )
 
 
+def live_privacy(hours: int) -> str:
+    """Say what becomes of a camera's frames."""
+    return (
+        "No frame leaves this browser until you press Start. From then on the last frames, cut "
+        "down to what the model takes, go to the machine that runs this page, and are forgotten "
+        "as soon as they are answered. A video file that you play here is not uploaded. Only when "
+        "you press Freeze are the last frames written there, as a clip that is deleted after "
+        f"about {_hours(hours)}."
+    )
+
+
 NOT_READ_YET = "{asked} is not read yet: this is still {shown}."
 TAKEN_OUT = (
     "The clip field is empty: this is still {shown}. Give another clip, or press Explore, which "

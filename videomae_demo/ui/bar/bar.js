@@ -6,6 +6,7 @@ const LINKED = "Link copied: whoever opens it sees this view.";
 const PRIVATE = "A clip of your own can't be linked: it stays on this machine only for a while. Choose an example, and its view can.";
 
 find("title").textContent = TITLE;
+for (const link of element.querySelectorAll(".bar-page")) link.href = pageUrl(link.getAttribute("href"));
 
 // Whether something was done in the open sheet. A sheet that is only looked at stays open.
 let touched = false;

@@ -41,6 +41,8 @@ FILE_POLICY = {
     "frame-ancestors": EMBEDDERS,
     "sandbox": "",
 }
+PERMISSIONS = "camera=(self), microphone=(), geolocation=()"
+"""The camera is for the page itself, which asks for it when somebody presses a button."""
 SHARED_SCRIPTS = "https://gradio.s3-us-west-2.amazonaws.com"
 """Where the page of a share link takes gradio's scripts from."""
 
@@ -64,6 +66,7 @@ class HeadersAndOrigins:
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
                 headers["Content-Security-Policy"] = policy
+                headers["Permissions-Policy"] = PERMISSIONS
             await send(message)
 
         foreign = foreign_origin(Headers(scope=scope))

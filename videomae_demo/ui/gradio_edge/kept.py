@@ -122,6 +122,11 @@ class KeptFiles:
                 self._named[path] = self._clock()
                 self._of(visitor).clip = path
 
+    def holds(self, path: str) -> bool:
+        """Tell whether a path is that of a file of this page."""
+        normal = os.path.normpath(path)
+        return Path(normal).is_relative_to(self.folder) and Path(normal).is_file()
+
     def made(self, visitor: str, path: str) -> None:
         """Remember that a picture was made for a visitor's page."""
         with self._lock:

@@ -2,11 +2,13 @@
 
 const openValue = () => JSON.parse(props.value);
 
-// Where gradio serves a file of its cache: below the page's own path, whatever stands before it.
-const fileUrl = (path) => {
-  const root = new URL(window.gradio_config?.root || "/", window.location.href).pathname;
-  const names = path.split("/").map(encodeURIComponent).join("/");
-  return `${root.replace(/\/$/, "")}/gradio_api/file=${names}`;
-};
+// Where the app lies, without a slash at the end, whatever stands before it.
+const rootUrl = () => new URL(window.gradio_config?.root || "/", window.location.href).pathname.replace(/\/$/, "");
+
+// Where gradio serves a file of its cache.
+const fileUrl = (path) => `${rootUrl()}/gradio_api/file=${path.split("/").map(encodeURIComponent).join("/")}`;
+
+// The address of a page of the app; "." is the first one.
+const pageUrl = (name) => `${rootUrl()}/${name === "." ? "" : name}`;
 
 const say = (name, detail) => window.dispatchEvent(new CustomEvent(name, { detail }));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from videomae_demo.ui.gradio_edge.unchanged import spare_unchanged
 from videomae_demo.ui.gradio_edge.visitors import Visitors
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses.lens import PageLens, setting
+from videomae_demo.ui.live.page import FROZEN
 from videomae_demo.ui.outputs import Outputs, to_outputs, to_toast
 from videomae_demo.ui.page import Pages
 from videomae_demo.ui.pages.layout import build_layout
@@ -39,7 +41,14 @@ from videomae_demo.ui.work import (
     keeping_preview,
 )
 
-ADDRESS = "(...given) => [...given.slice(0, -1), window.location.search]"
+ADDRESS = f"""(...given) => {{
+    // What was frozen on the page Live is opened once; two events ask for it.
+    window.videomaeFrozen ??= sessionStorage.getItem({json.dumps(FROZEN)}) || "";
+    sessionStorage.removeItem({json.dumps(FROZEN)});
+    const frozen = window.videomaeFrozen;
+    const asked = frozen ? `?${{new URLSearchParams({{ frozen }})}}` : window.location.search;
+    return [...given.slice(0, -1), asked];
+}}"""
 """JavaScript that puts the page's address into the last input."""
 
 
@@ -59,7 +68,8 @@ class PageBuilder:
         self.limits = edge.limits
         self.served = edge.served
         self.shelf = Shelf(examples, self.served.keep, self.limits, real)
-        self.handlers = Handlers(pool, lenses, self.shelf, self.served.save, self.limits)
+        own = self.served.kept.holds
+        self.handlers = Handlers(pool, lenses, self.shelf, self.served.save, self.limits, own)
         self.visitors = Visitors()
 
     def build(self) -> gr.Blocks:
@@ -213,6 +223,9 @@ class PageBuilder:
     def _first(self, _visit: Visit, query: Any) -> str | None:
         """Return the file that the clip field has of the clip with which the page opens."""
         given = read_query(query)
+        frozen = self.handlers.frozen(given)
+        if frozen is not None:
+            return str(frozen)
         weights = self.handlers.weights_asked(given) or self.pool.usable
         return self._serve(self.shelf.first(weights, given.get("example")))
 
