@@ -129,13 +129,14 @@ def tell_speed(seconds: float) -> None:
 
 def ask_on(address: str, body: bytes, ends_at: float, answers: list[float]) -> None:
     """Ask as the page does: one question after the other, each about at least one new frame."""
-    route = f"{address}gradio_api/live?do=look&visitor={secrets.token_hex(16)}"
+    route = f"{address}gradio_api/live?visitor={secrets.token_hex(16)}"
     with httpx.Client(timeout=60) as http:
         while (began := time.monotonic()) < ends_at:
-            http.post(route, content=body).raise_for_status()
+            http.post(f"{route}&do=look", content=body).raise_for_status()
             took_s = time.monotonic() - began
             answers.append(took_s)
             time.sleep(max(0.0, FRAME_INTERVAL_S - took_s))
+        http.post(f"{route}&do=leave")
 
 
 def explore(client: Client, folder: Path) -> float:

@@ -62,8 +62,20 @@ def one_at_a_time(device: torch.device) -> Iterator[None]:
         When the work is not wanted any more before its turn has come.
     """
     key = device.type, device.index or 0
-    with holding(_HELD.setdefault(key, threading.Lock())):
-        yield
+    here = object()
+    waiting = _WAITING.setdefault(key, set())
+    waiting.add(here)
+    try:
+        with holding(_HELD.setdefault(key, threading.Lock())):
+            waiting.discard(here)
+            yield
+    finally:
+        waiting.discard(here)
+
+
+def is_awaited(device: torch.device) -> bool:
+    """Tell whether a thread waits for its turn on `device`."""
+    return bool(_WAITING.get((device.type, device.index or 0)))
 
 
 @contextlib.contextmanager
@@ -83,6 +95,8 @@ def on_one_core() -> Iterator[None]:
 
 _HELD: dict[tuple[str, int], threading.Lock] = {}
 """All threads of a process share a device: so there is one lock per device and process."""
+_WAITING: dict[tuple[str, int], set[object]] = {}
+"""Who waits for each of them."""
 
 Function = TypeVar("Function", bound=Callable[..., object])
 

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import threading
+import time
 import zlib
 
 import anyio
@@ -13,7 +14,11 @@ from asgi_request import ask, run_alone
 from PIL import Image
 
 from videomae_demo.analysis.classification import Classification
+from videomae_demo.analysis.rollout import Rollout
+from videomae_demo.analysis.settings import DEFAULT_ROLLOUT
 from videomae_demo.cancellation import wait_for
+from videomae_demo.device import is_awaited, one_at_a_time
+from videomae_demo.engine import live as engine_live
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.live import look
 from videomae_demo.errors import RequestError
@@ -307,13 +312,16 @@ def test_a_pass_under_way_ends_when_a_newer_moment_comes(live, frames, monkeypat
     assert statuses == {"old": 409, "new": 200}
 
 
-def test_at_least_half_of_the_time_is_left_to_others(live, frames, monkeypatch):
+@pytest.mark.parametrize(("awaited", "rests_s"), [(True, 1.5), (False, 0)])
+def test_where_others_wait_half_of_the_time_is_left_to_them(live, monkeypatch, awaited, rests_s):
     """Of two moments of two visitors, the second waits for as long as the first took."""
+    found = Classification(("up",), np.zeros(1), np.ones(1))
+    view = moment.MomentView(found, Rollout(np.ones((1, 1, 1)), DEFAULT_ROLLOUT), None, awaited)
     clock, slept = [100.0], []
 
     def take_two_seconds(_body, _reconstruct):
         clock[0] += 1.5
-        return {}
+        return view
 
     async def sleep(seconds):
         slept.append(seconds)
@@ -328,7 +336,29 @@ def test_at_least_half_of_the_time_is_left_to_others(live, frames, monkeypatch):
             await live._do({"do": "look", "visitor": visitor}, b"")
 
     run_alone(run)
-    assert slept[1] == pytest.approx(1.5)
+    assert slept[1] == pytest.approx(rests_s)
+
+
+def test_a_moment_knows_who_waits_for_the_device(pool, frames, monkeypatch):
+    explorer = explorer_of(pool)
+    assert not look(explorer, frames).awaited
+    run = engine_live.run
+
+    def run_while_another_waits(*given):
+        other.start()
+        while not is_awaited(explorer.device):
+            time.sleep(0.01)
+        return run(*given)
+
+    def take_a_turn():
+        with one_at_a_time(explorer.device):
+            pass
+
+    other = threading.Thread(target=take_a_turn)
+    monkeypatch.setattr(engine_live, "run", run_while_another_waits)
+    assert look(explorer, frames).awaited
+    other.join()
+    assert not is_awaited(explorer.device)
 
 
 def test_frames_of_another_number_or_kind_are_refused(pool, frames):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from videomae_demo.analysis.rollout import FusedAttention, Rollout, rollout, start_from_head
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT
-from videomae_demo.device import on_one_core, one_at_a_time
+from videomae_demo.device import is_awaited, on_one_core, one_at_a_time
 from videomae_demo.engine.engine import Engine
 from videomae_demo.engine.passes import Record, predict, run
 from videomae_demo.engine.roles import Recogniser, Reconstructor
@@ -33,10 +33,13 @@ class Looked:
     logits : ndarray
         (labels,) float32.
     rollout : Rollout
+    awaited : bool
+        Whether somebody else waited for the device meanwhile.
     """
 
     logits: NDArray[np.float32]
     rollout: Rollout
+    awaited: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,11 +80,13 @@ def look(engine: Engine, frames: NDArray[np.uint8]) -> Looked:
     pixel_values = _prepare(recogniser, frames)
     with one_at_a_time(engine.device), on_one_core():
         recorded = run(recogniser, pixel_values.numpy(), LOOKED)
+        awaited = is_awaited(engine.device)
     assert recorded.attention is not None
     grid, config = recogniser.card.grid, recogniser.model.config
     head = start_from_head(grid, config.use_mean_pooling or not recogniser.card.label_count)
     attention = FusedAttention.from_numpy(recorded.attention[0])
-    return Looked(recorded.logits[0], rollout(attention, head, grid, DEFAULT_ROLLOUT))
+    rolled = rollout(attention, head, grid, DEFAULT_ROLLOUT)
+    return Looked(recorded.logits[0], rolled, awaited)
 
 
 def imagine(engine: Engine, frames: NDArray[np.uint8], hidden: Mask) -> Imagined:

@@ -38,12 +38,14 @@ one moment can be compared with those of the next."""
 class MomentView:
     """What the models say of the last frames.
 
-    `reconstruction` is None where none was asked for.
+    `reconstruction` is None where none was asked for; `awaited` tells whether somebody else waited
+    for the device meanwhile.
     """
 
     classification: Classification
     rollout: Rollout
     reconstruction: Reconstruction | None = None
+    awaited: bool = False
 
     def headline(self) -> str:
         """Name the best label, and say how sure the recogniser is."""
@@ -95,9 +97,8 @@ def ask(engine: Engine, frames: NDArray[np.uint8], *, reconstruct: bool = False)
         )
     looked = look(engine, frames)
     labels = classify(torch.from_numpy(looked.logits), recogniser.model.config.id2label)
-    return MomentView(
-        labels, looked.rollout, _reconstructed(engine, frames) if reconstruct else None
-    )
+    rebuilt = _reconstructed(engine, frames) if reconstruct else None
+    return MomentView(labels, looked.rollout, rebuilt, looked.awaited)
 
 
 def _reconstructed(engine: Engine, frames: NDArray[np.uint8]) -> Reconstruction:

@@ -1,8 +1,9 @@
 """What the page Live asks for: moments in, labels and rollout out; and moments kept for Explore.
 
 Owns the route, what may be sent to it, and how the models are shared: live visitors take turns, and
-after each pass they leave the device alone for as long as the pass took, so that at least half of
-it is for those who explore clips. No frame is written to disk but of a moment that is to be kept.
+where somebody who explores a clip waits, they leave the device alone for as long as the last pass
+took, so that half of it at the least is for the others. No frame is written to disk but of a moment
+that is to be kept.
 """
 
 from __future__ import annotations
@@ -127,10 +128,10 @@ class Live:
             await anyio.sleep(max(0.0, self._rests_until - time.monotonic()))
             began = time.monotonic()
             with cancellable(wish):
-                told = await run_sync(self._look, body, reconstruct, limiter=self._looking)
+                view = await run_sync(self._look, body, reconstruct, limiter=self._looking)
             now = time.monotonic()
-            self._rests_until = now + min(now - began, LONGEST_REST_S)
-        return told
+            self._rests_until = now + min(now - began, LONGEST_REST_S) if view.awaited else now
+        return {**_told(view), "model_s": round(now - began, 4)}
 
     def _explorer(self) -> Explorer:
         if "SPACES_ZERO_GPU" in os.environ:
@@ -164,13 +165,11 @@ class Live:
             "scale_end": moment.SCALE_END,
         }
 
-    def _look(self, body: bytes, reconstruct: bool) -> dict[str, Any]:
+    def _look(self, body: bytes, reconstruct: bool) -> MomentView:
         """Answer a moment."""
         explorer = self._explorer()
         frames = read_sprite(body, _sheet(explorer.recogniser.card))
-        began = time.monotonic()
-        view = moment.ask(explorer, frames, reconstruct=reconstruct)
-        return {**_told(view), "model_s": round(time.monotonic() - began, 4)}
+        return moment.ask(explorer, frames, reconstruct=reconstruct)
 
     def _keep(self, body: bytes) -> dict[str, Any]:
         """Write a moment as a clip that holds exactly these frames; name the file."""
