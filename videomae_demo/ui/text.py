@@ -55,11 +55,11 @@ def keeps_uploads(hours: int) -> str:
 def live_privacy(hours: int) -> str:
     """Say what becomes of a camera's frames."""
     return (
-        "No frame leaves this browser until you press Start. From then on the last frames, cut "
-        "down to what the model takes, go to the machine that runs this page, and are forgotten "
-        "as soon as they are answered. A video file that you play here is not uploaded. Only when "
-        "you press Freeze are the last frames written there, as a clip that is deleted after "
-        f"about {_hours(hours)}."
+        "No frame leaves this browser until you press Start, or play a file. From then on the last "
+        "frames, cut down to what the model takes, go to the machine that runs this page, and are "
+        "forgotten as soon as they are answered; the file itself is not uploaded. Only when you "
+        "press Freeze are the last frames written there, as a clip that is deleted after about "
+        f"{_hours(hours)}."
     )
 
 

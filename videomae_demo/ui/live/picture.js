@@ -30,7 +30,7 @@ function drawPicture(canvas, video, facts, mirrored, scores, which) {
 
 const legendFor = (facts) => legendOf({
   title: "attention rollout, x uniform", unit: "x uniform", lower: 0, upper: facts.scale_end,
-  ticks: [0, 1, facts.scale_end], above: true, colours: COLOURS,
+  ticks: [0, facts.scale_end / 4, facts.scale_end], above: true, colours: COLOURS,
 });
 
 function drawBars(list, labels) {
