@@ -274,6 +274,36 @@ def test_the_newest_moment_of_a_visitor_wins():
     run_alone(run)
 
 
+async def send(live: Live, name: str, body: bytes, statuses: dict[str, int]) -> None:
+    """Ask as Anne, and note the status of the answer."""
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def note(message):
+        if message["type"] == "http.response.start":
+            statuses[name] = message["status"]
+
+    query = f"do=look&visitor={ANNE}".encode()
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": query}
+    await live(scope, receive, note)
+
+
+def test_a_moment_that_waits_is_answered_when_a_newer_one_comes(live, frames):
+    statuses = {}
+
+    async def run():
+        async with anyio.create_task_group() as group, live._turn:
+            group.start_soon(send, live, "old", sprite(frames), statuses)
+            await anyio.wait_all_tasks_blocked()
+            group.start_soon(send, live, "new", sprite(frames), statuses)
+            await anyio.wait_all_tasks_blocked()
+            assert statuses == {"old": 409}
+        assert statuses["new"] == 200
+
+    run_alone(run)
+
+
 def test_a_pass_under_way_ends_when_a_newer_moment_comes(live, frames, monkeypatch):
     """Its answer is not waited for, and it is not given to anybody."""
     began, statuses = threading.Event(), {}
@@ -287,26 +317,12 @@ def test_a_pass_under_way_ends_when_a_newer_moment_comes(live, frames, monkeypat
 
     monkeypatch.setattr(moment, "ask", until_unwanted)
 
-    async def send(name: str) -> None:
-        body = sprite(frames)
-
-        async def receive():
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        query = f"do=look&visitor={ANNE}".encode()
-        scope = {"type": "http", "method": "POST", "path": "/", "query_string": query}
-        await live(scope, receive, lambda message: note(name, message))
-
-    async def note(name, message):
-        if message["type"] == "http.response.start":
-            statuses[name] = message["status"]
-
     async def run():
         async with anyio.create_task_group() as group:
-            group.start_soon(send, "old")
+            group.start_soon(send, live, "old", sprite(frames), statuses)
             while not began.is_set():
                 await anyio.sleep(0.01)
-            group.start_soon(send, "new")
+            group.start_soon(send, live, "new", sprite(frames), statuses)
 
     run_alone(run)
     assert statuses == {"old": 409, "new": 200}
