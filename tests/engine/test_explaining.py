@@ -20,7 +20,7 @@ from videomae_demo.device import one_at_a_time
 from videomae_demo.engine import explaining, passes
 from videomae_demo.engine.cache import ByteCache
 from videomae_demo.engine.clips import ClipRequest
-from videomae_demo.engine.engine import Engine
+from videomae_demo.engine.engine import TRACE_SHARE, Engine
 from videomae_demo.engine.roles import load_recogniser
 from videomae_demo.engine.single_heads import head_effects
 from videomae_demo.engine.trials import leave_out, try_map
@@ -196,11 +196,11 @@ def test_another_clip_has_a_pass_of_its_own(engine, prepared, passed, clip_path)
 def test_a_pass_that_would_crowd_the_cache_is_not_kept(engine, prepared, passed):
     size = gradients_trace(engine.recogniser.model, prepared.pixel_values, lasts=True).nbytes
     passed.clear()
-    engine._cache.limit_bytes = 2 * size - 1
+    engine._cache.limit_bytes = int(size / TRACE_SHARE) - 1
     engine.relevance(prepared, Target(0))
     engine.relevance(prepared, Target(1))
     assert len(passed) == 2 * CONFIG.num_hidden_layers
-    engine._cache.limit_bytes = 2 * size
+    engine._cache.limit_bytes = int(size / TRACE_SHARE) + 1
     engine.relevance(prepared, Target(2))
     engine.relevance(prepared, TARGET)
     assert len(passed) == 3 * CONFIG.num_hidden_layers

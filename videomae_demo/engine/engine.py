@@ -50,6 +50,8 @@ from videomae_demo.video.sampling import SamplingRule, choice_of_frames
 
 TRACED = "libragrad"
 """The method that pulls a pass back; if that is kept, another label costs no forward pass."""
+TRACE_SHARE = 0.6
+"""Of the cache, at the most: with the default limit, base at 16 frames of 224 px fits (602 MB)."""
 
 Pass = Literal["recognise", "explain", "predict"]
 
@@ -249,7 +251,9 @@ class Engine:
                 passed = None
                 if method == TRACED and left_out is None and not runs_elsewhere():
                     key = ("trace", prepared.key)
-                    passed = self.keep(key, lambda: trace(self.recogniser, pixel_values), share=0.5)
+                    passed = self.keep(
+                        key, lambda: trace(self.recogniser, pixel_values), share=TRACE_SHARE
+                    )
                 return explain(self.recogniser, pixel_values, target, method, left_out, passed)
 
         find_method(method)
