@@ -45,6 +45,12 @@ class TrueColours:
         changed: Tensor = pixels * tokens.new_tensor(self.factor) + tokens.new_tensor(self.offset)
         return changed.flatten(-2)
 
+    def difference_back(self, differences: Tensor) -> Tensor:
+        """Change differences between tokens of the clip's pixels into those of the model's."""
+        pixels = differences.unflatten(-1, (-1, len(self.factor)))
+        changed: Tensor = pixels / differences.new_tensor(self.factor)
+        return changed.flatten(-2)
+
 
 AS_THE_MODEL_HAS_THEM = TrueColours((1.0,), (0.0,))
 """For a processor with ImageNet's statistics, as every published one."""

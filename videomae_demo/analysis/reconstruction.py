@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videomae_demo.analysis.colours import AS_THE_MODEL_HAS_THEM, TrueColours
-from videomae_demo.config import TokenGrid, VideoMAEConfig
+from videomae_demo.analysis.filling import LEAKING, fillings
+from videomae_demo.analysis.sweeping import PREDICTION, Measures
+from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import RequestError
 from videomae_demo.model.patches import (
     denormalise_tokens,
+    normalise_differences,
     normalise_tokens,
     patchify,
     token_statistics,
@@ -138,6 +141,97 @@ def reconstruct(
     RequestError
         When the shapes do not belong together.
     """
+    filled = _fill(predicted, clip, mask, config, colours)
+    tokens, hidden, leaks = filled.tokens, filled.hidden, filled.leaks
+
+    def frames(values: Tensor) -> NDArray[np.float32]:
+        whole = tokens.clone()
+        whole[hidden] = values
+        return _frames(whole, config)
+
+    prediction, *baselines = (
+        Picture(name, frames(values), filled.psnr_db(name), leaks[name])
+        for name, values in filled.values.items()
+    )
+    error = torch.full((config.grid.tokens,), math.nan)
+    error[hidden] = (filled.values[PREDICTION] - tokens[hidden]).square().mean(dim=1)
+    return Reconstruction(
+        mask=mask,
+        target=_frames(tokens, config),
+        prediction=prediction,
+        baselines=tuple(baselines),
+        normalised=None if filled.raw is None else frames(filled.raw),
+        token_error=error.reshape(config.grid.shape).numpy(),
+        loss=filled.losses[PREDICTION],
+    )
+
+
+def measure(
+    predicted: Tensor,
+    clip: Tensor,
+    mask: NDArray[np.bool_],
+    config: VideoMAEConfig,
+    colours: TrueColours = AS_THE_MODEL_HAS_THEM,
+) -> Measures:
+    """Measure a decoder's output and the fillings, without their pictures; see `reconstruct`.
+
+    A filling's loss is that of a decoder that would have predicted it, in the space in which this
+    one was trained.
+    """
+    filled = _fill(predicted, clip, mask, config, colours)
+    return Measures(
+        names=tuple(filled.values),
+        psnr_db=tuple(filled.psnr_db(name) for name in filled.values),
+        losses=tuple(filled.losses.values()),
+        leaks=tuple(filled.leaks.values()),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Filled:
+    """What the hidden tokens are filled with, by the model and without it.
+
+    Attributes
+    ----------
+    tokens : Tensor
+        (N, P) the original, in 0..1.
+    hidden : Tensor
+        (N,) bool.
+    values : dict of str to Tensor
+        (N_hidden, P) in 0..1, by the pictures' names; the prediction first.
+    losses : dict of str to float
+        By the same names.
+    raw : Tensor or None
+        (N_hidden, P) in 0..1: the raw prediction of a ``norm_pix_loss`` decoder.
+    """
+
+    tokens: Tensor
+    hidden: Tensor
+    values: dict[str, Tensor]
+    losses: dict[str, float]
+    raw: Tensor | None
+
+    def psnr_db(self, name: str) -> float:
+        """Measure one of the fillings over the hidden pixels."""
+        error = (self.values[name] - self.tokens[self.hidden]).square().mean().item()
+        return math.inf if error == 0 else -10 * math.log10(error)
+
+    @property
+    def leaks(self) -> dict[str, bool]:
+        """Which of them were made with statistics of the hidden pixels."""
+        return {
+            name: name == LEAKING or (name == PREDICTION and self.raw is not None)
+            for name in self.values
+        }
+
+
+def _fill(
+    predicted: Tensor,
+    clip: Tensor,
+    mask: NDArray[np.bool_],
+    config: VideoMAEConfig,
+    colours: TrueColours,
+) -> _Filled:
     grid = config.grid
     if mask.shape != grid.shape or len(predicted) != mask.sum():
         raise RequestError(
@@ -147,125 +241,25 @@ def reconstruct(
     predicted, clip = predicted.detach().float().cpu(), clip.detach().float().cpu()
     hidden = torch.from_numpy(mask.reshape(-1))
     tokens = patchify(clip[None], config.tubelet_size, config.patch_size)[0]  # (N, P)
-    pixels, loss, raw = predicted, predicted - tokens[hidden], None
+    pixels, loss, raw, statistics = predicted, predicted - tokens[hidden], None, None
     if config.norm_pix_loss:
         statistics = token_statistics(tokens[None, hidden], config.num_channels)
         loss = predicted - normalise_tokens(tokens[None, hidden], statistics)[0]
         pixels = denormalise_tokens(predicted[None], statistics)[0]
         raw = 0.5 + predicted / (2 * NORMALISED_RANGE)
-    tokens, pixels = colours.of(tokens), colours.of(pixels)
-    filled = _filled(tokens, hidden, pixels.clamp(0, 1))
-    error = torch.full((grid.tokens,), math.nan)
-    error[hidden] = (filled - tokens)[hidden].square().mean(dim=1)
-    return Reconstruction(
-        mask=mask,
-        target=_frames(tokens, config),
-        prediction=_picture("prediction", filled, tokens, hidden, config, config.norm_pix_loss),
-        baselines=_baselines(tokens, hidden, config),
-        normalised=None if raw is None else _frames(_filled(tokens, hidden, raw), config),
-        token_error=error.reshape(grid.shape).numpy(),
-        loss=float(loss.square().mean()),
-    )
-
-
-def _baselines(tokens: Tensor, hidden: Tensor, config: VideoMAEConfig) -> tuple[Picture, ...]:
-    """Fill the hidden tokens without a model; true-patch-mean only where the decoder leaks too."""
-    by_pixel = tokens.unflatten(-1, (-1, config.num_channels))
-    colours = by_pixel.double().mean(dim=1).float()  # (N, C), exact where a patch has one colour
-    pixels_per_token = config.token_values // config.num_channels
-    near = _Neighbours.of(config.grid, hidden)
-    fills = {
-        "visible-mean": colours[~hidden].mean(0).expand(int(hidden.sum()), -1),
-        "distance-weighted": near.weights @ colours[~hidden],
-    }
-    painted = {name: fill.repeat(1, pixels_per_token) for name, fill in fills.items()}
-    painted["nearest-visible"] = tokens[~hidden][near.nearest]
-    if near.is_copied.any():
-        copied = near.is_copied[:, None]
-        painted["copied-in-time"] = torch.where(
-            copied, tokens[~hidden][near.same_place], painted["distance-weighted"]
-        )
-    if config.norm_pix_loss:
-        painted["true-patch-mean"] = colours[hidden].repeat(1, pixels_per_token)
-    return tuple(
-        _picture(
-            name, _filled(tokens, hidden, values), tokens, hidden, config, name.startswith("true")
-        )
-        for name, values in painted.items()
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Neighbours:
-    """Which visible tokens each hidden one is filled from.
-
-    In space, a hidden token is filled from its own slice of time. If all of that slice is hidden,
-    it is filled from the nearest slice that has something visible, or from both if two are equally
-    near.
-
-    Attributes
-    ----------
-    nearest : Tensor
-        (N_hidden,) the visible token at the nearest place; at equal distances, the earliest slice,
-        then the first in order.
-    weights : Tensor
-        (N_hidden, N_visible) shares that sum to 1 and fall with the square of the distance in
-        patches. If the same place is visible, it has the whole weight.
-    same_place : Tensor
-        (N_hidden,) the visible token at the same place at the nearest time, the earlier of two.
-    is_copied : Tensor
-        (N_hidden,) bool: False where the same place is never visible, and `same_place` means
-        nothing.
-    """
-
-    nearest: Tensor
-    weights: Tensor
-    same_place: Tensor
-    is_copied: Tensor
-
-    @classmethod
-    def of(cls, grid: TokenGrid, hidden: Tensor) -> _Neighbours:
-        """Find them; whole numbers throughout, since floats would round small distances away."""
-        axes = torch.meshgrid(*(torch.arange(size) for size in grid.shape), indexing="ij")
-        places = torch.stack(axes, dim=-1).reshape(-1, 3)  # (N, 3)
-        between = (places[hidden][:, None] - places[~hidden][None]).abs()
-        after, apart = between[..., 0], between[..., 1:].square().sum(dim=-1)
-        is_near = after == after.amin(dim=1, keepdim=True)
-        apart_when_near = torch.where(is_near, apart, grid.patches**2)
-        is_same = apart == 0
-        never = grid.time
-        waits = torch.where(is_same, after, never)
-        return cls(
-            nearest=apart_when_near.argmin(dim=1),
-            weights=_shares(apart, is_near),
-            same_place=waits.argmin(dim=1),
-            is_copied=is_same.any(dim=1),
-        )
-
-
-def _shares(apart: Tensor, is_near: Tensor) -> Tensor:
-    """Weigh by ``1 / distance**2``; a place at distance 0 leaves nothing to the others."""
-    is_here = is_near & (apart == 0)
-    by_distance = torch.where(is_near, 1 / apart.clamp(min=1).double(), 0.0)
-    weights = torch.where(is_here.any(dim=1, keepdim=True), is_here.double(), by_distance)
-    return (weights / weights.sum(dim=1, keepdim=True)).float()
-
-
-def _filled(tokens: Tensor, hidden: Tensor, values: Tensor) -> Tensor:
-    filled = tokens.clone()
-    filled[hidden] = values
-    return filled
+    tokens = colours.of(tokens)
+    values = fillings(tokens, hidden, config)
+    losses = {PREDICTION: float(loss.square().mean())}
+    for name, value in values.items():
+        error = colours.difference_back(value - tokens[hidden])
+        if statistics is not None:
+            error = normalise_differences(error[None], statistics)[0]
+        losses[name] = float(error.square().mean())
+    values = {PREDICTION: colours.of(pixels).clamp(0, 1), **values}
+    return _Filled(tokens, hidden, values, losses, raw)
 
 
 def _frames(tokens: Tensor, config: VideoMAEConfig) -> NDArray[np.float32]:
     clip = unpatchify(tokens[None], config.grid, config.tubelet_size, config.patch_size)[0]
     frames: NDArray[np.float32] = clip.clamp(0, 1).permute(0, 2, 3, 1).contiguous().numpy()
     return frames
-
-
-def _picture(
-    name: str, filled: Tensor, tokens: Tensor, hidden: Tensor, config: VideoMAEConfig, leaks: bool
-) -> Picture:
-    error = (filled - tokens)[hidden].square().mean().item()
-    psnr_db = math.inf if error == 0 else -10 * math.log10(error)
-    return Picture(name, _frames(filled, config), psnr_db, leaks)

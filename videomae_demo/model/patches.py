@@ -109,6 +109,13 @@ def normalise_tokens(tokens: Tensor, statistics: TokenStatistics) -> Tensor:
     return normalised.flatten(-2)
 
 
+def normalise_differences(differences: Tensor, statistics: TokenStatistics) -> Tensor:
+    """Divide differences between tokens, (B, N, pixels * C), by the deviation: the mean is gone."""
+    pixels = differences.unflatten(-1, (-1, statistics.mean.shape[-1]))
+    normalised: Tensor = pixels / (statistics.deviation + EPSILON)
+    return normalised.flatten(-2)
+
+
 def denormalise_tokens(tokens: Tensor, statistics: TokenStatistics) -> Tensor:
     """Multiply by the deviation and add the mean; the inverse of `normalise_tokens`."""
     pixels = tokens.unflatten(-1, (-1, statistics.mean.shape[-1]))
