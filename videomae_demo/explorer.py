@@ -19,6 +19,7 @@ from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest, ReconstructionView
 
 if TYPE_CHECKING:
+    from videomae_demo.analysis.sweeping import Sweep
     from videomae_demo.lenses.trial import Trial
 
 
@@ -72,3 +73,16 @@ class Explorer(Engine):
         See `reconstruct.ask`.
         """
         return reconstruct.ask(self, clip, mask)
+
+    def sweep(
+        self, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK
+    ) -> Iterator[ReconstructionView]:
+        """Hide every share by masks of one kind; yield the answer with curves that grow.
+
+        See `reconstruct.sweep`.
+        """
+        return reconstruct.sweep(self, clip, mask)
+
+    def known_sweep(self, clip: ClipRequest, kind: str) -> Sweep | None:
+        """Return what earlier sweeps left behind, without a pass; see `reconstruct.known_sweep`."""
+        return reconstruct.known_sweep(self, clip, kind)

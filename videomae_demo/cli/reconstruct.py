@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
-from videomae_demo.cli.shared import LensCommand, Parsed, noted
+from videomae_demo.cli.shared import LensCommand, Parsed, noted, progress
 
 if TYPE_CHECKING:
     from videomae_demo.engine.clips import ClipRequest
@@ -34,16 +34,29 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--ratio", type=float, help="share to hide (0.9; 0.75 where patches are few)"
     )
     command.add_argument("--seed", type=int, default=0, help="which tokens (0)")
+    command.add_argument(
+        "--sweep",
+        action="store_true",
+        help="try all shares from 0.5 to 0.95, with several masks each; many passes",
+    )
 
 
 def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> ReconstructionView:
     from videomae_demo.lenses.reconstruct import MaskRequest
 
-    return explorer.reconstruct(clip, MaskRequest(parsed.mask, parsed.ratio, parsed.seed))
+    mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)
+    if not parsed.sweep:
+        return explorer.reconstruct(clip, mask)
+    view = None
+    for view in explorer.sweep(clip, mask):
+        assert view.sweep is not None
+        progress(f"Hiding more and more: {view.sweep.done:.0%}")
+    assert view is not None
+    return view
 
 
 def _lines(view: ReconstructionView, _parsed: Parsed) -> list[str]:
-    from videomae_demo.lenses.reconstruct import how_near, never_visible
+    from videomae_demo.lenses.pictures import how_near, never_visible
 
     result, mask = view.reconstruction, view.mask
     lines = [
@@ -59,8 +72,23 @@ def _lines(view: ReconstructionView, _parsed: Parsed) -> list[str]:
         leak = "  (uses the hidden patches' statistics)" if picture.leaks else ""
         lines.append(f"    {picture.name:<18} {value}{leak}")
     lines += [f"  {how_near(result)}", f"  {never_visible(result)}"]
-    lines += [f"  loss: {result.loss:.4f}", *noted(view)]
+    lines += [f"  loss: {result.loss:.4f}", *_swept(view), *noted(view)]
     return [line for line in lines if line.strip()]
+
+
+def _swept(view: ReconstructionView) -> list[str]:
+    """Write the means over the masks of each share as a table, and what follows from them."""
+    from videomae_demo.lenses.pictures import in_decibel
+
+    found = view.sweep
+    if found is None:
+        return []
+    head = "".join(f"{name:>19}" for name in found.names)
+    lines = [f"  mean PSNR in dB over {len(found.seeds)} masks:", f"    hidden{head}       loss"]
+    for at, hidden in enumerate(found.hidden.tolist()):
+        near = "".join(f"{in_decibel(value):>19}" for value in found.mean_db[:, at].tolist())
+        lines.append(f"    {hidden:>6.1%}{near}{found.mean_losses[0, at]:>11.4f}")
+    return lines + [f"  {said}" for said in view.swept()]
 
 
 COMMAND = LensCommand(

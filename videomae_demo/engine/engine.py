@@ -213,8 +213,7 @@ class Engine:
                 pixel_values = prepared.pixel_values.numpy()
                 return predict(self.reconstructor, pixel_values, hidden.reshape(-1))
 
-        key = ("prediction", prepared.key, np.packbits(hidden).tobytes())
-        predicted: NDArray[np.float32] = self.keep(key, make)
+        predicted: NDArray[np.float32] = self.keep(prediction_key(prepared, hidden), make)
         return predicted
 
     def relevance(
@@ -348,6 +347,10 @@ class Engine:
         """Return what is kept by a key, or make it; see `ByteCache.get_or_make`."""
         return self._cache.get_or_make(key, make, share)
 
+    def known(self, key: Hashable) -> Any:
+        """Return what is kept by a key; None if nothing is."""
+        return self._cache.get(key)
+
     @contextmanager
     def at_work(self, kind: Pass | None = None) -> Iterator[None]:
         """Hold the device while a model runs; a pass of a `kind` is timed, see `seconds`."""
@@ -356,6 +359,11 @@ class Engine:
             yield
             if kind is not None:
                 self.seconds[kind] = time.monotonic() - began
+
+
+def prediction_key(prepared: PreparedClip, hidden: Mask) -> Hashable:
+    """Name what is predicted behind a mask, (time, height, width), in the engine's cache."""
+    return "prediction", prepared.key, np.packbits(hidden).tobytes()
 
 
 def _choice_remark(

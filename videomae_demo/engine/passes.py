@@ -259,19 +259,39 @@ def follow_head(
     return attention
 
 
-@on_gpu(LONGEST_PASS_S)
 def predict(
     reconstructor: Reconstructor, pixel_values: NDArray[np.float32], hidden: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """Predict the hidden tokens, (N,) bool, of one clip: (N_hidden, values of a token)."""
+    predicted: NDArray[np.float32] = predict_each(reconstructor, pixel_values, hidden[None])[0]
+    return predicted
+
+
+@on_gpu(LONGEST_PASS_S)
+def predict_each(
+    reconstructor: Reconstructor, pixel_values: NDArray[np.float32], hidden: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Predict the tokens of one clip, (1, T, C, H, W), behind several masks.
+
+    Parameters
+    ----------
+    hidden : ndarray
+        (n, N) bool, True = hidden; the same number in each.
+
+    Returns
+    -------
+    ndarray
+        (n, N_hidden, values of a token) float32.
+    """
     model = reconstructor.model
+    clips = torch.from_numpy(pixel_values).to(model.device)
     with torch.inference_mode(), inference_precision(model.device):
         output = model(
-            torch.from_numpy(pixel_values).to(model.device),
-            torch.from_numpy(hidden)[None].to(model.device),
+            clips.expand(len(hidden), -1, -1, -1, -1),
+            torch.from_numpy(hidden).to(model.device),
             before_layer=check_cancelled,
         )
-    return check_finite(_to_host(output.logits[0]), "reconstructor")
+    return check_finite(_to_host(output.logits), "reconstructor")
 
 
 TOGETHER_BYTES = 2**26
@@ -282,6 +302,16 @@ def clips_at_once(config: VideoMAEConfig, tokens: int) -> int:
     """Return how many clips of so many visible tokens may run together: 1 or more."""
     values = 2 * config.intermediate_size + 6 * config.hidden_size  # of a block, at its widest
     return max(1, TOGETHER_BYTES // (4 * tokens * values))
+
+
+def masks_at_once(config: VideoMAEConfig, visible: int) -> int:
+    """Return behind how many masks that leave so many tokens visible a clip may be predicted.
+
+    The decoder takes all tokens, whatever is hidden.
+    """
+    of_decoder = 2 * config.decoder_intermediate_size + 6 * config.decoder_hidden_size
+    together = TOGETHER_BYTES // (4 * config.grid.tokens * of_decoder)
+    return max(1, min(together, clips_at_once(config, visible)))
 
 
 def check_finite(values: NDArray[np.float32], role: str) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ torch only to ask.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,26 +27,27 @@ from videomae_demo.lenses.answer import (
     share,
     write_npz,
 )
+from videomae_demo.lenses.pictures import (
+    PICTURE_TITLES,
+    decibels,
+    how_near,
+    never_visible,
+    title_with_psnr,
+)
+from videomae_demo.lenses.sweep import save_sweep, sweep_json, sweep_sentences, why_not
 from videomae_demo.masking import make_mask, painted
 from videomae_demo.rendering.frames import Track, to_uint8, write_png
 from videomae_demo.rendering.overlay import hide
 
 if TYPE_CHECKING:  # torch takes seconds to import: the page does not wait for it
-    from videomae_demo.analysis.reconstruction import Picture, Reconstruction
+    from videomae_demo.analysis.reconstruction import Reconstruction
+    from videomae_demo.analysis.sweeping import Sweep
     from videomae_demo.engine.engine import Engine
     from videomae_demo.engine.roles import CheckpointCard
 
 COARSE_GRID_PATCHES = 144
 """With fewer patches a slice, a mask of 90 % leaves too few to say anything; 75 % is then used."""
 LEAK = "uses the hidden patches' true mean and contrast"
-PICTURE_TITLES = {
-    "prediction": "reconstruction",
-    "visible-mean": "visible mean",
-    "distance-weighted": "distance-weighted",
-    "nearest-visible": "nearest visible",
-    "copied-in-time": "copied in time",
-    "true-patch-mean": "true patch mean",
-}
 UNITS = {
     "tube": "whole patches make it",
     "random": "whole tokens make it",
@@ -131,14 +133,46 @@ def ask(engine: Engine, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK) -> 
     return ReconstructionView(reconstructor.card, prepared.clip, used, result)
 
 
+def sweep(
+    engine: Engine, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK
+) -> Iterator[ReconstructionView]:
+    """Hide every share from 50 % to 95 % by several masks of this kind; yield what is known.
+
+    Each answer holds a `Sweep`, the last one a finished one. The masks are drawn from seeds of
+    their own; that of `mask` decides which predictions are kept, beside all measures. Errors as in
+    `ask`; also a RequestError for a kind that can't hide every share.
+    """
+    from videomae_demo.engine import sweeps
+
+    if reason := why_not(mask.kind):
+        raise RequestError(reason)
+    view = ask(engine, clip, mask)
+    prepared = engine.prepare(clip, engine.reconstructor)
+    for found in sweeps.sweep(engine, prepared, mask.kind, mask.seed):
+        yield replace(view, sweep=found)
+
+
+def known_sweep(engine: Engine, clip: ClipRequest, kind: str) -> Sweep | None:
+    """Return what earlier sweeps left behind of this clip and kind of mask; None if nothing."""
+    from videomae_demo.engine.sweeps import what_is_known
+
+    if why_not(kind):
+        return None
+    return what_is_known(engine, engine.prepare(clip, engine.reconstructor), kind)
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ReconstructionView(Answer):
-    """What the reconstructor imagines behind the mask; `mask.ratio` is the share asked for."""
+    """What the reconstructor imagines behind the mask; `mask.ratio` is the share asked for.
+
+    `sweep` holds the measures for other shares, if those were asked for.
+    """
 
     checkpoint: CheckpointCard
     clip: SeenClip
     mask: MaskRequest
     reconstruction: Reconstruction
+    sweep: Sweep | None = None
 
     @property
     def hidden_share(self) -> float:
@@ -165,13 +199,18 @@ class ReconstructionView(Answer):
             "difference_db": _finite(result.prediction.psnr_db - result.rival.psnr_db),
             "verdict": how_near(result),
             "leaks": [picture.name for picture in result.pictures if picture.leaks],
+            "sweep": None if self.sweep is None else sweep_json(self.sweep, self.mask.ratio),
             **describe_clip(self.clip),
             "notes": self.notes,
         }
 
     def sentences(self) -> list[str]:
-        """Say whose picture it is, what was hidden, how near it came, and whether it leaks."""
-        return [self.explanation()]
+        """Say what `explanation` says, and how much may be hidden, if that was swept."""
+        return [self.explanation(), *self.swept()]
+
+    def swept(self) -> list[str]:
+        """Say how near the model comes for other shares; empty if they were not tried."""
+        return [] if self.sweep is None else sweep_sentences(self.sweep, self.mask.ratio)
 
     def explanation(self) -> str:
         """Say whose picture it is, what was hidden, how near it came, and whether it leaks."""
@@ -215,7 +254,7 @@ class ReconstructionView(Answer):
         Arrays: ``mask`` (time, height, width) bool; ``prediction`` and ``target`` (T, H, W, 3)
         float32 in 0..1, the visible patches kept; ``token_error`` (time, height, width), NaN where
         visible; and for a decoder of normalised pixels, ``normalised`` (T, H, W, 3): its raw
-        output.
+        output. With a sweep, ``ratio.png`` and ``ratio.csv`` come too.
         """
         from videomae_demo.rendering.side_by_side import side_by_side
         from videomae_demo.video.encode import write_mp4
@@ -226,11 +265,12 @@ class ReconstructionView(Answer):
         write_npz(path, self.arrays())
         tracks = self.tracks()
         movie = side_by_side(tracks[:3], height_px=MOVIE_HEIGHT_PX, footnote=self.explanation())
-        return [
+        paths = [
             path,
             write_mp4(folder / "reconstruction.mp4", movie, frame_rate(clip)),
             write_png(folder / "filmstrip.png", self._filmstrip(tracks)),
         ]
+        return paths if self.sweep is None else paths + save_sweep(self.sweep, folder)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return ``mask``, ``prediction``, ``target``, ``token_error`` and more; see `save`."""
@@ -267,7 +307,10 @@ class ReconstructionView(Answer):
         tracks = [
             Track("original", target),
             Track("visible only", hide(target, result.mask)),
-            *(Track(_title(picture), to_uint8(picture.frames)) for picture in result.pictures),
+            *(
+                Track(title_with_psnr(picture), to_uint8(picture.frames))
+                for picture in result.pictures
+            ),
         ]
         if result.normalised is not None:
             tracks.insert(3, Track("raw prediction (normalised)", to_uint8(result.normalised)))
@@ -279,61 +322,9 @@ class ReconstructionView(Answer):
         return f"ReconstructionView({self.clip.path.name!r}: {hidden} hidden, {near})"
 
 
-def how_near(result: Reconstruction) -> str:
-    """Say by how much the reconstruction is better or worse than its rival."""
-    ours, rival = result.prediction, result.rival
-    title = PICTURE_TITLES[rival.name]
-    title = f"the {title}, which is its leak alone" if rival.leaks else f"the best filling, {title}"
-    verdict = _compared(ours, rival, title)
-    best = result.best_filling
-    if rival.leaks and _shown_db(best) >= _shown_db(ours):
-        verdict += (
-            f" Even {PICTURE_TITLES[best.name]}, which leaks nothing, has {decibels(best, 'dB')}."
-        )
-    return verdict
-
-
-def _compared(ours: Picture, other: Picture, title: str) -> str:
-    gain_db = _shown_db(ours) - _shown_db(other)
-    numbers = f"({decibels(ours)} against {decibels(other)})"
-    if math.isnan(gain_db) or abs(gain_db) < 0.05:  # both are exact, or the same number is shown
-        return f"The reconstruction is as near to the original as {title} {numbers}."
-    word = "better" if gain_db > 0 else "worse"
-    amount = word if math.isinf(gain_db) else f"{abs(gain_db):.1f} dB {word}"
-    return f"The reconstruction is {amount} than {title} {numbers}."
-
-
-def never_visible(result: Reconstruction) -> str:
-    """Say how many hidden tokens could not be copied in time; empty if all could be copied."""
-    count = result.never_visible
-    if not count or not any(picture.name == "copied-in-time" for picture in result.baselines):
-        return ""
-    return (
-        f"Of {int(result.mask.sum())} hidden tokens, {count} have a place that is never visible: "
-        "those can't be copied in time, and are distance-weighted there too."
-    )
-
-
-def _shown_db(picture: Picture) -> float:
-    return round(picture.psnr_db, 1)
-
-
-def decibels(picture: Picture, unit: str = "") -> str:
-    """Write a picture's PSNR in decibel; "exact" if nothing differs."""
-    if math.isinf(picture.psnr_db):
-        return "exact"
-    return f"{picture.psnr_db:.1f} {unit}".rstrip()
-
-
 def _finite(value: float) -> float | None:
     """Return a number that JSON can hold; None if a picture is exact."""
     return value if math.isfinite(value) else None
-
-
-def _title(picture: Picture) -> str:
-    leak = " (leak)" if picture.leaks else ""
-    near = decibels(picture, "dB").replace(" ", "\u00a0")
-    return f"{PICTURE_TITLES[picture.name]} {near}{leak}"
 
 
 def default_ratio(grid: TokenGrid) -> float:

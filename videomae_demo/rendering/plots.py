@@ -27,7 +27,7 @@ ACCENT = "#2a6fb0"
 SERIES_COLOURS = (ACCENT, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 
 PLOT_FORMATS = (".png", ".svg", ".pdf")
-_DPI = 144
+DPI = 144
 _LABEL_LETTERS = 30  # longest line of a label beside its bar
 
 
@@ -160,7 +160,7 @@ def time_curve(
             fontsize=8.5,
             annotation_clip=False,
         )
-    _label_axes(axes, "time (s)", value_name)
+    label_axes(axes, "time (s)", value_name)
     top = max(*heights, reference or 0.0)
     axes.set_ylim(0, 1.15 * top if top > 0 else 1)
     return figure
@@ -195,7 +195,7 @@ def loss_curves(
     ]
     if log:
         axes.set_yscale("log")
-    _label_axes(axes, "step", value_name)
+    label_axes(axes, "step", value_name)
     if len(curves) > 1:
         # Named afterwards: matplotlib would leave out names that begin with an underscore.
         legend = axes.legend(lines, [str(n) for n in range(len(lines))], frameon=False, fontsize=9)
@@ -234,12 +234,12 @@ def share_curves(
             f"{sorted(counts)} curves, and bands for {', '.join(bands) or 'none'}."
         )
     figure = Figure(
-        figsize=(3.6 * len(panels), 3.2), dpi=_DPI, layout="constrained", facecolor="white"
+        figsize=(3.6 * len(panels), 3.2), dpi=DPI, layout="constrained", facecolor="white"
     )
     FigureCanvasAgg(figure)
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (name, curves) in zip(row, panels.items(), strict=True):
-        _plain(axes)
+        leave_plain(axes)
         axes.set_title(name, loc="left", fontsize=10, color=INK, parse_math=False)
         band = np.array([curve.values for curve in bands[name]], dtype=np.float64)
         chance = []
@@ -252,7 +252,7 @@ def share_curves(
             for index, (curve, colour) in enumerate(zip(curves, SERIES_COLOURS, strict=False))
         ]
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
-    _label_axes(row[0], "share of the tokens hidden", value_name)
+    label_axes(row[0], "share of the tokens hidden", value_name)
     handles = [line for (line,) in lines] + chance
     legend = row[-1].legend(
         handles, [str(n) for n in range(len(handles))], frameon=False, fontsize=8
@@ -263,7 +263,7 @@ def share_curves(
     return figure
 
 
-def save_figure(figure: Figure, path: str | Path, *, dpi: int = _DPI) -> Path:
+def save_figure(figure: Figure, path: str | Path, *, dpi: int = DPI) -> Path:
     """Write a figure as .png, .svg or .pdf and return its path; the folder is made if absent.
 
     Raises
@@ -309,16 +309,16 @@ def _series(
 
 def _figure(height_in: float, title: str) -> tuple[Figure, Axes]:
     """Return a figure 6.4 inches wide with one plain pair of axes."""
-    figure = Figure(figsize=(6.4, height_in), dpi=_DPI, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(6.4, height_in), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    _plain(axes)
+    leave_plain(axes)
     if title:
         axes.set_title(title, loc="left", fontsize=11, color=INK, pad=8, parse_math=False)
     return figure, axes
 
 
-def _plain(axes: Axes) -> None:
+def leave_plain(axes: Axes) -> None:
     """Leave of a pair of axes what is needed."""
     axes.set_facecolor("white")
     axes.set_axisbelow(True)
@@ -330,6 +330,6 @@ def _plain(axes: Axes) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _label_axes(axes: Axes, across: str, up: str) -> None:
+def label_axes(axes: Axes, across: str, up: str) -> None:
     axes.set_xlabel(across, color=FAINT_INK, fontsize=9, parse_math=False)
     axes.set_ylabel(up, color=FAINT_INK, fontsize=9, parse_math=False)

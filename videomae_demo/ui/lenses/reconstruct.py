@@ -14,15 +14,12 @@ import numpy as np
 from videomae_demo.errors import RequestError
 from videomae_demo.given import number
 from videomae_demo.lenses.answer import share as percentage
+from videomae_demo.lenses.pictures import PICTURE_TITLES, decibels, how_near, never_visible
 from videomae_demo.lenses.reconstruct import (
     DEFAULT_MASK,
-    PICTURE_TITLES,
     MaskRequest,
     ReconstructionView,
-    decibels,
     default_ratio,
-    how_near,
-    never_visible,
 )
 from videomae_demo.masking import MASK_KINDS
 from videomae_demo.rendering.frames import to_uint8
