@@ -145,6 +145,9 @@ class FakeExplorer:
         seen = self.see(request)
         return HeadsView(self.recogniser.card, seen, asked, effects, found, found, "it")
 
+    def known_sweep(self, request, kind):
+        return None
+
     def reconstruct(self, request, mask):
         self.asked.append(("reconstruct", mask))
         if self.failure is not None:

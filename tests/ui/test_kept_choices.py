@@ -73,6 +73,9 @@ class MadeExplorer:
         self.asked.append(settings)
         return made_rollout(settings)
 
+    def known_sweep(self, request, kind):
+        return None
+
     def reconstruct(self, request, mask):
         self.asked.append(mask)
         return replace(made_reconstruction(), mask=replace(mask, ratio=mask.ratio or 0.75))

@@ -27,12 +27,8 @@ from videomae_demo.model.processor import CropBox
 from videomae_demo.ui import present, text
 from videomae_demo.ui.lenses.attend import rollout_panel, rollout_view
 from videomae_demo.ui.lenses.recognise import labels_panel, verdict
-from videomae_demo.ui.lenses.reconstruct import (
-    LEAK,
-    MaskQuestion,
-    reconstruction_panel,
-    reconstruction_view,
-)
+from videomae_demo.ui.lenses.reconstruct import MaskQuestion
+from videomae_demo.ui.lenses.reconstruction import LEAK, reconstruction_panel, reconstruction_view
 from videomae_demo.ui.token_player.sprites import sprite
 from videomae_demo.ui.token_player.value import Track, View
 
@@ -76,7 +72,8 @@ def values_of(data: str, kind: str) -> np.ndarray:
 
 
 def blocks_of(panel: list[dict], kind: str) -> list[dict]:
-    return [block for block in panel if block["kind"] == kind]
+    inner = [block for one in panel for block in one.get("blocks", [one])]
+    return [block for block in inner if block["kind"] == kind]
 
 
 def facts_of(panel: list[dict]) -> dict[str, str]:

@@ -89,8 +89,8 @@ def measure_each(
             for index, row in zip(batch, rows, strict=True):
                 found[keys[index]] = _keep(engine, prepared, hidden[index], row)
                 if keeps >= 0 and keys[index] == keys[keeps]:
-                    alone = row.copy()  # so that the batch's memory can go
-                    engine.keep(prediction_key(prepared, hidden[index]), lambda row=alone: row)
+                    # A copy, so that the batch's memory can go.
+                    engine.keep(prediction_key(prepared, hidden[index]), row.copy)
     return [found[key] for key in keys]
 
 

@@ -187,7 +187,7 @@ def _stretch(sweep: Sweep, run: list[int]) -> str:
 
 
 def _span(sweep: Sweep) -> str:
-    first, last = share(sweep.ratios[0]), share(sweep.ratios[-1])
+    first, last = (share(hidden) for hidden in sweep.hidden[[0, -1]].tolist())
     near = [in_decibel(value, "dB") for value in sweep.mean_db[0, [0, -1]].tolist()]
     lost = [told_loss(value) for value in sweep.mean_losses[0, [0, -1]].tolist()]
     space = "of normalised pixels " if sweep.leaks[0] else ""
@@ -207,8 +207,8 @@ def _draws(sweep: Sweep) -> list[str]:
     if not between:
         return []
     return [
-        f"Which tokens are hidden matters most at {share(sweep.ratios[most])}: the masks give "
-        f"{between} dB."
+        f"Which tokens are hidden matters most at {place_of(sweep, most)}: the masks "
+        f"give {between} dB."
     ]
 
 

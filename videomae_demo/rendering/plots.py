@@ -331,5 +331,6 @@ def leave_plain(axes: Axes) -> None:
 
 
 def label_axes(axes: Axes, across: str, up: str) -> None:
+    """Write what the two axes stand for."""
     axes.set_xlabel(across, color=FAINT_INK, fontsize=9, parse_math=False)
     axes.set_ylabel(up, color=FAINT_INK, fontsize=9, parse_math=False)

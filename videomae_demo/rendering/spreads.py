@@ -14,7 +14,14 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from videomae_demo.errors import RequestError
-from videomae_demo.rendering.plots import DPI, INK, SERIES_COLOURS, label_axes, leave_plain
+from videomae_demo.rendering.plots import (
+    DPI,
+    FAINT_INK,
+    INK,
+    SERIES_COLOURS,
+    label_axes,
+    leave_plain,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +87,9 @@ def spreads(
             axes.plot(places, values.mean(axis=1), color=colour, linewidth=width, marker=".")
         if name in log:
             axes.set_yscale("log")
+            for format_ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+                format_ticks(lambda value, _: f"{value:.2g}")
+            axes.tick_params(which="minor", colors=FAINT_INK, labelsize=9, length=0)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         label_axes(axes, across, name)
     lines = row[-1].get_lines()

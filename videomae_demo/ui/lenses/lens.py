@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import gradio as gr
 
@@ -195,6 +195,8 @@ class PageLens(ABC):
         The pass that it makes the Explorer run, see `Engine.seconds`.
     costly : tuple of str
         The ``elem_id`` of each of its buttons that runs this pass anew.
+    repeats : mapping of str to int
+        The ``elem_id`` of each button that runs the pass many times, and how often.
     """
 
     name: str
@@ -208,6 +210,7 @@ class PageLens(ABC):
     uses: tuple[Half, ...] = ("recogniser",)
     runs: Pass = "recognise"
     costly: tuple[str, ...] = ()
+    repeats: ClassVar[Mapping[str, int]] = {}
 
     @abstractmethod
     def build(self) -> Parts:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gradio as gr
-import numpy as np
 
+from videomae_demo.analysis.sweeping import RATIOS, SEEDS
 from videomae_demo.errors import RequestError
 from videomae_demo.given import number
-from videomae_demo.lenses.answer import share as percentage
-from videomae_demo.lenses.pictures import PICTURE_TITLES, decibels, how_near, never_visible
 from videomae_demo.lenses.reconstruct import (
     DEFAULT_MASK,
     MaskRequest,
@@ -22,10 +20,9 @@ from videomae_demo.lenses.reconstruct import (
     default_ratio,
 )
 from videomae_demo.masking import MASK_KINDS
-from videomae_demo.rendering.frames import to_uint8
 from videomae_demo.ui.controls import LABELS, field_name, plain_number, read_fields, whole
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
-from videomae_demo.ui.lenses.argument import choice, fraction, token_marks, whole_number
+from videomae_demo.ui.lenses.argument import choice, fraction, switch, token_marks, whole_number
 from videomae_demo.ui.lenses.lens import (
     Change,
     Code,
@@ -33,10 +30,10 @@ from videomae_demo.ui.lenses.lens import (
     PageLens,
     Parts,
     Showing,
+    Step,
     TakenBackError,
     Wires,
     call_with_changed,
-    make_pane,
     setting,
 )
 from videomae_demo.ui.lenses.painted import (
@@ -46,42 +43,26 @@ from videomae_demo.ui.lenses.painted import (
     fits,
     to_address,
 )
-from videomae_demo.ui.panel import panel
-from videomae_demo.ui.token_player.sprites import SaveBytes, sprite
-from videomae_demo.ui.token_player.value import Mask, Scores, View, encode_mask, encode_scores
+from videomae_demo.ui.lenses.reconstruction import (
+    PAINT,
+    reconstruction_panel,
+    reconstruction_view,
+)
+from videomae_demo.ui.lenses.sweep import EVERY, SHARE, TRY_ALL, TRYING
+from videomae_demo.ui.token_player.sprites import SaveBytes
 
 if TYPE_CHECKING:
-    from videomae_demo.config import TokenGrid
     from videomae_demo.engine.clips import ClipRequest
     from videomae_demo.explorer import Explorer
     from videomae_demo.ui.session import Session
 
-PAINT = "videomae-paint"
 PRESETS = (0.75, 0.9, 0.95)
-HINT = "All pictures play in step. Grey is what was hidden from the model."
 MASK_ADVICE = (
     "VideoMAE learnt by filling in 90% of the tokens, hidden in tubes: the same places in every "
     "frame, so that nothing behind them can be copied from another moment. The other masks leave "
     "places that are visible at another time; what copying alone makes of those is shown as "
     "'copied in time'. Which mask is the harder one depends on the clip and on the model: try 75%, "
     "90% and 95%, and compare with the best filling."
-)
-WHY_MASK = {
-    "tube": "The same places are hidden at every time, so none can be copied from another moment.",
-    "random": "Tokens are hidden anywhere, so a hidden place may be visible at another moment.",
-    "frame": "Whole moments are hidden, and all places are visible at the others.",
-    "cell": "A part of each unit of 2 x 2 patches is hidden, in steps of a quarter, and moves on "
-    "from moment to moment.",
-    "painted": "Hide what matters, and see what the model puts there.",
-}
-PSNR = (
-    "PSNR over the hidden pixels, higher is nearer to the original; beside the reconstruction, "
-    "fillings that need no model at all."
-)
-LEAK = (
-    "This decoder predicts pixels normalised per token. To show them, the hidden tokens' true mean "
-    "and contrast are put back, which leaks them: compare with the true patch mean, which is that "
-    "leak alone."
 )
 
 
@@ -119,9 +100,12 @@ class Reconstruct(PageLens):
     uses = ("reconstructor",)
     runs = "predict"
     costly = ("another",)
+    repeats: ClassVar = {EVERY: len(RATIOS) * len(SEEDS)}
 
     def build(self) -> Parts:
         """Place the mask's settings."""
+        # Right below the panel, whose chart has the same axis.
+        ratio = gr.Slider(0.05, 0.95, 0.75, step=0.05, label=LABELS["ratio"], elem_id="ratio")
         with gr.Row(elem_classes="tight"):
             presets = {
                 f"preset-{share * 100:.0f}": gr.Button(
@@ -129,17 +113,17 @@ class Reconstruct(PageLens):
                 )
                 for share in PRESETS
             }
-        ratio = gr.Slider(0.05, 0.95, 0.75, step=0.05, label=LABELS["ratio"], elem_id="ratio")
+            every = gr.Button(TRY_ALL, size="sm", min_width=110, elem_id=EVERY)
         kind = gr.Radio([*MASK_KINDS, "painted"], value="tube", label="Mask", elem_id="mask-kind")
         with gr.Row(elem_classes="tight"):
             seed = gr.Number(0, label=LABELS["seed"], min_width=80, elem_id="seed")
             another = gr.Button("Another mask", size="sm", min_width=110, elem_id="another")
         with gr.Accordion("Why hide so much, and why tubes?", open=False):
             gr.Markdown(MASK_ADVICE)
-        paint = make_mailbox(PAINT)
+        paint, share = make_mailbox(PAINT), make_mailbox(SHARE)
         return Parts(
             {"kind": kind, "ratio": ratio, "seed": seed},
-            {**presets, "another": another, "paint": paint},
+            {**presets, "every": every, "another": another, "paint": paint, "share": share},
         )
 
     def wire(self, parts: Parts, wires: Wires) -> None:
@@ -161,6 +145,9 @@ class Reconstruct(PageLens):
         redraw(drawn.then, "seed", another.elem_id)
         paint = parts.others["paint"]
         wires.asks(paint.input, self.paint, [paint], None)
+        share, every = parts.others["share"], parts.others["every"]
+        wires.asks(share.input, self.choose_share, [share], None)
+        wires.works(every.click, self.try_all, EVERY)
 
     def set_mask(
         self, changed: str, session: Session, explorer: Explorer, kind: str, ratio: Any, seed: Any
@@ -202,6 +189,23 @@ class Reconstruct(PageLens):
         tokens = explorer.reconstructor.card.grid.tokens
         mask = _painted(bits_of_page(said.get("mask"), tokens))
         return Change(replace(asked, mask=mask, painting=count))
+
+    def choose_share(self, session: Session, explorer: Explorer, said: Any) -> Change | None:
+        """Hide the share that was chosen on the curve."""
+        del explorer
+        asked: MaskQuestion = self.question(session)
+        mask = MaskRequest(_drawn_kind(asked.mask.kind), number(said, "share"), asked.mask.seed)
+        if mask == asked.mask:
+            return None
+        question = replace(asked, mask=mask, drawn=asked.drawn + 1)
+        return Change(question, {"ratio": mask.ratio})
+
+    def try_all(self, explorer: Explorer, session: Session) -> Iterator[Step]:
+        """Hide every share by masks of the present kind."""
+        assert session.clip is not None
+        for view in explorer.sweep(session.clip, self.question(session).mask):
+            assert view.sweep is not None
+            yield Step(reconstruction_panel(view), TRYING, view.sweep.done)
 
     def meet(self, session: Session, changed: str, explorer: Explorer) -> MaskQuestion:
         """Draw the mask anew; other weights may have another grid, so a painted one goes then.
@@ -253,6 +257,7 @@ class Reconstruct(PageLens):
         if not is_fit:
             asked = replace(asked, mask=MaskRequest(ratio=asked.usual))
         view = explorer.reconstruct(session.clip, asked.mask)
+        view = replace(view, sweep=explorer.known_sweep(session.clip, asked.mask.kind))
         # What a visitor set is not set again, since they may have gone on by now.
         decided_here = {} if is_fit and asked.mask.ratio is not None else _held(view.mask)
         grid = explorer.recogniser.card.grid
@@ -264,9 +269,14 @@ class Reconstruct(PageLens):
         )
 
     def write(self, explorer: Explorer, session: Session, folder: Path) -> list[Path]:
-        """Write the reconstruction."""
+        """Write the reconstruction, and the curve if all shares were tried."""
         assert session.clip is not None
-        return explorer.reconstruct(session.clip, self.question(session).mask).save(folder)
+        mask = self.question(session).mask
+        view = explorer.reconstruct(session.clip, mask)
+        known = explorer.known_sweep(session.clip, mask.kind)
+        if known is not None and known.done == 1:
+            view = replace(view, sweep=known)
+        return view.save(folder)
 
     def code(self, session: Session) -> Code:
         """Print how near the pictures come."""
@@ -290,13 +300,17 @@ for picture in explorer.reconstruct(clip, mask).reconstruction.pictures:
             ratio: float,
             seed: float,
             painted: Any,
+            sweep: bool,
         ) -> ReconstructionView:
             if painted:
                 grid = explorer.reconstructor.card.grid
                 mask = _painted(bits_of_lists(painted, grid, "The painted mask"))
             else:
                 mask = MaskRequest(kind, number(ratio, "ratio") or None, whole(seed, "seed"))
-            return explorer.reconstruct(clip, mask)
+            if not sweep:
+                return explorer.reconstruct(clip, mask)
+            *_, last = explorer.sweep(clip, mask)
+            return last
 
         parameters = [
             choice("kind", "How the hidden tokens are drawn.", tuple(MASK_KINDS)),
@@ -307,90 +321,18 @@ for picture in explorer.reconstruct(clip, mask).reconstruction.pictures:
                 "A mask of one's own, which takes the place of kind, ratio and seed: lists of 0 "
                 "and 1 by time, row and column of the tokens; 1 is hidden.",
             ),
+            switch(
+                "sweep",
+                "Try all shares from 0.5 to 0.95 with several masks of this kind each, too: many "
+                "passes.",
+            ),
         ]
         summary = (
             "Hide a part of a clip and measure the reconstruction; `ratio` 0 takes the default, "
-            "and `painted`, lists of 0 and 1 by time, row and column, takes the place of all three."
+            "and `painted`, lists of 0 and 1 by time, row and column, takes the place of all "
+            "three. With `sweep`, PSNR and loss for every share, of the model and of the fillings."
         )
         return Endpoint("reconstruct", summary, parameters, reconstruct)
-
-
-def reconstruction_view(
-    view: ReconstructionView, recogniser_grid: TokenGrid, asked: MaskQuestion, save: SaveBytes
-) -> View:
-    """Show the original, what is visible, the reconstruction, and one filling beside it.
-
-    A token can be chosen where the recogniser has the same tokens.
-    """
-    result, card = view.reconstruction, view.checkpoint
-    target = sprite("target", "original", to_uint8(result.target), save)
-    tracks = {}
-    for picture in result.pictures:
-        leak = ", leaks" if picture.leaks else ""
-        title = f"{PICTURE_TITLES[picture.name]} ({decibels(picture, 'dB')}{leak})"
-        tracks[picture.name] = sprite(picture.name, title, to_uint8(picture.frames), save)
-    rival = result.rival
-    best_first = sorted(
-        result.baselines, key=lambda picture: (picture is not rival, -picture.psnr_db)
-    )
-    beside = [tracks[picture.name] for picture in best_first]
-    if result.normalised is not None:
-        raw = to_uint8(result.normalised)
-        beside.append(sprite("normalised", "raw prediction, normalised", raw, save))
-    error = np.sqrt(result.token_error)
-    upper = max(float(np.nanmax(error)), 1e-6)
-    scores = Scores(
-        title="error per hidden token, RMS (of 1)",
-        unit="RMS (of 1)",
-        data=encode_scores(error),
-        lower=0.0,
-        upper=upper,
-        ticks=(0.0, upper),
-    )
-    mask = Mask(encode_mask(result.mask), asked.drawn, asked.painting)
-    prediction = tracks["prediction"]
-    show, seen = "show the error", view.clip
-    return View(
-        title="What the model imagines",
-        panes=(
-            make_pane(seen, card, target),
-            make_pane(seen, card, target, title="visible only", mask=mask),
-            make_pane(seen, card, prediction, scores=scores, switch=show, of_mask=True),
-            make_pane(seen, card, *beside, choice="beside it", of_mask=True),
-        ),
-        hint=HINT,
-        text=view.explanation(),
-        chooses=card.grid == recogniser_grid,
-        paints=PAINT,
-    )
-
-
-def reconstruction_panel(view: ReconstructionView) -> list[panel.Block]:
-    """Show how near the reconstruction came, beside baselines that need no model."""
-    result, mask = view.reconstruction, view.mask
-    hidden = int(result.mask.sum())
-    rows: list[tuple[str, float | None]] = []
-    for picture in result.pictures:
-        name = PICTURE_TITLES[picture.name] + (" (leaks)" if picture.leaks else "")
-        rows.append((name, None if np.isinf(picture.psnr_db) else picture.psnr_db))
-    kind = "painted by hand" if mask.kind == "painted" else f"{mask.kind} mask, seed {mask.seed}"
-    reasons = (view.other_share(), WHY_MASK.get(mask.kind, ""))
-    explained = " ".join(reason for reason in reasons if reason)
-    blocks = [
-        panel.lead(
-            f"{percentage(view.hidden_share)} hidden: {hidden} of {result.mask.size} tokens"
-        ),
-        panel.sentence(f"Mask: {kind}. {explained}"),
-        panel.sentence(how_near(result)),
-        panel.measures(rows, "dB", rows[0][0]),
-        panel.small(PSNR),
-        panel.small(view.made_by()),
-    ]
-    if never := never_visible(result):
-        blocks.append(panel.sentence(never))
-    if result.prediction.leaks:
-        blocks.append(panel.note(LEAK))
-    return blocks + [panel.note(note) for note in (*view.checkpoint.notes, *view.clip.remarks)]
 
 
 def read_mask(

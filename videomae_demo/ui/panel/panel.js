@@ -45,6 +45,13 @@ const DRAW = {
   curves: drawCurves,
   gallery: drawGallery,
   columns: drawColumns,
+  shares: drawShares,
+  box: (block) => {
+    const holder = make("div", "panel-box");
+    holder.style.setProperty("--rows", block.rows);
+    holder.append(...block.blocks.map((inner) => DRAW[inner.kind](inner)));
+    return holder;
+  },
   lead: (block) => make("p", "panel-lead", block.text),
   sentence: (block) => make("p", "", block.text),
   small: (block) => make("p", "panel-small", block.text),
@@ -122,6 +129,7 @@ function render() {
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
   element.querySelector(".panel").replaceChildren(...nodes);
   keepPlace(focused);
+  keepShare(focused);
   if (!blocks.some((block) => block.kind === "curves")) giveBack();
 }
 

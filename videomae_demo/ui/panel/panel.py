@@ -18,7 +18,7 @@ from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 from videomae_demo.ui.token_player.player import LEAVE_OUT
 from videomae_demo.ui.token_player.value import Track
 
-PARTS = ("curves", "gallery", "columns", "panel")
+PARTS = ("curves", "gallery", "columns", "shares", "panel")
 """The scripts of a panel, in order: gradio takes one script, so they share one scope."""
 
 _HERE = Path(__file__).parent
@@ -90,6 +90,109 @@ def measures(rows: Sequence[tuple[str, float | None]], unit: str, marked: str) -
         "kind": "measures",
         "unit": unit,
         "rows": [{"name": name, "value": value, "marked": name == marked} for name, value in rows],
+    }
+
+
+def box(blocks: Sequence[Block], rows: int) -> Block:
+    """Put blocks into a box that is as high for bars as for a chart of as many rows, or higher."""
+    return {"kind": "box", "blocks": list(blocks), "rows": rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A curve with how far its values reach, over the shares of a `ShareChart`.
+
+    Attributes
+    ----------
+    name : str
+    mean, low, high : sequence of float
+        Heights in the chart, 0 at its foot and 1 at its top.
+    values : sequence of str
+        The means, as they are told.
+    """
+
+    name: str
+    mean: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    values: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ShareChart:
+    """One measure over the share of tokens that is hidden.
+
+    Attributes
+    ----------
+    name : str
+        Of the measure.
+    ticks : sequence of (float, str)
+        Heights at which the upright axis is labelled.
+    bands : sequence of Band
+        The first one is the model's own.
+    own : sequence of str
+        What is said of the model at each share.
+    told : sequence of str
+        What is said of all curves there.
+    """
+
+    name: str
+    ticks: Sequence[tuple[float, str]]
+    bands: Sequence[Band]
+    own: Sequence[str]
+    told: Sequence[str]
+
+
+def shares(
+    charts: Sequence[ShareChart],
+    ratios: Sequence[float],
+    ends: tuple[float, float],
+    now: float | None,
+    said: Sequence[str],
+    tells: str,
+) -> Block:
+    """Draw measures over the share that is hidden, one at a time, and let a share be chosen.
+
+    Parameters
+    ----------
+    charts : sequence of ShareChart
+    ratios : sequence of float
+        Rising; as many as each band has values.
+    ends : (float, float)
+        Where the axis begins and ends, however many ratios there are by now.
+    now : float or None
+        The share that is hidden at present.
+    said : sequence of str
+        Sentences above the chart.
+    tells : str
+        The mailbox that gets the share which is chosen.
+    """
+    return {
+        "kind": "shares",
+        "charts": [
+            {
+                "name": chart.name,
+                "ticks": [list(tick) for tick in chart.ticks],
+                "bands": [
+                    {
+                        "name": band.name,
+                        "mean": list(band.mean),
+                        "low": list(band.low),
+                        "high": list(band.high),
+                        "values": list(band.values),
+                    }
+                    for band in chart.bands
+                ],
+                "own": list(chart.own),
+                "told": list(chart.told),
+            }
+            for chart in charts
+        ],
+        "ratios": list(ratios),
+        "ends": list(ends),
+        "now": now,
+        "said": list(said),
+        "tells": tells,
     }
 
 

@@ -1,0 +1,121 @@
+"""How a reconstruction looks: its pictures in the player, and what the panel says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from videomae_demo.lenses.answer import share as percentage
+from videomae_demo.lenses.pictures import PICTURE_TITLES, decibels, how_near, never_visible
+from videomae_demo.lenses.reconstruct import ReconstructionView
+from videomae_demo.rendering.frames import to_uint8
+from videomae_demo.ui.lenses.lens import make_pane
+from videomae_demo.ui.lenses.sweep import sweep_chart, why_no_chart
+from videomae_demo.ui.panel import panel
+from videomae_demo.ui.token_player.sprites import SaveBytes, sprite
+from videomae_demo.ui.token_player.value import Mask, Scores, View, encode_mask, encode_scores
+
+if TYPE_CHECKING:
+    from videomae_demo.config import TokenGrid
+    from videomae_demo.ui.lenses.reconstruct import MaskQuestion
+
+PAINT = "videomae-paint"
+HINT = "All pictures play in step. Grey is what was hidden from the model."
+WHY_MASK = {
+    "tube": "The same places are hidden at every time, so none can be copied from another moment.",
+    "random": "Tokens are hidden anywhere, so a hidden place may be visible at another moment.",
+    "frame": "Whole moments are hidden, and all places are visible at the others.",
+    "cell": "A part of each unit of 2 x 2 patches is hidden, in steps of a quarter, and moves on "
+    "from moment to moment.",
+    "painted": "Hide what matters, and see what the model puts there.",
+}
+PSNR = (
+    "PSNR over the hidden pixels, higher is nearer to the original; beside the reconstruction, "
+    "fillings that need no model at all."
+)
+LEAK = (
+    "This decoder predicts pixels normalised per token. To show them, the hidden tokens' true mean "
+    "and contrast are put back, which leaks them: compare with the true patch mean, which is that "
+    "leak alone."
+)
+
+
+def reconstruction_view(
+    view: ReconstructionView, recogniser_grid: TokenGrid, asked: MaskQuestion, save: SaveBytes
+) -> View:
+    """Show the original, what is visible, the reconstruction, and one filling beside it.
+
+    A token can be chosen where the recogniser has the same tokens.
+    """
+    result, card = view.reconstruction, view.checkpoint
+    target = sprite("target", "original", to_uint8(result.target), save)
+    tracks = {}
+    for picture in result.pictures:
+        leak = ", leaks" if picture.leaks else ""
+        title = f"{PICTURE_TITLES[picture.name]} ({decibels(picture, 'dB')}{leak})"
+        tracks[picture.name] = sprite(picture.name, title, to_uint8(picture.frames), save)
+    rival = result.rival
+    best_first = sorted(
+        result.baselines, key=lambda picture: (picture is not rival, -picture.psnr_db)
+    )
+    beside = [tracks[picture.name] for picture in best_first]
+    if result.normalised is not None:
+        raw = to_uint8(result.normalised)
+        beside.append(sprite("normalised", "raw prediction, normalised", raw, save))
+    error = np.sqrt(result.token_error)
+    upper = max(float(np.nanmax(error)), 1e-6)
+    scores = Scores(
+        title="error per hidden token, RMS (of 1)",
+        unit="RMS (of 1)",
+        data=encode_scores(error),
+        lower=0.0,
+        upper=upper,
+        ticks=(0.0, upper),
+    )
+    mask = Mask(encode_mask(result.mask), asked.drawn, asked.painting)
+    prediction = tracks["prediction"]
+    show, seen = "show the error", view.clip
+    return View(
+        title="What the model imagines",
+        panes=(
+            make_pane(seen, card, target),
+            make_pane(seen, card, target, title="visible only", mask=mask),
+            make_pane(seen, card, prediction, scores=scores, switch=show, of_mask=True),
+            make_pane(seen, card, *beside, choice="beside it", of_mask=True),
+        ),
+        hint=HINT,
+        text=view.explanation(),
+        chooses=card.grid == recogniser_grid,
+        paints=PAINT,
+    )
+
+
+def reconstruction_panel(view: ReconstructionView) -> list[panel.Block]:
+    """Show how near the reconstruction came, beside baselines that need no model."""
+    result, mask = view.reconstruction, view.mask
+    hidden = int(result.mask.sum())
+    rows: list[tuple[str, float | None]] = []
+    for picture in result.pictures:
+        name = PICTURE_TITLES[picture.name] + (" (leaks)" if picture.leaks else "")
+        rows.append((name, None if np.isinf(picture.psnr_db) else picture.psnr_db))
+    kind = "painted by hand" if mask.kind == "painted" else f"{mask.kind} mask, seed {mask.seed}"
+    reasons = (view.other_share(), WHY_MASK.get(mask.kind, ""))
+    explained = " ".join(reason for reason in reasons if reason)
+    blocks = [
+        panel.lead(
+            f"{percentage(view.hidden_share)} hidden: {hidden} of {result.mask.size} tokens"
+        ),
+        panel.sentence(f"Mask: {kind}. {explained}"),
+        panel.sentence(how_near(result)),
+        panel.small(view.made_by()),
+    ]
+    if never := never_visible(result):
+        blocks.append(panel.sentence(never))
+    if result.prediction.leaks:
+        blocks.append(panel.note(LEAK))
+    blocks += [panel.note(note) for note in (*view.checkpoint.notes, *view.clip.remarks)]
+    if view.sweep is not None:
+        return [*blocks, panel.box([sweep_chart(view.sweep, mask.ratio)], len(rows))]
+    below = [panel.small(said) for said in (PSNR, *why_no_chart(mask.kind))]
+    return [*blocks, panel.box([panel.measures(rows, "dB", rows[0][0]), *below], len(rows))]
