@@ -7,6 +7,7 @@ Predictions are not, so those of one seed alone are kept beside them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Iterator
 from functools import partial
 
@@ -84,6 +85,7 @@ def measure_each(
             check_cancelled()
             batch = indices[first : first + together]
             with engine.at_work():
+                began = time.monotonic()
                 masks = hidden[batch].reshape(len(batch), -1)
                 rows = predict_each(engine.reconstructor, pixel_values, masks)
             for index, row in zip(batch, rows, strict=True):
@@ -91,6 +93,7 @@ def measure_each(
                 if keeps >= 0 and keys[index] == keys[keeps]:
                     # A copy, so that the batch's memory can go.
                     engine.keep(prediction_key(prepared, hidden[index]), row.copy)
+            engine.seconds["sweep"] = (time.monotonic() - began) / len(batch)
     return [found[key] for key in keys]
 
 

@@ -145,7 +145,6 @@ def _at(sweep: Sweep, at: int) -> str:
     rival = int(sweep.rivals[at])
     ours = in_decibel(float(sweep.mean_db[0, at]), "dB")
     title = rival_title(sweep, at)
-    title = title if sweep.leaks[rival] else f"the best filling, {title}"
     if math.isnan(gain_db) or gain_db == 0:
         compared = f"as near as {title}"
     else:
@@ -153,10 +152,9 @@ def _at(sweep: Sweep, at: int) -> str:
         compared = f"{amount}{'more' if gain_db > 0 else 'less'} than {title}"
     count = len(sweep.seeds)
     wins = int((sweep.psnr_db[0, at] > sweep.psnr_db[rival, at]).sum())
-    mixed = f"; it is ahead with {wins} of them" if 0 < wins < count else ""
+    mixed = f", and is ahead with {wins} of {count} masks" if 0 < wins < count else ""
     return (
-        f"At {place_of(sweep, at)} hidden the model reaches {ours}, {compared} (mean of {count} "
-        f"masks{mixed})."
+        f"At {place_of(sweep, at)} hidden the model reaches {ours} on average, {compared}{mixed}."
     )
 
 

@@ -223,8 +223,8 @@ class Stages:
             if lens.runs not in ran:
                 buttons[f"tab-{lens.name}-button"] = short.get(lens.runs)
             buttons |= dict.fromkeys(lens.costly, costs.get(lens.runs))
-            for button, passes in lens.repeats.items():
-                takes_s = passes * explorer.seconds.get(lens.runs, 0.0)
+            for button, repeated in lens.repeats.items():
+                takes_s = repeated.times * explorer.seconds.get(repeated.runs, 0.0)
                 buttons[button] = present.duration(takes_s) if takes_s >= NOTICED_S else None
         return {button: cost for button, cost in buttons.items() if cost is not None}
 

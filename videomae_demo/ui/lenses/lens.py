@@ -168,6 +168,14 @@ class Endpoint:
     to_json: Callable[..., dict[str, Any]] = lambda answer, **_given: answer.to_json()
 
 
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A pass that runs many times, at most so often."""
+
+    runs: Pass
+    times: int
+
+
 class PageLens(ABC):
     """One lens on the page.
 
@@ -195,8 +203,8 @@ class PageLens(ABC):
         The pass that it makes the Explorer run, see `Engine.seconds`.
     costly : tuple of str
         The ``elem_id`` of each of its buttons that runs this pass anew.
-    repeats : mapping of str to int
-        The ``elem_id`` of each button that runs the pass many times, and how often.
+    repeats : mapping of str to Repeated
+        The ``elem_id`` of each button that runs a pass many times, and which one.
     """
 
     name: str
@@ -210,7 +218,7 @@ class PageLens(ABC):
     uses: tuple[Half, ...] = ("recogniser",)
     runs: Pass = "recognise"
     costly: tuple[str, ...] = ()
-    repeats: ClassVar[Mapping[str, int]] = {}
+    repeats: ClassVar[Mapping[str, Repeated]] = {}
 
     @abstractmethod
     def build(self) -> Parts:

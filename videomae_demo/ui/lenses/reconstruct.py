@@ -29,6 +29,7 @@ from videomae_demo.ui.lenses.lens import (
     Endpoint,
     PageLens,
     Parts,
+    Repeated,
     Showing,
     Step,
     TakenBackError,
@@ -100,7 +101,7 @@ class Reconstruct(PageLens):
     uses = ("reconstructor",)
     runs = "predict"
     costly = ("another",)
-    repeats: ClassVar = {EVERY: len(RATIOS) * len(SEEDS)}
+    repeats: ClassVar = {EVERY: Repeated("sweep", len(RATIOS) * len(SEEDS))}
 
     def build(self) -> Parts:
         """Place the mask's settings."""

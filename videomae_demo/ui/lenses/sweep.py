@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videomae_demo.analysis.sweeping import RATIOS, Sweep
+from videomae_demo.lenses.answer import share
 from videomae_demo.lenses.pictures import in_decibel
 from videomae_demo.lenses.sweep import (
     place_of,
@@ -41,8 +42,8 @@ def why_no_chart(kind: str) -> list[str]:
 def sweep_chart(sweep: Sweep, now: float | None) -> panel.Block:
     """Draw PSNR and loss over the shares; `now` is the share that was asked for at present."""
     charts = [
-        _chart(sweep, "PSNR", sweep.psnr_db, lambda value: in_decibel(value, "dB"), in_decibel),
-        _chart(sweep, "training loss", sweep.losses, told_loss, told_loss, log=True),
+        _chart(sweep, "PSNR", sweep.psnr_db, in_decibel, " dB"),
+        _chart(sweep, "loss", sweep.losses, told_loss, log=True),
     ]
     ends = (RATIOS[0], RATIOS[-1])
     said = sweep_sentences(sweep, now)[:2]
@@ -54,7 +55,7 @@ def _chart(
     name: str,
     values: Numbers,
     write: Callable[[float], str],
-    write_short: Callable[[float], str],
+    unit: str = "",
     *,
     log: bool = False,
 ) -> panel.ShareChart:
@@ -79,18 +80,22 @@ def _chart(
     told: list[list[str]] = [[] for _ in sweep.ratios]
     for index, near in enumerate(values):
         title, mean = title_of(sweep, index), near.mean(axis=-1)
-        written = [write(value) for value in mean.tolist()]
+        written = [write(value) + unit * math.isfinite(value) for value in mean.tolist()]
         ends = height(near.min(axis=-1)), height(near.max(axis=-1))
         bands.append(panel.Band(title, height(mean), *ends, written))
         for at, value in enumerate(written):
-            between = told_range(near[at].tolist(), write_short)
+            between = told_range(near[at].tolist(), write)
             told[at].append(f"{title} {value}" + (f" ({between})" if between else ""))
     ticks = [
         ((place - low) / (high - low), f"{10**place if log else place:g}")
         for place in _ticks(low, high, log)
     ]
     places_told = [f"{place_of(sweep, at)} hidden" for at in range(len(sweep.ratios))]
-    own = [f"{place}: {said[0]}" for place, said in zip(places_told, told, strict=True)]
+    reach = [told_range(near.tolist(), write) or write(float(near[0])) for near in values[0]]
+    own = [
+        f"{share(hidden)} hidden: {between}{unit} over {len(sweep.seeds)} masks"
+        for hidden, between in zip(sweep.hidden.tolist(), reach, strict=True)
+    ]
     full = [f"{place}: {', '.join(said)}" for place, said in zip(places_told, told, strict=True)]
     return panel.ShareChart(name, ticks, bands, own, full)
 

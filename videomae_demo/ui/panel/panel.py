@@ -131,7 +131,7 @@ class ShareChart:
     bands : sequence of Band
         The first one is the model's own.
     own : sequence of str
-        What is said of the model at each share.
+        What is said of the model at each share: how far its values reach.
     told : sequence of str
         What is said of all curves there.
     """

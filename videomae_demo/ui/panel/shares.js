@@ -132,6 +132,6 @@ function axisOf(block) {
 
 // What had the focus in the chart before the panel was drawn anew.
 function keepShare(before) {
-  if (before?.closest(".panel-share")) element.querySelector(`[data-share="${before.dataset.share}"]`)?.focus();
-  if (before?.closest(".panel-head")) element.querySelector(".panel-head .panel-act")?.focus();
+  if (before?.closest(".panel-share")) element.querySelector(`[data-share="${before.dataset.share}"]`)?.focus({ preventScroll: true });
+  if (before?.closest(".panel-head")) element.querySelector(".panel-head .panel-act")?.focus({ preventScroll: true });
 }
