@@ -137,6 +137,7 @@ SETTINGS = [
     ("reconstruct", {}, ""),
     ("reconstruct", {"kind": "random", "seed": 3}, "--mask random --seed 3"),
     ("reconstruct", {"ratio": 0.5}, "--ratio 0.5"),
+    ("reconstruct", {"sweep": True, "kind": "random"}, "--sweep --mask random"),
     ("reconstruct", {"kind": "frame", "start": 0.5}, "--mask frame --start 0.5"),
 ]  # fmt: skip
 
