@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
 from videomae_demo.config import TokenGrid
 from videomae_demo.errors import CheckpointError
+from videomae_demo.lenses.pictures import PICTURE_TITLES, decibels
 from videomae_demo.lenses.recognise import LIKELY, SURE, probability
-from videomae_demo.lenses.reconstruct import PICTURE_TITLES, decibels
 from videomae_demo.masking import Mask, make_mask
 from videomae_demo.rendering.frames import to_uint8
 from videomae_demo.rendering.overlay import hide
