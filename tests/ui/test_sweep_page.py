@@ -273,14 +273,14 @@ def test_kinds_that_have_no_shares_say_so(open_page):
     expect(panel).to_contain_text("running cells hide in steps of a quarter")
     visitor.wait_until_explored()
     visitor.page.locator("#every-share").click()
-    expect(visitor.page.get_by_text("Not possible")).to_be_visible()
+    toast = visitor.page.get_by_test_id("toast-body")
+    expect(toast).to_contain_text("running cells hide in steps of a quarter")
     expect(panel.locator(".panel-shares")).to_have_count(0)
 
 
-def test_it_fits_on_a_phone(open_page, model, clip_path):
-    visitor = open_page(viewport={"width": 390, "height": 844})
-    visitor.go_to("Reconstruct")
-    visitor.wait_until_explored()
+def test_it_fits_on_a_phone(open_page, page_address):
+    address = f"{page_address}?lens=reconstruct"
+    visitor = open_page(address, viewport={"width": 390, "height": 844})
     visitor.page.locator("#every-share").click()
     chart = visitor.page.locator(".panel-shares")
     expect(chart.locator(".panel-share")).to_have_count(10)
