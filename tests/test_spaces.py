@@ -82,7 +82,7 @@ def test_a_worker_answers_as_a_machine_of_ones_own(
 
 
 def test_what_one_pass_found_is_kept_by_the_process_that_stays(explored):
-    assert [note["task"] for note in explored[1]] == ["run", "fuse", "predict"] * 2
+    assert [note["task"] for note in explored[1]] == ["run", "fuse", "predict_each"] * 2
 
 
 def test_calls_are_short_and_weights_never_travel(explored, recogniser_folder):

@@ -11,6 +11,7 @@ from made_views import (
     INDICES,
     made_card,
     made_clip,
+    made_heads,
     made_labels,
     made_reconstruction,
     made_relevance,
@@ -155,7 +156,7 @@ class MadeExplorer:
     def __call__(self, *_, **__):
         return self
 
-    def classify(self, request):
+    def classify(self, request, hidden=None):
         self.asked.append(request)
         return made_labels()
 
@@ -166,6 +167,10 @@ class MadeExplorer:
     def explain(self, request, asked):
         self.asked.append(asked)
         return made_relevance()
+
+    def heads(self, request, asked):
+        self.asked.append(asked)
+        return made_heads(asked)
 
     def test_explanation(self, request, asked):
         self.asked.append(asked)
@@ -259,7 +264,7 @@ def test_explain_tests_the_map_when_asked_to(made, capsys):
 def test_explore_prints_all_lenses(made, capsys):
     text = "\n".join(printed(capsys, "explore", "made.mp4"))
     assert "40.00%" in text and "6.0x uniform" in text and "20.26 dB" in text
-    assert "Why jump" in text
+    assert "Why jump" in text and "2.1 -0.80, 1.2 +0.60, 1.3 -0.30" in text
 
 
 def test_options_reach_the_explorer_in_their_order(made, capsys):

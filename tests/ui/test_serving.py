@@ -15,7 +15,15 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import ValidationError
 from gradio_client.utils import QueueError, Status
 
-from videomae_demo import ClipRequest, ExplainRequest, Explorer, MaskRequest, RolloutSettings
+from videomae_demo import (
+    ClipRequest,
+    ExplainRequest,
+    Explorer,
+    Head,
+    HeadsRequest,
+    MaskRequest,
+    RolloutSettings,
+)
 from videomae_demo.ui.work import ENDPOINTS
 from videomae_demo.video.encode import write_mp4
 
@@ -23,6 +31,8 @@ PATIENCE_S = 120
 SERVE_PAGE = str(Path(__file__).with_name("serve_page.py"))
 FILE = {"_type": "gradio.FileData"}
 USUAL_FRAMES = ("", None, False, False, False)
+LAST = {"classify": (None,), "attend": ("",), "reconstruct": (False,)}
+"""The last parameter that each lens has of its own: nothing taken away, all heads, no sweep."""
 """Sampling, start, stored pixels, arrays, picture: each endpoint's last parameters."""
 
 
@@ -78,7 +88,9 @@ def upload(http: httpx.Client, path: Path) -> str:
 
 def call(http: httpx.Client, name: str, *data) -> tuple[bool, str]:
     """Ask an endpoint with raw HTTP; return whether it answered, and what it said."""
-    joined = http.post(f"/gradio_api/call/{name}", json={"data": [*data, *USUAL_FRAMES]})
+    joined = http.post(
+        f"/gradio_api/call/{name}", json={"data": [*data, *LAST[name], *USUAL_FRAMES]}
+    )
     if joined.status_code != 200:
         return False, joined.text
     told = http.get(f"/gradio_api/call/{name}/{joined.json()['event_id']}").text
@@ -367,7 +379,8 @@ def test_who_leaves_gives_the_device_back_at_the_next_layer(hold_page, explorer,
     with hold_page() as page, httpx.Client(base_url=page.address, timeout=PATIENCE_S) as http:
         page.close()
         asked = {"session_hash": "impatient", "fn_index": wire_of(http, "classify")}
-        asked["data"] = [{"path": upload(http, clips[0]), "meta": FILE}, "", 3, "", *USUAL_FRAMES]
+        asked["data"] = [{"path": upload(http, clips[0]), "meta": FILE}, "", 3, ""]
+        asked["data"] += [*LAST["classify"], *USUAL_FRAMES]
         with http.stream("GET", "/gradio_api/heartbeat/impatient"):  # as each open page keeps one
             assert http.post("/gradio_api/queue/join", json=asked).status_code == 200
             wait_until(lambda: page.layers() == 1)
@@ -470,12 +483,14 @@ def test_the_readmes_client_gets_answers(own_address, monkeypatch):
         explorer.classify(clip).to_json(5, "orbiting"),
         explorer.attend(clip, RolloutSettings("max", first_layer=2, query=(3, 4, 4))).to_json(),
         list(explorer.test_explanation(clip, ExplainRequest(against="bouncing")))[-1].to_json(),
+        explorer.heads(clip, HeadsRequest(off=(Head(6, 1), Head(6, 4)))).to_json(),
         explorer.reconstruct(clip, MaskRequest(ratio=0.9)).to_json(),
     ]
-    assert [answer["clip"] for answer in answers] == ["orbiting.mp4"] * 4
+    assert [answer["clip"] for answer in answers] == ["orbiting.mp4"] * 5
+    assert answers[3]["direct"] == pytest.approx(expected[3]["direct"], rel=1e-3)
     assert answers[0]["entropy"] == pytest.approx(expected[0]["entropy"], rel=1e-3)
     np.testing.assert_allclose(answers[1]["over_time"], expected[1]["over_time"], rtol=1e-3)
     for name in ("target", "strongest_tenth"):
         assert answers[2][name] == pytest.approx(expected[2][name], rel=1e-3)
     assert answers[2]["trial"]["verdict"] == expected[2]["trial"]["verdict"]
-    assert answers[3]["loss"] == pytest.approx(expected[3]["loss"], rel=1e-3)
+    assert answers[4]["loss"] == pytest.approx(expected[4]["loss"], rel=1e-3)

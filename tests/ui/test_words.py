@@ -10,13 +10,21 @@ from tiny import save_tiny
 from videomae_demo.analysis.classification import Classification
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.explorer import Explorer
+from videomae_demo.lenses.pictures import PICTURE_TITLES, how_near
 from videomae_demo.lenses.recognise import how_sure
-from videomae_demo.lenses.reconstruct import PICTURE_TITLES, MaskRequest, how_near
+from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.model.videomae import VideoMAEForPreTraining
 from videomae_demo.ui import present
 from videomae_demo.ui.lenses import reconstruct as lens
 from videomae_demo.ui.lenses.recognise import labels_panel
-from videomae_demo.ui.lenses.reconstruct import MaskQuestion, reconstruction_panel
+from videomae_demo.ui.lenses.reconstruct import MaskQuestion
+from videomae_demo.ui.lenses.reconstruction import (
+    HINT,
+    PSNR,
+    WHY_MASK,
+    reconstruction_panel,
+    reconstruction_view,
+)
 from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
@@ -42,7 +50,8 @@ def said(panel: list[dict]) -> list[str]:
 
 
 def rows(panel: list[dict]) -> dict[str, float | None]:
-    (block,) = [block for block in panel if block["kind"] == "measures"]
+    boxed = [inner for block in panel for inner in block.get("blocks", ())]
+    (block,) = [block for block in boxed if block["kind"] == "measures"]
     return {row["name"]: row["value"] for row in block["rows"]}
 
 
@@ -109,7 +118,7 @@ def test_the_reconstructions_verdict_stands_beside_its_numbers(explorer, clip_pa
 
 def shown_of(view):
     """What the player shows of a reconstruction."""
-    return lens.reconstruction_view(view, view.checkpoint.grid, MaskQuestion(), save)
+    return reconstruction_view(view, view.checkpoint.grid, MaskQuestion(), save)
 
 
 def test_a_leaking_reconstruction_stands_beside_its_leak(recogniser_folder, clip_path, tmp_path):
@@ -158,7 +167,7 @@ def test_whose_reconstruction_it_is_is_on_the_page(recogniser_folder, clip_path)
 
 
 def test_no_text_calls_a_mask_easy_or_a_model_good_by_itself():
-    for sentence in (lens.MASK_ADVICE, *lens.WHY_MASK.values(), lens.PSNR, lens.HINT):
+    for sentence in (lens.MASK_ADVICE, *WHY_MASK.values(), PSNR, HINT):
         assert not re.search(r"\b(easy|easier|easiest|well|better|good|no way out)\b", sentence)
 
 

@@ -108,14 +108,15 @@ def reconstruction_panel(view: ReconstructionView) -> list[panel.Block]:
         ),
         panel.sentence(f"Mask: {kind}. {explained}"),
         panel.sentence(how_near(result)),
-        panel.small(view.made_by()),
     ]
     if never := never_visible(result):
         blocks.append(panel.sentence(never))
     if result.prediction.leaks:
         blocks.append(panel.note(LEAK))
-    blocks += [panel.note(note) for note in (*view.checkpoint.notes, *view.clip.remarks)]
+    notes = [panel.note(note) for note in (*view.checkpoint.notes, *view.clip.remarks)]
+    last = [*notes, panel.small(view.made_by())]
     if view.sweep is not None:
-        return [*blocks, panel.box([sweep_chart(view.sweep, mask.ratio)], len(rows))]
+        return [*blocks, panel.box([sweep_chart(view.sweep, mask.ratio)], len(rows)), *last]
     below = [panel.small(said) for said in (PSNR, *why_no_chart(mask.kind))]
-    return [*blocks, panel.box([panel.measures(rows, "dB", rows[0][0]), *below], len(rows))]
+    measures = panel.measures(rows, "dB", rows[0][0])
+    return [*blocks, panel.box([measures, *below], len(rows)), *last]
