@@ -284,11 +284,14 @@ def test_it_fits_on_a_phone(open_page, page_address):
     visitor.page.locator("#every-share").click()
     chart = visitor.page.locator(".panel-shares")
     expect(chart.locator(".panel-share")).to_have_count(10)
+    expect(visitor.page.locator("#working")).not_to_be_visible()  # it is drawn anew no more
     inside = """node => [...node.querySelectorAll("*")].every(one => {
         const box = one.getBoundingClientRect();
         return box.left >= 0 && box.right <= innerWidth + 1;
     })"""
     assert chart.evaluate(inside)
-    small = """node => [...node.querySelectorAll("*")].every(
-        one => one.closest("svg") || parseFloat(getComputedStyle(one).fontSize) >= 13)"""
-    assert chart.evaluate(small)
+    small = """node => [...node.querySelectorAll("*")]
+        .filter(one => one.textContent && !one.closest("svg"))
+        .map(one => [one.className, parseFloat(getComputedStyle(one).fontSize)])
+        .filter(([, size]) => !(size >= 13))"""
+    assert chart.evaluate(small) == []
