@@ -12,6 +12,8 @@ from visitor import PATIENCE_MS, Visitor
 
 from videomae_demo import ClipRequest, Explorer
 
+pytestmark = pytest.mark.slow
+
 
 def test_cancel_stops_the_work_and_what_is_asked_next_is_done(open_page, gate):
     visitor = open_page()
@@ -163,7 +165,6 @@ def write_odd_clip(path, frames) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", CODECS)
 def test_a_clip_that_the_browser_can_not_play_has_a_preview(open_page, tmp_path, clip_frames, name):
     path = tmp_path / name
