@@ -175,9 +175,13 @@ class HeadsView(Answer):
         return self.found.ranking.index(self.head) + 1
 
     @property
-    def heads(self) -> tuple[Head, ...]:
-        """All heads, layer by layer."""
-        return tuple(sorted(self.found.ranking))
+    def effects(self) -> dict[Head, float]:
+        """The direct effect of each head, in units of the logit, layer by layer."""
+        return {
+            Head(layer, number): effect
+            for layer, line in enumerate(self.found.totals.tolist(), start=1)
+            for number, effect in enumerate(line, start=1)
+        }
 
     @property
     def signed(self) -> bool:
@@ -244,6 +248,7 @@ class HeadsView(Answer):
 
     def to_json(self) -> dict[str, Any]:
         """Return all heads with their effects, the one that is drawn, and the labels, for JSON."""
+        effects = self.effects
         return {
             "checkpoint": self.checkpoint.public_name,
             "label": self.label.label,
@@ -254,7 +259,7 @@ class HeadsView(Answer):
             "off": [head.written for head in self.found.off],
             "query": self.found.query,
             "heads": [
-                {"head": head.written, "effect": self.effect_of(head), "rank": rank}
+                {"head": head.written, "effect": effects[head], "rank": rank}
                 for rank, head in enumerate(self.found.ranking, start=1)
             ],
             "direct": float(self.found.totals.sum()),

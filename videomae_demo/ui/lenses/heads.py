@@ -256,7 +256,7 @@ def heads_panel(view: HeadsView, save: SaveBytes) -> list[panel.Block]:
     )
 
     blocks = [panel.lead(view.head.title)]
-    effects = {head: view.effect_of(head) for head in view.heads}
+    effects = view.effects
     largest = max(abs(effect) for effect in effects.values()) or 1.0
     off = set(view.found.off)
     made = [
@@ -268,7 +268,7 @@ def heads_panel(view: HeadsView, save: SaveBytes) -> list[panel.Block]:
         )
         for head, effect in effects.items()
     ]
-    maps = view.overview
+    maps, places = view.overview, {head: place for place, head in enumerate(effects)}
     blocks.append(
         panel.gallery(
             f"Heads: a line for each layer, bars for the effect on {view.what}",
@@ -278,7 +278,7 @@ def heads_panel(view: HeadsView, save: SaveBytes) -> list[panel.Block]:
             maps.shape[2:],
             view.overview_words(),
             chosen=view.head.written,
-            ranking=[view.heads.index(head) for head in view.found.ranking],
+            ranking=[places[head] for head in view.found.ranking],
             tells=HEADS,
         )
     )
