@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import ROOT, free_port, page_command, wait_for
-from test_serving import FILE, USUAL_FRAMES, HeldPage, upload, wait_until, wire_of
+from test_serving import FILE, LAST, USUAL_FRAMES, HeldPage, upload, wait_until, wire_of
 
 from videomae_demo.ui.gradio_edge.stopping import GRACE_S, LAST_WORDS_S, STOPPED, STOPPING
 
@@ -68,7 +68,8 @@ def http(page) -> Iterator[httpx.Client]:
 
 def ask(http: httpx.Client, clip: Path, session: str) -> httpx.Response:
     asked = {"session_hash": session, "fn_index": wire_of(http, "classify")}
-    asked["data"] = [{"path": upload(http, clip), "meta": FILE}, "", 3, "", *USUAL_FRAMES]
+    asked["data"] = [{"path": upload(http, clip), "meta": FILE}, "", 3, ""]
+    asked["data"] += [*LAST["classify"], *USUAL_FRAMES]
     return http.post("/gradio_api/queue/join", json=asked)
 
 
@@ -107,7 +108,7 @@ def test_work_under_way_is_answered_and_nothing_new_is_taken(page, http, clip_pa
 
 
 def ask_again(http: httpx.Client, clip: dict, **headers: str) -> httpx.Response:
-    body = {"data": [clip, "", 3, "", *USUAL_FRAMES]}
+    body = {"data": [clip, "", 3, "", *LAST["classify"], *USUAL_FRAMES]}
     return http.post("/gradio_api/call/classify", json=body, headers=headers)
 
 
