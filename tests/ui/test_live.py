@@ -4,9 +4,9 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import free_port, serve, wait_until
+from conftest import CHROMIUM_OPTIONS, free_port, serve, wait_until
 from fake_camera import motion, write_film, write_y4m
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from test_access import GRADIOS_OWN
 
 pytestmark = pytest.mark.slow
@@ -30,20 +30,13 @@ def film(tmp_path_factory, spin):
 
 
 @pytest.fixture(scope="module")
-def camera_browser(chromium, tmp_path_factory, spin):
+def camera_browser(chromium, playwright, tmp_path_factory, spin):
     """Chromium, with the film as its camera."""
     film = write_y4m(tmp_path_factory.mktemp("camera") / "spin.y4m", spin)
-    options = [
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={film}",
-    ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=options)
-        yield browser
-        browser.close()
+    options = [*CHROMIUM_OPTIONS, f"--use-file-for-fake-video-capture={film}"]
+    browser = playwright.chromium.launch(executable_path=chromium, args=options)
+    yield browser
+    browser.close()
 
 
 class Guest:
