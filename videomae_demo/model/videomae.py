@@ -259,6 +259,10 @@ class Decoder(nn.Module):
             if before_layer is not None:
                 before_layer()
             tokens, _ = block(tokens)
+        return self.read(tokens, count)
+
+    def read(self, tokens: Tensor, count: int) -> Tensor:
+        """Return the pixels of the last `count` tokens, as `forward` does after the last block."""
         pixels: Tensor = self.head(self.norm(tokens[:, -count:]))
         return pixels
 
@@ -347,14 +351,31 @@ class VideoMAEForPreTraining(PretrainedModel):
     def _decode(
         self, encoded: Tensor, hidden: Tensor, decoded: Tensor, before_layer: BeforeLayer | None
     ) -> Tensor:
+        tokens = self.join(encoded, hidden, decoded)
+        pixels: Tensor = self.decoder(tokens, int(decoded[0].sum()), before_layer)
+        return pixels
+
+    def join(self, encoded: Tensor, hidden: Tensor, decoded: Tensor) -> Tensor:
+        """Return the decoder's input: the visible tokens, then a mask token for each to decode.
+
+        Parameters
+        ----------
+        encoded : Tensor
+            (B, N_visible, D), from the encoder.
+        hidden, decoded : Tensor
+            (B, N) bool, as in `forward`.
+
+        Returns
+        -------
+        Tensor
+            (B, N_visible + N_decoded, D_decoder).
+        """
         visible = self.encoder_to_decoder(encoded)  # (B, N_visible, D_decoder)
         positions = self.position_embeddings.expand(len(visible), -1, -1)
         asked = select_tokens(positions, decoded)  # (B, N_decoded, D_decoder)
-        tokens = torch.cat(
+        return torch.cat(
             [visible + select_tokens(positions, ~hidden), self.mask_token + asked], dim=1
         )
-        pixels: Tensor = self.decoder(tokens, asked.shape[1], before_layer)
-        return pixels
 
     @torch.no_grad()
     def targets(self, pixel_values: Tensor) -> Tensor:
