@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from videomae_demo.cli.explore import add_explore
+from videomae_demo.cli.lesson import add_lesson
 from videomae_demo.cli.page import add_page
 from videomae_demo.cli.shared import add_command, lens_commands
 from videomae_demo.cli.verify import add_verify
@@ -52,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     for command in lens_commands():
         add_command(commands, command)
     add_explore(commands)
+    add_lesson(commands)
     add_page(commands)
     add_verify(commands)
     add_train(commands)

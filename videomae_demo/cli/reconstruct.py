@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the options for the reconstructor, the mask, and the sweep."""
+    add_mask_options(command)
+    command.add_argument(
+        "--sweep",
+        action="store_true",
+        help="try all shares from 0.5 to 0.95, with several masks each; many passes",
+    )
+
+
+def add_mask_options(command: argparse.ArgumentParser) -> None:
     """Add the options for the reconstructor and the mask."""
     command.add_argument(
         "--reconstructor",
@@ -34,11 +44,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--ratio", type=float, help="share to hide (0.9; 0.75 where patches are few)"
     )
     command.add_argument("--seed", type=int, default=0, help="which tokens (0)")
-    command.add_argument(
-        "--sweep",
-        action="store_true",
-        help="try all shares from 0.5 to 0.95, with several masks each; many passes",
-    )
 
 
 def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> ReconstructionView:

@@ -1,0 +1,1 @@
+"""A lesson on masked autoencoding: twelve steps, each worked out by the real model on one clip."""
