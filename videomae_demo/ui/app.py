@@ -12,6 +12,7 @@ from videomae_demo.ui.examples import REAL_CLIPS, Example, find_examples
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.lenses import registry
 from videomae_demo.ui.pages.explore import PageBuilder
+from videomae_demo.ui.pages.learn import add_learn
 from videomae_demo.ui.pages.live import add_live
 from videomae_demo.ui.theme import STYLE_SHEET, make_theme
 
@@ -25,8 +26,10 @@ def build_page(
     """
     shown, real = (find_examples(), REAL_CLIPS) if examples is None else (examples, ())
     edge = edge or Edge()
-    page = PageBuilder(pool, registry.LENSES, shown, edge, real).build()
+    builder = PageBuilder(pool, registry.LENSES, shown, edge, real)
+    page = builder.build()
     add_live(page, pool, edge)
+    add_learn(page, pool, edge, builder.shelf)
     return page
 
 

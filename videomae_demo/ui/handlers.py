@@ -97,7 +97,7 @@ class Handlers:
         return asked if is_here else ""
 
     def frozen(self, given: Mapping[str, str]) -> Path | None:
-        """Return the clip that the page Live made for Explore, if an address names one."""
+        """Return the clip that another page hands over, if an address names one."""
         path = given.get("frozen", "")
         return Path(path) if path and self._is_own(path) else None
 

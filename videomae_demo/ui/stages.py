@@ -200,13 +200,15 @@ class Stages:
         explorer, lens = self._pool.get(session.weights), self.open_lens(session)
         entry = find_entry(session.weights)
         clips = self._shelf.clips(session.weights)
+        address = write_address(session, self._lenses, clips, self._pool.usable)
         return Bar(
             weights=entry.title if entry is not None else Path(session.weights).name,
             device=f"on {explorer.device}",
             clip=session.clip_name,
             facts=session.about,
             picture=None if session.base is None else session.base.panes[0].tracks[0],
-            address=write_address(session, self._lenses, clips, self._pool.usable),
+            address=address,
+            own=str(session.clip.path) if session.clip is not None and address is None else "",
             title=f"{Path(session.clip_name).stem}: {lens.title}" if session.clip else "",
             costs=self._costs(session, explorer),
         )

@@ -116,6 +116,15 @@ function writeCosts(costs) {
   }
 }
 
+// Learn teaches on the clip at hand: an example by its name, a clip of one's own by this tab.
+function writeLearn({ address, own }) {
+  const { example, weights } = address || {};
+  const query = new URLSearchParams({ ...(example && { example }), ...(weights && { weights }) }).toString();
+  element.querySelector('.bar-page[data-page="learn"]').href = pageUrl("learn") + (query && `?${query}`);
+  if (own) sessionStorage.setItem(OWN, own);
+  else sessionStorage.removeItem(OWN);
+}
+
 function render() {
   const value = openValue();
   if (!value.weights) return;
@@ -130,7 +139,10 @@ function render() {
   if (track) picture.style.backgroundSize = `${100 * track.columns}% ${100 * track.rows}%`;
   writeCosts(value.costs);
   document.title = value.title ? `${value.title} - ${TITLE}` : TITLE;
-  if (value.clip) writeAddress(value.address);
+  if (value.clip) {
+    writeAddress(value.address);
+    writeLearn(value);
+  }
 }
 
 watch("value", render);

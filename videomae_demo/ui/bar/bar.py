@@ -19,6 +19,9 @@ import gradio as gr
 from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 from videomae_demo.ui.token_player.value import Track
 
+OWN_CLIP = "videomae-clip"
+"""Where a browser tab remembers the visitor's own clip, which no address can name."""
+
 _HERE = Path(__file__).parent
 
 
@@ -36,6 +39,8 @@ class Bar:
         Its first frame stands beside the name.
     address : mapping of str to str, optional
         The query by which the view is found again; None where it can't be.
+    own : str
+        The path of the visitor's own clip, which the page Learn opens; empty for an example.
     title : str
         Of the browser's tab; empty for the page's own.
     costs : mapping of str to str
@@ -48,6 +53,7 @@ class Bar:
     facts: str = ""
     picture: Track | None = None
     address: Mapping[str, str] | None = None
+    own: str = ""
     title: str = ""
     costs: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,7 +68,7 @@ def make_bar(elem_id: str, title: str, sheets: Mapping[str, str], stage: str) ->
     `sheets` has the ``elem_id`` of what each of its buttons "weights" and "clip" opens; `stage` is
     that of what fills the screen.
     """
-    constants = {"TITLE": title, "SHEETS": dict(sheets), "STAGE": stage}
+    constants = {"TITLE": title, "SHEETS": dict(sheets), "STAGE": stage, "OWN": OWN_CLIP}
     told = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in constants.items())
     return gr.HTML(
         seal({}),

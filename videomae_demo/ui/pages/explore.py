@@ -42,14 +42,15 @@ from videomae_demo.ui.work import (
 )
 
 ADDRESS = f"""(...given) => {{
-    // What was frozen on the page Live is opened once; two events ask for it.
+    // The clip that the page Live or Learn hands over is opened once; two events ask for it.
     window.videomaeFrozen ??= sessionStorage.getItem({json.dumps(FROZEN)}) || "";
     sessionStorage.removeItem({json.dumps(FROZEN)});
     const frozen = window.videomaeFrozen;
-    const asked = frozen ? `?${{new URLSearchParams({{ frozen }})}}` : window.location.search;
-    return [...given.slice(0, -1), asked];
+    const query = new URLSearchParams(window.location.search);
+    if (frozen) query.set("frozen", frozen);
+    return [...given.slice(0, -1), `?${{query}}`];
 }}"""
-"""JavaScript that puts the page's address into the last input."""
+"""JavaScript that puts the page's address into the last input, and the clip that it can't name."""
 
 
 class PageBuilder:

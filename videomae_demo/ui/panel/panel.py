@@ -29,13 +29,22 @@ def make_panel(elem_id: str, elem_classes: str | None = None) -> gr.HTML:
     return gr.HTML(
         seal([]),
         html_template='<div class="panel" aria-live="polite"></div>',
-        css_template=(_HERE / "style.css").read_text(encoding="utf-8"),
-        js_on_load=OPENER
-        + f"const LEAVE_OUT = {json.dumps(LEAVE_OUT)};\n"
-        + "".join((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in PARTS),
+        css_template=style(),
+        js_on_load=script(),
         elem_id=elem_id,
         elem_classes=elem_classes,
     )
+
+
+def style() -> str:
+    """Return a panel's style sheet."""
+    return (_HERE / "style.css").read_text(encoding="utf-8")
+
+
+def script() -> str:
+    """Return a panel's script: the body of a function of ``element``, ``props`` and ``watch``."""
+    parts = "".join((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
+    return f"{OPENER}const LEAVE_OUT = {json.dumps(LEAVE_OUT)};\n{parts}"
 
 
 Block = dict[str, Any]

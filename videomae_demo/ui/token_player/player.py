@@ -56,18 +56,32 @@ def token_player(elem_id: str, lens: str) -> gr.HTML:
     """
     return gr.HTML(
         seal({}),
-        html_template=_read("template.html"),
-        css_template=_read("style.css"),
-        js_on_load=_script(lens),
+        html_template=template(),
+        css_template=style(),
+        js_on_load=script(lens),
         elem_id=elem_id,
     )
+
+
+def template() -> str:
+    """Return the player's HTML, for a component that has one inside."""
+    return _read("template.html")
+
+
+def style() -> str:
+    """Return the player's style sheet."""
+    return _read("style.css")
 
 
 def _read(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def _script(lens: str) -> str:
+def script(lens: str) -> str:
+    """Return the player's script: the body of a function of ``element``, ``props`` and ``watch``.
+
+    `lens` is open at first; the sealed value is in ``props.value``.
+    """
     constants = {
         "CHOOSE": CHOOSE,
         "LENS": LENS,
