@@ -4,6 +4,8 @@ const blockParts = {
   DEPTH: 1, // how deep the whole clip is, in widths of a frame
   SLICE_GAP: 0.16, // between slices of time, pulled apart as far as can be
   TOKEN_GAP: 0.6, // between the tokens of a slice, in patches
+  FADE: 0.5, // how far the slices behind the front one step back then
+  SLOW_MS: 30, // between redraws: where they take longer, less is drawn while the block moves
   FINE_PX: 512, // how wide a slice is painted before its tokens are moved apart
   YAW: 62, // a turn further than these would hide the front
   PITCH: 52,
@@ -116,13 +118,25 @@ const blockParts = {
     }
     return whole;
   },
+
+  // The sides of all columns with the tokens moved apart.
+  spreadDown(measures, sheet, canvas) {
+    const { fine, tokenGap, patchY, high } = measures;
+    [canvas.width, canvas.height] = [sheet.width, Math.round(measures.height * fine)];
+    const brush = canvas.getContext("2d");
+    brush.imageSmoothingEnabled = false;
+    for (let row = 0; row < high; row += 1) {
+      brush.drawImage(sheet, 0, row * patchY, sheet.width, patchY, 0, row * (patchY + tokenGap) * fine, sheet.width, patchY * fine);
+    }
+    return canvas;
+  },
 };
 
 const drawBlock = (holder, clip) => {
   const parts = blockParts;
   const [slices, high, wide] = clip.grid;
   const sides = parts.cut(clip);
-  const view = { ...parts.AT_FIRST, apart: 0, front: slices - 1, cursor: [high >> 1, wide >> 1], pointed: null, taken: null, out: 0, keys: false };
+  const view = { ...parts.AT_FIRST, apart: 0, front: slices - 1, cursor: [high >> 1, wide >> 1], pointed: null, taken: null, out: 0, keys: false, hurried: false };
   const scratch = drawn.make("canvas");
   const spreads = { gap: -1, fronts: [] };
   let stopTurn = () => {};
@@ -223,22 +237,27 @@ const drawBlock = (holder, clip) => {
       (m.tokenGap > 0 ? sides.shaded : sides)[name], column * clip.count + slice * clip.tubelet, from, clip.tubelet, span);
   }
 
-  // Tokens one by one, those that are farther from the eye first; the fronts of a slice hide nothing of it.
+  // The sides of tokens that stand apart. Columns that are farther from the eye go first. Within a column the lids
+  // go before its sides, which share no ray with them; the fronts of a slice hide nothing of it, and go last.
   function drawTokenSides(context, eye, m, slice) {
-    for (let i = 0; i < high; i += 1) {
-      const row = eye.fromAbove ? high - 1 - i : i;
-      for (let j = 0; j < wide; j += 1) {
-        const column = eye.fromRight ? j : wide - 1 - j;
-        drawSideFace(context, eye, m, slice, column, m.y(row), m.patchY, row * m.patchY, m.patchY);
+    const name = eye.fromRight ? "right" : "left";
+    for (let j = 0; j < wide; j += 1) {
+      const column = eye.fromRight ? j : wide - 1 - j;
+      for (let i = 0; i < high; i += 1) {
+        const row = eye.fromAbove ? high - 1 - i : i;
         drawTopFace(context, eye, m, slice, row, m.x(column), m.patchX, column * m.patchX, m.patchX);
       }
+      const x = m.x(column) + (eye.fromRight ? m.patchX : 0);
+      const sheet = spreads[name];
+      stretch(context, eye.place(x, 0, m.z(slice)), times(eye.axes.z, m.thick), times(eye.axes.y, m.height),
+        sheet, column * clip.count + slice * clip.tubelet, 0, clip.tubelet, sheet.height);
     }
   }
 
   function drawSlice(context, eye, m, slice) {
     const z = m.z(slice) + m.thick;
     if (m.tokenGap > 0) {
-      drawTokenSides(context, eye, m, slice);
+      if (slice === view.front || !view.hurried) drawTokenSides(context, eye, m, slice);
       const whole = spreads.fronts[slice];
       stretch(context, eye.place(0, 0, z), times(eye.axes.x, m.width), times(eye.axes.y, m.height), whole, 0, 0, whole.width, whole.height);
       return;
@@ -301,6 +320,18 @@ const drawBlock = (holder, clip) => {
     context.lineWidth = 0.8;
     context.strokeStyle = "rgb(255 255 255 / 60%)";
     if (m.tokenGap === 0) context.stroke();
+  }
+
+  // What is behind the front slice steps back into the page's colour, so that the tokens in front can be told.
+  function fade(context, m) {
+    if (m.tokenGap === 0) return;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.globalCompositeOperation = "source-atop";
+    context.globalAlpha = parts.FADE * Math.max(0, view.apart * 2 - 1);
+    context.fillStyle = drawn.colour(root, "--background-fill-primary") || "#888";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.globalCompositeOperation = "source-over";
+    context.globalAlpha = 1;
   }
 
   // The token that was taken out: its place is empty, and it stands before the slice.
@@ -403,8 +434,9 @@ const drawBlock = (holder, clip) => {
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.imageSmoothingEnabled = false;
     for (let slice = 0; slice <= view.front; slice += 1) {
+      if (slice === view.front) fade(context, m);
       drawSlice(context, eye, m, slice);
-      strokeSlice(context, small, m, slice, flat);
+      if (slice === view.front || m.tokenGap === 0) strokeSlice(context, small, m, slice, flat);
     }
     context.setTransform(...flat);
     drawGhost(context, small, m, text);
@@ -422,9 +454,25 @@ const drawBlock = (holder, clip) => {
     for (let slice = 0; slice < slices; slice += 1) {
       spreads.fronts[slice] = parts.spread(clip, m, slice, [scratch, spreads.fronts[slice] || drawn.make("canvas")]);
     }
+    for (const name of ["left", "right"]) spreads[name] = parts.spreadDown(m, sides.shaded[name], spreads[name] || drawn.make("canvas"));
   }
 
-  const redraw = () => { asked ||= requestAnimationFrame(draw); };
+  // On slow machines the sides of the tokens behind wait until the block is at rest.
+  let last = 0;
+  let rest = 0;
+  const redraw = () => {
+    asked ||= requestAnimationFrame((time) => {
+      if (time - last < 250 && time - last > parts.SLOW_MS) view.hurried = true;
+      last = time;
+      draw();
+      clearTimeout(rest);
+      if (view.hurried) rest = setTimeout(finish, 150);
+    });
+  };
+  const finish = () => {
+    view.hurried = false;
+    draw();
+  };
 
   // Doing
   const within = (value, limit) => Math.max(-limit, Math.min(limit, value));
@@ -562,8 +610,8 @@ const drawBlock = (holder, clip) => {
   controls.append(turns, pull, steps);
   sum.textContent = allTokens;
   side.append(lead, frames, told, sum);
-  stage.append(canvas, side);
-  root.append(stage, controls, said);
+  stage.append(canvas, side, controls);
+  root.append(stage, said);
   holder.replaceChildren(root);
   describe();
   fillSide();
@@ -580,6 +628,7 @@ const drawBlock = (holder, clip) => {
       stopTurn();
       stopOut();
       cancelAnimationFrame(asked);
+      clearTimeout(rest);
       observer.disconnect();
       root.remove();
     },
