@@ -1,0 +1,395 @@
+// What enters the encoder and what joins before the decoder: each token of the clip, from stage to stage.
+
+const enteringParts = {
+  MOVE_MS: 900,
+  LINE_PX: 22, // of a line of words on the canvas
+  HIDDEN: "rgb(150 152 158)",
+  MASK: "rgb(122 92 196)",
+
+  // Boxes of equal tiles in a given room: how many across, and how large.
+  fill(count, x, y, width, height, most) {
+    let across = 1;
+    let tile = 0;
+    for (let tried = 1; tried <= count; tried += 1) {
+      const size = Math.min(width / tried, height / Math.ceil(count / tried), most);
+      if (size > tile + 1e-6) [across, tile] = [tried, size];
+    }
+    return { across, tile, at: (index) => [x + (index % across) * tile, y + Math.floor(index / across) * tile] };
+  },
+
+  // The slices of time as small pictures of tiles: as many across as makes the tiles largest.
+  groups(grid, x, y, width, height, label) {
+    const [slices, high, wide] = grid;
+    const gap = 12;
+    let best = { tile: 0 };
+    for (let across = 1; across <= slices; across += 1) {
+      const down = Math.ceil(slices / across);
+      const tile = Math.min((width - gap * (across - 1)) / (across * wide), (height - (gap / 2 + label) * down) / (down * high));
+      if (tile > best.tile) best = { tile, across, down };
+    }
+    const { tile, across, down } = best;
+    const [stepX, stepY] = [tile * wide + gap, tile * high + gap / 2 + label];
+    const left = x + (width - stepX * across + gap) / 2;
+    const top = y + (height - stepY * down) / 2;
+    const corner = (slice) => [left + (slice % across) * stepX, top + Math.floor(slice / across) * stepY + label];
+    const at = (token) => {
+      const [cx, cy] = corner(Math.floor(token / (high * wide)));
+      return [cx + (token % wide) * tile, cy + (Math.floor(token / wide) % high) * tile];
+    };
+    return { tile, at, corner, side: tile * wide, label };
+  },
+
+  // Where each token is at a stage, what it looks like there, and the boxes and words around.
+  layout(stage, clip, told, width, height) {
+    const parts = enteringParts;
+    const narrow = width < 540;
+    const total = clip.grid[0] * clip.grid[1] * clip.grid[2];
+    const tokens = { x: new Float32Array(total), y: new Float32Array(total), size: new Float32Array(total), look: new Array(total) };
+    const put = (token, place, tile, look) => {
+      [tokens.x[token], tokens.y[token]] = place;
+      tokens.size[token] = tile * (tile > 9 ? 0.92 : 0.88);
+      tokens.look[token] = look;
+    };
+    const seen = [];
+    const hidden = [];
+    for (let token = 0; token < total; token += 1) (told.mask[token] ? hidden : seen).push(token);
+    const line = parts.LINE_PX;
+    const boxWidth = narrow ? width - 40 : 168;
+    const boxHeight = narrow ? 62 : 128;
+    const slicesIn = (x, y, across, down, seenLook, hiddenLook) => {
+      const groups = parts.groups(clip.grid, x, y, across, down, stage === 0 ? line : 0);
+      for (let token = 0; token < total; token += 1) put(token, groups.at(token), groups.tile, told.mask[token] ? hiddenLook : seenLook);
+      return groups;
+    };
+    const box = (name, lines, x, y) => ({ name, lines, x, y, width: boxWidth, height: boxHeight, alpha: 1 });
+    const none = (name, x, y) => ({ ...box(name, [], x, y), alpha: 0 });
+    const [edge, middle] = [width + 20, height / 2 - boxHeight / 2 - line];
+    if (stage === 0) {
+      const groups = slicesIn(0, line + 4, width, height - line - 4, "picture", "picture");
+      const words = [{ text: `All ${told.total} tokens, slice by slice`, x: 0, y: line / 2 + 2, bold: true }];
+      for (let slice = 0; slice < clip.grid[0]; slice += 1) {
+        const [x, y] = groups.corner(slice);
+        const time = clip.times && clip.times[slice * clip.tubelet];
+        words.push({ text: time === undefined ? String(slice + 1) : `${time.toFixed(2)} s`, x, y: y - line / 2 });
+      }
+      const away = narrow ? [[20, height + 20], [20, height + 20]] : [[edge, middle], [edge + 200, middle]];
+      return { tokens, words, arrows: [], boxes: [none("encoder", ...away[0]), none("decoder", ...away[1])] };
+    }
+    if (stage === 1) {
+      const upper = narrow ? height * 0.36 : height * 0.5;
+      const room = narrow ? width : width - boxWidth - 56;
+      const most = 34;
+      const queue = parts.fill(seen.length, 0, line + 6, room, upper - line - 10, most);
+      const lines = Math.ceil(seen.length / queue.across);
+      // In a row to the box: at the right of the room, so that the first ones stand at the door.
+      const right = narrow ? 0 : room - queue.across * queue.tile;
+      const centred = narrow ? 0 : Math.max(0, (upper - line - 10 - lines * queue.tile) / 2);
+      seen.forEach((token, index) => put(token, [queue.at(index)[0] + right, queue.at(index)[1] + centred], queue.tile, "picture"));
+      const door = narrow ? [20, upper + 22] : [width - boxWidth, line + 6 + (upper - line - 10 - boxHeight) / 2];
+      const below = narrow ? door[1] + boxHeight + 22 : upper + 22;
+      const outside = parts.fill(hidden.length, 0, below + line, width, height - below - line, most);
+      hidden.forEach((token, index) => put(token, outside.at(index), outside.tile, "hidden"));
+      const arrow = narrow ? [[width / 2, upper], [width / 2, upper + 18]] : [[room + 12, door[1] + boxHeight / 2], [width - boxWidth - 12, door[1] + boxHeight / 2]];
+      const words = [
+        { text: `${seen.length} visible tokens go in`, x: 0, y: line / 2, bold: true },
+        { text: `${hidden.length} hidden tokens stay outside`, x: 0, y: below + line / 2 - 4, bold: true },
+      ];
+      const next = narrow ? [20, height + 20] : [edge, middle];
+      return { tokens, words, arrows: [arrow], boxes: [box("encoder", [`${told.visible} of ${told.total}`, "tokens"], ...door), none("decoder", ...next)] };
+    }
+    if (stage === 2) {
+      const legend = (narrow ? 4 : 2) * line + 8;
+      const first = narrow ? 0 : -boxWidth - 30;
+      const room = narrow ? { x: 0, y: 0, across: width, down: height - legend - boxHeight - 24 } : { x: 0, y: 0, across: width - boxWidth - 56, down: height - legend };
+      slicesIn(room.x, room.y, room.across, room.down, "code", "mask");
+      const door = narrow ? [20, height - boxHeight - 2] : [width - boxWidth, Math.max(0, (room.down - boxHeight) / 2)];
+      const arrow = narrow ? [[width / 2, door[1] - 20], [width / 2, door[1] - 3]] : [[room.across + 12, door[1] + boxHeight / 2], [door[0] - 12, door[1] + boxHeight / 2]];
+      const y = room.down + line / 2 + 6;
+      const words = narrow
+        ? [
+          { swatch: "code", text: `${told.visible} codes from the encoder:`, x: 0, y },
+          { text: "vectors, not pictures", x: 24, y: y + line },
+          { swatch: "mask", text: `${told.hidden} mask tokens:`, x: 0, y: y + 2 * line },
+          { text: "one learnt vector, at each hidden place", x: 24, y: y + 3 * line },
+        ]
+        : [
+          { swatch: "code", text: `${told.visible} codes from the encoder: vectors, not pictures`, x: 0, y },
+          { swatch: "mask", text: `${told.hidden} mask tokens: one learnt vector, the same at each hidden place`, x: 0, y: y + line },
+        ];
+      const before = narrow ? [20, -boxHeight - 20] : [first, door[1]];
+      return { tokens, words, arrows: [arrow], boxes: [none("encoder", ...before), box("decoder", [`${told.visible} + ${told.hidden}`, `= ${told.total} tokens`], ...door)] };
+    }
+    const legend = 2 * line + 8;
+    const room = narrow ? { x: 0, y: boxHeight + 26, across: width, down: height - legend - boxHeight - 26 } : { x: boxWidth + 56, y: 0, across: width - boxWidth - 56, down: height - legend };
+    slicesIn(room.x, room.y, room.across, room.down, "pale", told.predicted ? "predicted" : "blank");
+    const door = narrow ? [20, 2] : [0, Math.max(0, (room.down - boxHeight) / 2)];
+    const arrow = narrow ? [[width / 2, boxHeight + 5], [width / 2, boxHeight + 22]] : [[boxWidth + 12, door[1] + boxHeight / 2], [boxWidth + 44, door[1] + boxHeight / 2]];
+    const y = room.y + room.down + line / 2 + 6;
+    const words = [
+      { swatch: told.predicted ? "predicted" : "blank", text: narrow ? `pixels for ${told.hidden} hidden places` : `The decoder gives pixels for the ${told.hidden} hidden places.`, x: room.x, y },
+      { swatch: "pale", text: narrow ? `${told.visible} visible ones, as they were` : `The ${told.visible} visible ones were known; they are pale here.`, x: room.x, y: y + line },
+    ];
+    return { tokens, words, arrows: [arrow], boxes: [none("encoder", narrow ? 20 : -boxWidth - 230, narrow ? -200 : door[1]), box("decoder", [`${told.total} tokens`], ...door)] };
+  },
+};
+
+const drawEntering = (holder, clip, given) => {
+  const parts = enteringParts;
+  const [, high, wide] = clip.grid;
+  let told = given;
+  let before = null; // the layouts that are moved between
+  let after = null;
+  let part = 1;
+  let stop = () => {};
+
+  const root = drawn.make("div", "learn-entering");
+  const canvas = drawn.make("canvas", "learn-canvas learn-flow");
+  canvas.setAttribute("role", "img");
+  const bars = drawn.make("div", "learn-bars");
+  const said = drawn.make("p", "learn-unseen");
+  said.setAttribute("role", "status");
+  root.append(canvas, bars, said);
+  holder.replaceChildren(root);
+
+  // A colour of its own for each code: it stands for a vector, and shows nothing of the picture.
+  const shadesOf = (token) => [0, 1, 2, 3].map((at) => {
+    const mixed = Math.imul(token * 4 + at + 1, 2654435761) >>> 0;
+    return `hsl(${18 + (mixed % 7) * 28} ${58 + (mixed >> 8) % 30}% ${42 + ((mixed >> 16) % 26)}%)`;
+  });
+  let shades = [];
+
+  function drawLook(context, look, token, x, y, size) {
+    if (look === "picture" || look === "predicted" || look === "pale") {
+      const slice = Math.floor(token / (high * wide));
+      const [fx, fy] = drawn.frameAt(clip, slice * clip.tubelet);
+      const image = look === "predicted" ? told.predicted : clip.image;
+      const [width, height] = [clip.width / wide, clip.height / high];
+      if (look === "pale") context.globalAlpha *= 0.32;
+      context.drawImage(image, fx + (token % wide) * width, fy + (Math.floor(token / wide) % high) * height, width, height, x, y, size, size);
+      if (look === "pale") context.globalAlpha /= 0.32;
+    } else if (look === "code") {
+      shades[token] ||= shadesOf(token);
+      shades[token].forEach((shade, at) => {
+        context.fillStyle = shade;
+        context.fillRect(x + (at * size) / 4, y, size / 4, size);
+      });
+    } else {
+      context.fillStyle = look === "mask" ? parts.MASK : parts.HIDDEN;
+      context.fillRect(x, y, size, size);
+      if (look === "mask" && size >= 9) {
+        context.fillStyle = "#fff";
+        context.fillText("?", x + size / 2, y + size / 2 + size * 0.04);
+      }
+    }
+  }
+
+  // On their way to the next stage tokens go through a box: the visible ones through the encoder, then all through the decoder.
+  function via(token) {
+    const stages = [before.stage, after.stage].sort().join();
+    const name = stages === "1,2" && !told.mask[token] ? "encoder" : stages === "2,3" ? "decoder" : null;
+    const box = name && boxesNow().find((one) => one.name === name);
+    return box ? [box.x + box.width / 2, box.y + box.height / 2] : null;
+  }
+
+  const between = (a, b, share) => a + (b - a) * share;
+  const boxesNow = () => after.boxes.map((box, at) => {
+    const share = drawn.ease(part);
+    const old = before.boxes[at];
+    const lines = share < 0.5 ? old.lines : box.lines;
+    return { ...box, lines: lines.length ? lines : box.lines.length ? box.lines : old.lines, x: between(old.x, box.x, share), y: between(old.y, box.y, share), alpha: between(old.alpha, box.alpha, share), height: between(old.height, box.height, share), width: between(old.width, box.width, share) };
+  });
+
+  function drawTokens(context, font) {
+    const total = after.tokens.look.length;
+    const [from, to] = [before.tokens, after.tokens];
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    let written = 0;
+    for (let token = 0; token < total; token += 1) {
+      // The later ones start later, so that they are seen to go in a row.
+      const own = part >= 1 ? 1 : drawn.ease(Math.max(0, Math.min(1, part * 1.35 - (0.35 * token) / total)));
+      let x = between(from.x[token], to.x[token], own);
+      let y = between(from.y[token], to.y[token], own);
+      let size = between(from.size[token], to.size[token], own);
+      const middle = own < 1 && own > 0 ? via(token) : null;
+      if (middle) {
+        const share = own < 0.5 ? own * 2 : 2 - own * 2;
+        const [ax, ay] = own < 0.5 ? [from.x[token], from.y[token]] : [to.x[token], to.y[token]];
+        size = between(own < 0.5 ? from.size[token] : to.size[token], 6, share);
+        x = between(ax, middle[0] - size / 2, share);
+        y = between(ay, middle[1] - size / 2, share);
+      }
+      if (Math.abs(size - written) > 0.5) {
+        written = size;
+        context.font = `700 ${Math.round(size * 0.8)}px ${font}`;
+      }
+      const [was, is] = [from.look[token], to.look[token]];
+      if (was === is || middle || own <= 0 || own >= 1) {
+        drawLook(context, own < 0.5 ? was : is, token, x, y, size);
+      } else {
+        context.globalAlpha = 1 - own;
+        drawLook(context, was, token, x, y, size);
+        context.globalAlpha = own;
+        drawLook(context, is, token, x, y, size);
+        context.globalAlpha = 1;
+      }
+    }
+  }
+
+  function drawBox(context, box, colours, font) {
+    if (box.alpha <= 0.01) return;
+    context.globalAlpha = box.alpha;
+    context.beginPath();
+    context.roundRect(box.x + 1.5, box.y + 1.5, box.width - 3, box.height - 3, 12);
+    context.fillStyle = colours.fill;
+    context.fill();
+    context.lineWidth = 3;
+    context.strokeStyle = colours.accent;
+    context.stroke();
+    context.fillStyle = colours.text;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    const flat = box.height < 90;
+    const lines = [box.name, ...(flat ? [box.lines.join(" ")] : box.lines)];
+    const step = flat ? 24 : 28;
+    lines.forEach((text, at) => {
+      context.font = at ? `500 ${flat ? 17 : 19}px ${font}` : `700 ${flat ? 20 : 24}px ${font}`;
+      context.fillText(text, box.x + box.width / 2, box.y + box.height / 2 + (at - (lines.length - 1) / 2) * step);
+    });
+    context.globalAlpha = 1;
+  }
+
+  function drawArrow(context, [[x0, y0], [x1, y1]], colour) {
+    const length = Math.hypot(x1 - x0, y1 - y0);
+    const [ux, uy] = [(x1 - x0) / length, (y1 - y0) / length];
+    context.strokeStyle = colour;
+    context.lineWidth = 3;
+    context.beginPath();
+    context.moveTo(x0, y0);
+    context.lineTo(x1, y1);
+    context.moveTo(x1 - 8 * ux + 6 * uy, y1 - 8 * uy - 6 * ux);
+    context.lineTo(x1, y1);
+    context.lineTo(x1 - 8 * ux - 6 * uy, y1 - 8 * uy + 6 * ux);
+    context.stroke();
+  }
+
+  function drawWords(context, layout, alpha, colours, font) {
+    if (alpha <= 0) return;
+    context.globalAlpha = alpha;
+    for (const arrow of layout.arrows) drawArrow(context, arrow, colours.text);
+    for (const word of layout.words) {
+      const mark = word.swatch ? 24 : 0;
+      context.textBaseline = "middle";
+      if (mark) {
+        context.textAlign = "center";
+        context.font = `700 13px ${font}`;
+        drawLook(context, word.swatch, told.mask.indexOf(word.swatch === "mask" || word.swatch === "predicted" ? 1 : 0), word.x, word.y - 8, 16);
+      }
+      context.textAlign = "left";
+      context.fillStyle = colours.text;
+      context.font = `${word.bold ? 600 : 400} ${word.bold ? 18 : 16}px ${font}`;
+      context.fillText(word.text, word.x + mark, word.y);
+    }
+    context.globalAlpha = 1;
+  }
+
+  function draw() {
+    if (!canvas.width || !after) return;
+    const context = canvas.getContext("2d");
+    const dense = canvas.width / canvas.clientWidth;
+    const font = getComputedStyle(canvas).fontFamily;
+    const colours = {
+      text: drawn.colour(root, "--body-text-color") || "#888",
+      accent: drawn.colour(root, "--color-accent") || "#f97316",
+      fill: drawn.colour(root, "--background-fill-secondary") || "#888",
+    };
+    context.setTransform(dense, 0, 0, dense, 0, 0);
+    context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
+    context.imageSmoothingEnabled = after.tokens.size[0] * dense < clip.width / wide;
+    drawWords(context, before, Math.max(0, 1 - part * 3), colours, font);
+    drawTokens(context, font);
+    for (const box of boxesNow()) drawBox(context, box, colours, font);
+    drawWords(context, after, before === after ? 1 : Math.max(0, part * 3 - 2), colours, font);
+  }
+
+  // The measured times, if there are any: two bars on one scale, and what follows from them.
+  function fillBars() {
+    const isMeasured = Number.isFinite(told.visible_ms) && Number.isFinite(told.all_ms) && told.all_ms > 0;
+    bars.replaceChildren();
+    bars.classList.toggle("learn-away", told.stage < 1);
+    if (!isMeasured) return;
+    const most = Math.max(told.visible_ms, told.all_ms);
+    const rows = [[`Encoder on ${told.visible} visible`, told.visible_ms, "learn-bar learn-bar-own"], [`Encoder on all ${told.total}`, told.all_ms, "learn-bar"]];
+    for (const [name, time, className] of rows) {
+      const track = drawn.make("span", "learn-track");
+      const bar = drawn.make("span", className);
+      bar.style.width = `${(100 * time) / most}%`;
+      track.append(bar);
+      bars.append(drawn.make("span", "learn-bar-name", name), track, drawn.make("span", "learn-bar-value", `${time.toFixed(1)} ms`));
+    }
+    bars.append(drawn.make("p", "learn-bar-told", timeWords()));
+  }
+  function timeWords() {
+    const perCent = (share) => `${Math.round(100 * share)}%`;
+    const decoder = told.stage >= 2 && Number.isFinite(told.decoder_ms) ? ` The decoder took ${told.decoder_ms.toFixed(1)} ms on all ${told.total}.` : "";
+    return `${told.visible_ms.toFixed(1)} ms instead of ${told.all_ms.toFixed(1)} ms: ${perCent(told.visible_ms / told.all_ms)} of the time for ${perCent(told.visible / told.total)} of the tokens.${decoder}`;
+  }
+
+  const sentences = [
+    () => `All ${told.total} tokens of the clip, slice by slice.`,
+    () => `${told.visible} of ${told.total} tokens are visible and enter the encoder. ${told.hidden} hidden tokens stay outside.`,
+    () => `The encoder gives ${told.visible} codes, which are vectors. ${told.hidden} mask tokens join at the hidden places: one and the same learnt vector. `
+      + `${told.visible} + ${told.hidden} = ${told.total} tokens enter the decoder.`,
+    () => `The decoder gives pixels for the ${told.hidden} hidden places.`,
+  ];
+
+  const stageOf = () => Math.max(0, Math.min(sentences.length - 1, told.stage || 0));
+  const layoutNow = () => {
+    const made = parts.layout(stageOf(), clip, told, canvas.clientWidth, canvas.clientHeight);
+    made.stage = stageOf();
+    return made;
+  };
+  function tell() {
+    canvas.setAttribute("aria-label", sentences[stageOf()]());
+    fillBars();
+  }
+
+  tell();
+  const observer = drawn.follow(canvas, () => {
+    stop();
+    after = layoutNow();
+    before = after;
+    part = 1;
+    draw();
+  });
+
+  return {
+    destroy() {
+      stop();
+      observer.disconnect();
+      root.remove();
+    },
+    update(next) {
+      const moved = (next.stage || 0) !== (told.stage || 0);
+      told = next;
+      tell();
+      if (!canvas.clientWidth) return;
+      stop();
+      const from = after;
+      after = layoutNow();
+      before = moved && from ? from : after;
+      part = before === after ? 1 : 0;
+      if (moved) said.textContent = sentences[stageOf()]();
+      if (part === 1) draw();
+      else {
+        stop = drawn.animate(parts.MOVE_MS, (share) => {
+          part = share;
+          if (share === 1) before = after;
+          draw();
+        });
+      }
+    },
+    draw, // for checks
+    counts: () => after.tokens.look.reduce((sum, look) => ({ ...sum, [look]: (sum[look] || 0) + 1 }), {}),
+  };
+};
