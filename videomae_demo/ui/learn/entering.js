@@ -127,7 +127,7 @@ const enteringParts = {
     const y = room.y + room.down + line / 2 + 6;
     const words = [
       { swatch: told.predicted ? "predicted" : "blank", text: narrow ? `pixels for ${told.hidden} hidden places` : `The decoder gives pixels for the ${told.hidden} hidden places.`, x: room.x, y },
-      { swatch: "pale", text: narrow ? `${told.visible} visible ones, as they were` : `The ${told.visible} visible ones were known; they are pale here.`, x: room.x, y: y + line },
+      { swatch: "pale", text: narrow ? `${told.visible} visible ones were known: faint` : `The ${told.visible} visible ones were known; they are faint here.`, x: room.x, y: y + line },
     ];
     return { tokens, words, arrows: [arrow], boxes: [none("encoder", narrow ? 20 : -boxWidth - 230, narrow ? -200 : door[1]), box("decoder", [`${told.total} tokens`], ...door)] };
   },
@@ -283,7 +283,7 @@ const drawEntering = (holder, clip, given) => {
       if (mark) {
         context.textAlign = "center";
         context.font = `700 13px ${font}`;
-        drawLook(context, word.swatch, told.mask.indexOf(word.swatch === "mask" || word.swatch === "predicted" ? 1 : 0), word.x, word.y - 8, 16);
+        drawLook(context, word.swatch, Math.max(0, told.mask.indexOf(["mask", "predicted"].includes(word.swatch) ? 1 : 0)), word.x, word.y - 8, 16);
       }
       context.textAlign = "left";
       context.fillStyle = colours.text;
@@ -318,21 +318,22 @@ const drawEntering = (holder, clip, given) => {
     bars.replaceChildren();
     bars.classList.toggle("learn-away", told.stage < 1);
     if (!isMeasured) return;
-    const most = Math.max(told.visible_ms, told.all_ms);
     const rows = [[`Encoder on ${told.visible} visible`, told.visible_ms, "learn-bar learn-bar-own"], [`Encoder on all ${told.total}`, told.all_ms, "learn-bar"]];
-    for (const [name, time, className] of rows) {
+    if (Number.isFinite(told.decoder_ms)) rows.push([`Decoder on all ${told.total}`, told.decoder_ms, "learn-bar"]);
+    const most = Math.max(...rows.map(([, time]) => time));
+    rows.forEach(([name, time, className], at) => {
+      const row = drawn.make("div", "learn-bar-row");
+      if (at === 2) row.classList.toggle("learn-away", told.stage < 2); // it has not come yet
       const track = drawn.make("span", "learn-track");
       const bar = drawn.make("span", className);
       bar.style.width = `${(100 * time) / most}%`;
       track.append(bar);
-      bars.append(drawn.make("span", "learn-bar-name", name), track, drawn.make("span", "learn-bar-value", `${time.toFixed(1)} ms`));
-    }
-    bars.append(drawn.make("p", "learn-bar-told", timeWords()));
-  }
-  function timeWords() {
+      row.append(drawn.make("span", "learn-bar-name", name), track, drawn.make("span", "learn-bar-value", `${time.toFixed(1)} ms`));
+      bars.append(row);
+    });
     const perCent = (share) => `${Math.round(100 * share)}%`;
-    const decoder = told.stage >= 2 && Number.isFinite(told.decoder_ms) ? ` The decoder took ${told.decoder_ms.toFixed(1)} ms on all ${told.total}.` : "";
-    return `${told.visible_ms.toFixed(1)} ms instead of ${told.all_ms.toFixed(1)} ms: ${perCent(told.visible_ms / told.all_ms)} of the time for ${perCent(told.visible / told.total)} of the tokens.${decoder}`;
+    bars.append(drawn.make("p", "learn-bar-told", `${told.visible_ms.toFixed(1)} ms instead of ${told.all_ms.toFixed(1)} ms: `
+      + `${perCent(told.visible_ms / told.all_ms)} of the time for ${perCent(told.visible / told.total)} of the tokens.`));
   }
 
   const sentences = [
