@@ -88,4 +88,4 @@ def test_the_command_tells_and_writes_the_lesson(capsys, tmp_path):
     assert told["steps"][7]["said"][0].startswith(f"Loss: {rebuilt['loss']:#.3g}")
     assert rebuilt["verdict"] == told["steps"][9]["said"][1]
     assert main(asked) == 0
-    assert "8. Only hidden tokens are graded" in capsys.readouterr().out
+    assert f"8. {STEPS[7].title}" in capsys.readouterr().out

@@ -64,7 +64,7 @@ STEPS = (
     ),
     Step(
         "place",
-        "Every token knows its place",
+        "Tokens know their place",
         "A transformer sees a bag of tokens, not a film. So each token gets the code of its place "
         "added: waves of many lengths. Places that are near have codes that are alike.",
         "Choose a token: which codes are like its own? Then give the visible tokens wrong places.",
@@ -91,7 +91,7 @@ STEPS = (
     ),
     Step(
         "encoder",
-        "The encoder sees only what is visible",
+        "Only what is visible",
         "Hidden tokens are not blanked out. They are left out: the large encoder never gets them. "
         "Fewer tokens cost less time, so hiding much also makes training cheap.",
         "Change the share that is hidden, and watch the encoder's bill.",
@@ -127,7 +127,7 @@ STEPS = (
     ),
     Step(
         "loss",
-        "Only hidden tokens are graded",
+        "Only the hidden counts",
         "The model's picture is compared with the truth, pixel by pixel, behind the mask only. "
         "The mean squared difference is the loss. Training makes it smaller, and that is all.",
         "Draw other masks: which places are hard?",
@@ -139,7 +139,7 @@ STEPS = (
     ),
     Step(
         "target",
-        "Pixels, or normalised pixels",
+        "Pixels or patterns",
         "The published models do not predict pixels. They predict each token's pattern, with its "
         "own mean and contrast taken away. To show it, both must be put back, and they come from "
         "the truth: a leak.",

@@ -1,7 +1,7 @@
 // Puts the parts together: goes from step to step, asks for what a step needs, and shows it.
 
 const KEPT = ["weights", "example", "ratio", "seed", "token", "choice", "stage", "round"];
-const now = { at: 0, settings: {}, open: null, told: null, drawn: null, right: 0, of: 0 };
+const now = { at: 0, settings: {}, open: null, told: null, drawn: null, score: { right: 0, of: 0 } };
 
 const step = () => STEPS[now.at];
 
@@ -91,11 +91,10 @@ async function drawGuessing(told) {
     candidates: told.candidates.map((place, at) => ({ canvasPixels: patchOf(seen, place), kind: at === told.truth ? "truth" : "other" })),
     model: patchOf(predicted, told.place),
     psnr: { model: told.model, chosen: told.psnr },
-    score: { right: now.right, of: now.of },
+    score: now.score,
     onGuess: (at) => {
-      now.of += 1;
-      now.right += at === told.truth ? 1 : 0;
-      return { right: now.right, of: now.of };
+      now.score.of += 1;
+      if (at === told.truth) now.score.right += 1;
     },
     onAnother: () => set({ round: String(Number(now.settings.round || 0) + 1) }),
   });
@@ -124,7 +123,7 @@ function showPanels(told) {
 }
 
 function showControls() {
-  find("controls").replaceChildren(...makeControls(step(), { ...now.told, usual: now.open.usual }, now.settings, ACTS));
+  find("acts").replaceChildren(...makeControls(step(), { ...now.told, usual: now.open.usual }, now.settings, ACTS));
 }
 
 // ---- asking -----------------------------------------------------------------------------------
@@ -175,7 +174,7 @@ function tellTry(address) {
 async function sweep() {
   const at = now.at;
   trouble("");
-  find("controls").querySelector(".learn-sweep").disabled = true;
+  find("acts").querySelector(".learn-sweep").disabled = true;
   try {
     await askLines("sweep", now.settings, wanted(), (told) => {
       if (at === now.at) showPanels(told);
@@ -183,7 +182,7 @@ async function sweep() {
   } catch (error) {
     if (error.name !== "AbortError") trouble(error.message);
   }
-  const again = find("controls").querySelector(".learn-sweep");
+  const again = find("acts").querySelector(".learn-sweep");
   if (again) again.disabled = false;
 }
 
@@ -218,7 +217,7 @@ function go(at, { focus = true } = {}) {
   delete now.settings.stage;
   writeAddress(true);
   tellStep();
-  find("controls").replaceChildren();
+  find("acts").replaceChildren();
   showPanel([]);
   if (focus) find("title").focus({ preventScroll: true });
   work();
