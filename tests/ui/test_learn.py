@@ -178,7 +178,7 @@ def test_all_shares_are_tried_and_one_is_chosen(learner):
     visitor = learner("?step=ratio")
     visitor.wait_for("ratio")
     visitor.press("Try all shares")
-    shares = visitor.find("panel").locator(".panel-share")
+    shares = visitor.find("chart").locator(".panel-share")
     expect(shares).to_have_count(10)
     shares.first.click()
     wait_until(lambda: "ratio=0.5" in visitor.query())

@@ -188,8 +188,8 @@ def test_the_chart_comes_line_by_line(client, explorer, clip):
     assert [round(line["done"], 1) for line in lines] == [round(at / 10, 1) for at in range(1, 11)]
     last = explorer.known_sweep(clip, "tube")
     told = client.work("ratio", example="growing")
-    assert told["panels"] == lines[-1]["panels"]
-    chart = told["panels"]["only"][0]
+    assert (told["panels"], told["chart"]) == (lines[-1]["panels"], lines[-1]["chart"])
+    (chart,) = told["chart"]
     assert chart["kind"] == "shares" and chart["ratios"] == list(last.ratios)
     assert chart["charts"][0]["bands"][0]["values"][0] == f"{last.mean_db[0, 0]:.1f} dB"
 

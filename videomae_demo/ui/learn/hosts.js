@@ -16,6 +16,7 @@ function host(start, holder, first) {
 
 const showPlayer = host(startPlayer, find("player"), {});
 const showPanel = host(startPanel, find("panel"), []);
+const showChart = host(startPanel, find("chart"), []);
 
 // Open one of the player's views: the page has no other player that would listen.
 const openView = (name) => say("videomae-lens", name);

@@ -52,6 +52,7 @@ function tellStep() {
     if (at === now.at) dot.firstChild.setAttribute("aria-current", "step");
   });
   document.title = `${title} - ${TITLE}`;
+  element.querySelector(".learn").dataset.step = step().name;
 }
 
 function clearDrawn() {
@@ -120,6 +121,8 @@ async function drawEntrance(told) {
 function showPanels(told) {
   const panels = told.panels || {};
   showPanel(panels[chosen()] || panels.only || []);
+  show(find("chart"), step().name === "ratio");
+  showChart(told.chart || []);
 }
 
 function showControls() {
@@ -218,7 +221,7 @@ function go(at, { focus = true } = {}) {
   writeAddress(true);
   tellStep();
   find("acts").replaceChildren();
-  showPanel([]);
+  showPanels({});
   if (focus) find("title").focus({ preventScroll: true });
   work();
 }

@@ -312,8 +312,8 @@ class Lesson:
 
     def swept(self, sweep: Sweep, ratio: float | None) -> Told:
         """Return the chart over all shares, and what it says."""
-        chart = {**sweep_chart(sweep, ratio), "said": []}
-        return {"chart": chart, "said": sweep_sentences(sweep, ratio)[:2]}
+        chart = {**sweep_chart(sweep, ratio), "said": []}  # that stands beside it
+        return {"chart": [chart], "said": sweep_sentences(sweep, ratio)[:2]}
 
     def fine_tune(self, given: Given) -> Told:
         """See the clip with three encoders."""
@@ -509,14 +509,12 @@ def _bars(found: Classification) -> panel.Block:
 
 
 def _with_panels(told: Told) -> Told:
-    """Put what is said and drawn into a panel for each choice; "only" is for all of them."""
+    """Put what is said and its bars into a panel for each choice; "only" is for all of them."""
     said, bars = told.pop("said", []), told.pop("bars", {})
-    chart = told.pop("chart", None)
     by_choice = said if isinstance(said, dict) else {"only": said}
     told["panels"] = {
         name: [
             *([bars[name]] if name in bars else []),
-            *([chart] if chart else []),
             *map(panel.sentence, sentences),
         ]
         for name, sentences in by_choice.items()
