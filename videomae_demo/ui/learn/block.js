@@ -313,10 +313,10 @@ const drawBlock = (holder, clip) => {
     context.beginPath();
     if (m.tokenGap > 0) traceTokens(context, eye, m, slice);
     else traceCuts(context, eye, m, slice);
-    // Dark below light: seen on any picture.
+    // Dark below light: seen on any picture. Behind the front one line is enough, and takes half the time.
     context.lineWidth = m.tokenGap > 0 ? 1 : 1.6;
     context.strokeStyle = "rgb(0 0 0 / 45%)";
-    context.stroke();
+    if (m.tokenGap > 0 || slice === view.front) context.stroke();
     context.lineWidth = 0.8;
     context.strokeStyle = "rgb(255 255 255 / 60%)";
     if (m.tokenGap === 0) context.stroke();

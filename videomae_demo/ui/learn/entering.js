@@ -156,16 +156,35 @@ const drawEntering = (holder, clip, given) => {
     const mixed = Math.imul(token * 4 + at + 1, 2654435761) >>> 0;
     return `hsl(${18 + (mixed % 7) * 28} ${58 + (mixed >> 8) % 30}% ${42 + ((mixed >> 16) % 26)}%)`;
   });
-  let shades = [];
+  const shades = [];
+  let sharp = 0; // how wide a frame is on the screen when the tokens have come to rest
+
+  // The frames as large as the tiles need them, so that hundreds of tiles are copied, and not each one scaled.
+  const sheets = new Map();
+  function sheetOf(image, frameWidth) {
+    const kept = sheets.get(image);
+    if (kept && kept.asked === frameWidth) return kept;
+    const slices = clip.grid[0];
+    const step = Math.max(1, Math.round(frameWidth / wide)); // whole pixels for each tile
+    const made = { asked: frameWidth, step, canvas: kept ? kept.canvas : drawn.make("canvas") };
+    [made.canvas.width, made.canvas.height] = [step * wide * slices, step * high];
+    const brush = made.canvas.getContext("2d");
+    brush.imageSmoothingEnabled = step * wide < clip.width;
+    brush.imageSmoothingQuality = "high";
+    for (let slice = 0; slice < slices; slice += 1) {
+      const [x, y] = drawn.frameAt(clip, slice * clip.tubelet);
+      brush.drawImage(image, x, y, clip.width, clip.height, slice * step * wide, 0, step * wide, step * high);
+    }
+    sheets.set(image, made);
+    return made;
+  }
 
   function drawLook(context, look, token, x, y, size) {
     if (look === "picture" || look === "predicted" || look === "pale") {
       const slice = Math.floor(token / (high * wide));
-      const [fx, fy] = drawn.frameAt(clip, slice * clip.tubelet);
-      const image = look === "predicted" ? told.predicted : clip.image;
-      const [width, height] = [clip.width / wide, clip.height / high];
+      const { canvas: sheet, step } = sheetOf(look === "predicted" ? told.predicted : clip.image, sharp);
       if (look === "pale") context.globalAlpha *= 0.32;
-      context.drawImage(image, fx + (token % wide) * width, fy + (Math.floor(token / wide) % high) * height, width, height, x, y, size, size);
+      context.drawImage(sheet, (slice * wide + (token % wide)) * step, (Math.floor(token / wide) % high) * step, step, step, x, y, size, size);
       if (look === "pale") context.globalAlpha /= 0.32;
     } else if (look === "code") {
       shades[token] ||= shadesOf(token);
@@ -305,7 +324,9 @@ const drawEntering = (holder, clip, given) => {
     };
     context.setTransform(dense, 0, 0, dense, 0, 0);
     context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
-    context.imageSmoothingEnabled = after.tokens.size[0] * dense < clip.width / wide;
+    const seen = Math.max(0, told.mask.indexOf(after.stage === 3 ? 1 : 0));
+    sharp = Math.max(1, Math.round(after.tokens.size[seen] * dense)) * wide;
+    context.imageSmoothingEnabled = false;
     drawWords(context, before, Math.max(0, 1 - part * 3), colours, font);
     drawTokens(context, font);
     for (const box of boxesNow()) drawBox(context, box, colours, font);
