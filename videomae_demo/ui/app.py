@@ -13,6 +13,7 @@ from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.lenses import registry
 from videomae_demo.ui.pages.explore import PageBuilder
 from videomae_demo.ui.pages.live import add_live
+from videomae_demo.ui.pages.train import add_train
 from videomae_demo.ui.theme import STYLE_SHEET, make_theme
 
 
@@ -27,6 +28,7 @@ def build_page(
     edge = edge or Edge()
     page = PageBuilder(pool, registry.LENSES, shown, edge, real).build()
     add_live(page, pool, edge)
+    add_train(page, pool, edge)
     return page
 
 

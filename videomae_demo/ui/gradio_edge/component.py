@@ -1,0 +1,38 @@
+"""A page's own component, put together from its files: a template, styles and scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
+
+
+def make_component(
+    elem_id: str,
+    *,
+    template: Path,
+    styles: Sequence[Path],
+    constants: Mapping[str, Any],
+    scripts: Sequence[Path],
+) -> gr.HTML:
+    """Place a component that does its work in the browser, without events of gradio's.
+
+    The scripts share one scope, in their order, and have the `constants` by name.
+    """
+    told = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in constants.items())
+    return gr.HTML(
+        seal({}),
+        html_template=_read(template),
+        css_template="\n".join(map(_read, styles)),
+        js_on_load=OPENER + told + "\n".join(map(_read, scripts)),
+        elem_id=elem_id,
+    )
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
