@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
 import torch
@@ -81,8 +80,8 @@ class FinetuningRun:
         self.settings = settings
         self._device = device
         old = (config or tiny_config()) if pretrained is None else pretrained.config
-        self.config = dataclasses.replace(
-            old, use_mean_pooling=True, id2label=dict(enumerate(LABELS)), extra={}
+        self.config = VideoMAEConfig.from_dict(
+            old.to_dict(), use_mean_pooling=True, id2label=dict(enumerate(LABELS))
         )
         torch.manual_seed(settings.seed)
         self.model = VideoMAEForVideoClassification(self.config)

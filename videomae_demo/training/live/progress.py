@@ -94,20 +94,23 @@ class Subject:
 
 
 class LiveRun(Protocol):
-    """A training: its model may be looked at between any two of its steps.
+    """A training: its model may be looked at between any two of its steps."""
 
-    Attributes
-    ----------
-    settings : LiveSettings
-    model : PretrainedModel
-    config : VideoMAEConfig
-    subject : Subject
-    """
+    @property
+    def settings(self) -> LiveSettings:
+        """What it was asked."""
 
-    settings: LiveSettings
-    model: PretrainedModel
-    config: VideoMAEConfig
-    subject: Subject
+    @property
+    def config(self) -> VideoMAEConfig:
+        """The model's."""
+
+    @property
+    def model(self) -> PretrainedModel:
+        """The model that learns, in train mode."""
+
+    @property
+    def subject(self) -> Subject:
+        """What it is about."""
 
     def steps(self) -> Iterator[Preparing | Step]:
         """Go through the training, once."""

@@ -66,7 +66,7 @@ class LiveSettings:
 
     rate: float = 0.02
     seed: int = 0
-    steps: int = 1500
+    steps: int = 600
 
     def __post_init__(self) -> None:
         _check(self, "rate", given.number(self.rate, "learning rate"), *RATES)

@@ -13,6 +13,8 @@ from videomae_demo.ui.train.workshop import Workshop
 
 def add_train(page: gr.Blocks, pool: ExplorerPool, edge: Edge) -> None:
     """Add the page to the app, to be launched with the `launch_options` of `edge`."""
-    edge.mount(Train(pool, Workshop(edge.limits.training_minutes)))
+    kept = edge.served.kept
+    workshop = Workshop(edge.limits.training_minutes)
+    edge.mount(Train(pool, workshop, kept.folder / "trained", kept.is_permanent))
     with page.route("Train", "train"):
         make_train("train")

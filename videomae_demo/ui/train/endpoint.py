@@ -8,8 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -50,6 +49,8 @@ class Train(Route):
     pool : ExplorerPool
         Gets what was learnt, when it is to be explored.
     workshop : Workshop
+    folder, keep
+        See `Taking`.
     """
 
     route = f"{API}train"
@@ -57,20 +58,24 @@ class Train(Route):
     subject = "A training"
     statuses = MappingProxyType({TakenError: 503})
 
-    def __init__(self, pool: ExplorerPool, workshop: Workshop) -> None:
+    def __init__(
+        self,
+        pool: ExplorerPool,
+        workshop: Workshop,
+        folder: Path,
+        keep: Callable[[str], object] = str,
+    ) -> None:
         self._workshop = workshop
-        self._taking = Taking(pool)
+        self._taking = Taking(pool, folder, keep)
         self._sheet = (0, -1, "")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Train while the scope is open; what was written for Explore is deleted at its end."""
-        with tempfile.TemporaryDirectory(prefix="videomae-trained-") as folder:
-            self._taking.folder = Path(folder)
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._workshop.work)
-                yield
-                group.cancel_scope.cancel()
+        """Train while the scope is open."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._workshop.work)
+            yield
+            group.cancel_scope.cancel()
 
     async def read(self, query: Mapping[str, str]) -> dict[str, Any] | Response:
         """Tell the facts, the state, or give the zip."""

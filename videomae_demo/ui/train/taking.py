@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,24 +49,29 @@ class Taken:
 
 
 class Taking:
-    """Writes checkpoints into `folder`, which is set before the first.
+    """Writes checkpoints for as long as the page lives.
 
     Parameters
     ----------
     pool : ExplorerPool
+    folder : Path
+        Where they are written.
+    keep : callable
+        Is told each file, which must not be deleted while it is offered.
     """
 
-    def __init__(self, pool: ExplorerPool) -> None:
+    def __init__(self, pool: ExplorerPool, folder: Path, keep: Callable[[str], object]) -> None:
         self._pool = pool
+        self._folder = folder
+        self._keep = keep
         self._count = 0
         self._last: tuple[tuple[int, int], str] | None = None
-        self.folder = Path()
 
     def pack(self, taken: Taken, name: str) -> bytes:
         """Return what was learnt as a zip of one folder."""
         from videomae_demo.training.live.saving import pack, save
 
-        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+        with tempfile.TemporaryDirectory() as folder:
             return pack(save(taken.run.model, Path(folder), taken.card()), name)
 
     def open(self, taken: Taken) -> str:
@@ -76,8 +82,10 @@ class Taking:
             return self._last[1]
         self._count += 1
         name = NAME if self._count == 1 else f"{NAME}-{self._count}"
-        folder = save(taken.run.model, self.folder / f"{self._count}" / name, taken.card())
+        folder = save(taken.run.model, self._folder / f"{self._count}" / name, taken.card())
         reconstructor = self._save_reconstructor(taken, folder.parent)
+        for path in folder.parent.rglob("*"):
+            self._keep(str(path))
         offer = Offer(
             name=name,
             title=words.title(taken.run.subject, taken.held, taken.training.step),

@@ -161,7 +161,7 @@ const key = (kind) => {
 
 function nameCurves(fine, last, loss) {
   const told = (value) => (value === undefined ? "" : ` ${Number(value.toPrecision(3))}`);
-  const name = fine ? "Cross-entropy" : "Mean squared error of hidden pixels";
+  const name = fine ? "Loss (cross-entropy)" : "Loss (squared error)";
   find("loss-name").replaceChildren(`${name}:`, key("each"), `training${told(loss)}`, key("own"), `held-out${told(last?.[1])}`);
   find("score-name").textContent = fine ? `Accuracy on held-out clips${last ? ` ${perCent(last[2])}` : ""}` : `PSNR on held-out clips, dB${last ? ` ${last[2].toFixed(1)}` : ""}`;
   find("loss").setAttribute("aria-label", `${name}: training${told(loss)}, held-out${told(last?.[1])}`);
