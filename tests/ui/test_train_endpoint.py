@@ -11,10 +11,12 @@ import anyio
 import cv2
 import numpy as np
 import pytest
+from anyio.to_thread import run_sync
 from asgi_request import ask, run_alone
 from tiny import tiny_config
 
 from videomae_demo.device import choose_device, one_at_a_time
+from videomae_demo.engine.roles import usual_sampling
 from videomae_demo.explorer import Explorer
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.pool import MOST_MADE, ExplorerPool
@@ -267,8 +269,10 @@ def test_where_somebody_waits_a_step_takes_one_core_and_rests_as_long(page, monk
         rests = []
 
         async def run() -> None:
-            for _ in range(3):
+            for _ in range(2):
                 rests.append(await page.workshop._step(page.workshop.training))
+                await run_sync(other.join)
+            rests.append(await page.workshop._step(page.workshop.training))
 
         run_alone(run)
     finally:
@@ -294,7 +298,9 @@ def test_what_was_pretrained_opens_in_explore(page, clip_path):
     assert words.verdict(page.workshop.training.run.subject, held) in offer.sentence
     assert page.pool.absent("trained-here") == ()
     explorer = page.pool.get("trained-here")
-    assert explorer.recogniser.card.label_count == 0
+    card = explorer.recogniser.card
+    assert (card.label_count, card.sampling.interval_s) == (0, 0.125)
+    assert card.sampling_is_known and usual_sampling(explorer.weights) == card.sampling
     from videomae_demo.engine.clips import ClipRequest
     from videomae_demo.lenses.reconstruct import MaskRequest
 

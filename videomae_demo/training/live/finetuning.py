@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -117,8 +118,9 @@ class FinetuningRun:
             loss = self._loss(stock, step)
             descend(model, loss, optimisers)
             done = step + 1
-            measured = is_measured(done, settings.steps, MEASURED_EVERY)
-            yield Step(done, loss.item(), self._measure() if measured else None)
+            told = loss.item()
+            is_due = is_measured(done, settings.steps, MEASURED_EVERY) and math.isfinite(told)
+            yield Step(done, told, self._measure() if is_due else None)
 
     def _loss(self, stock: Stock, step: int) -> Tensor:
         batch = stock.batch(step)

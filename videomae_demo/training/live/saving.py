@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from videomae_demo.config import VideoMAEConfig
+from videomae_demo.engine.roles import FRAME_INTERVAL
 from videomae_demo.model.pretrained import PretrainedModel
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD
+from videomae_demo.training.synthetic import FRAME_INTERVAL_S
 
 CARD_NAME = "README.md"
 
 
 def save(model: PretrainedModel, folder: Path, card: str) -> Path:
     """Write a model, its image processor and its card; return the folder."""
+    model.config.extra = model.config.extra | {FRAME_INTERVAL: FRAME_INTERVAL_S}
     model.save_pretrained(folder)
     processor_of(model.config).save_pretrained(folder)
     (folder / CARD_NAME).write_text(card, encoding="utf-8")
