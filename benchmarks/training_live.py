@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--mask", default="random", help="tube or random (random)")
     parser.add_argument("--ratio", type=float, default=0.75, help="of hidden tokens (0.75)")
     parser.add_argument("--rate", type=float, default=0.02, help="of learning (0.02)")
-    parser.add_argument("--steps", type=int, default=600, help="of each training (600)")
+    parser.add_argument("--steps", type=int, default=1500, help="of each training (1500)")
     parser.add_argument(
         "--minutes", type=float, nargs="+", default=MINUTES, help="when to tell (0 1 3 5)"
     )

@@ -53,7 +53,7 @@ def guest(context_for, page_address):
 
 
 def test_a_training_is_watched_from_start_to_end_then_saved_and_opened(guest, tmp_path):
-    visitor = guest("?steps=10&seed=3&mask=random&ratio=0.8")
+    visitor = guest("?steps=10&seed=3&mask=tube&ratio=0.8")
     assert visitor.field("ratio").input_value() == "0.8"
     assert visitor.field("seed").input_value() == "3"
     expect(visitor.find("main")).to_have_text("Start")
@@ -98,12 +98,12 @@ def test_changed_settings_are_in_the_address_and_begin_anew(guest):
     visitor = guest("?steps=6000")
     visitor.start()
     expect(visitor.find("main")).to_have_text("Pause")
-    visitor.field("mask").select_option("random")
-    assert visitor.query() == "?mask=random&steps=6000"
+    visitor.field("mask").select_option("tube")
+    assert visitor.query() == "?mask=tube&steps=6000"
     expect(visitor.find("why")).to_contain_text("Start begins a new training")
     expect(visitor.find("main")).to_have_text("Start")
     expect(visitor.page.locator("#train .train")).to_have_attribute("data-state", "paused")
-    visitor.field("mask").select_option("tube")
+    visitor.field("mask").select_option("random")
     assert visitor.query() == "?steps=6000"
     expect(visitor.find("main")).to_have_text("Play")
     before = int(visitor.find("pace").inner_text().split()[1])

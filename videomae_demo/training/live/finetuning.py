@@ -43,7 +43,7 @@ DROPPED = 0.5
 SMOOTHING = 0.02
 HELD_OUT_CLIPS = 4 * len(LABELS)
 MEASURED_EVERY = 20
-SHOWN = LABELS.index("orbiting")
+SHOWN = LABELS.index("moving right")
 """Which of the held-out clips is shown: they have the labels in their order."""
 
 

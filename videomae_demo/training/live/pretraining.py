@@ -40,7 +40,7 @@ DECODED = 0.5
 """Share of the hidden tokens that a step decodes: the "dual masking" of VideoMAE V2."""
 HELD_OUT_CLIPS = 16
 MEASURED_EVERY = 10
-SHOWN = LABELS.index("orbiting")
+SHOWN = LABELS.index("moving right")
 """Which of the held-out clips is shown: they have the labels in their order."""
 
 

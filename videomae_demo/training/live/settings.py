@@ -26,7 +26,7 @@ MOST_SEED = 9999
 def tiny_config() -> VideoMAEConfig:
     """Return the architecture that is trained: small enough to be learnt while one watches."""
     return VideoMAEConfig(
-        image_size=48,
+        image_size=32,
         patch_size=8,
         hidden_size=96,
         num_hidden_layers=4,
@@ -66,7 +66,7 @@ class LiveSettings:
 
     rate: float = 0.02
     seed: int = 0
-    steps: int = 600
+    steps: int = 1500
 
     def __post_init__(self) -> None:
         _check(self, "rate", given.number(self.rate, "learning rate"), *RATES)
@@ -109,7 +109,7 @@ class PretrainingSettings(LiveSettings):
 
     mode: ClassVar[str] = "pretrain"
 
-    mask: str = "tube"
+    mask: str = "random"
     ratio: float = 0.75
 
     def __post_init__(self) -> None:
