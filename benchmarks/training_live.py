@@ -49,16 +49,18 @@ def main() -> None:
 
 def follow(run: LiveRun, minutes: Sequence[float], unit: str) -> None:
     """Take all steps of a training; print what was measured last at these minutes and the end."""
-    due, began, held = list(minutes), time.monotonic(), None
+    due, began = list(minutes), time.monotonic()
+    held: HeldOut | None = None
     for told in run.steps():
         if not isinstance(told, Step):
             continue
         held = told.held_out or held
         passed = (time.monotonic() - began) / 60
-        while due and held is not None and passed >= due[0]:
+        is_last = told.step == run.settings.steps
+        while held is not None and due and passed >= due[0]:
             tell(due.pop(0), told.step, passed, held, unit)
-    if held is not None:
-        tell(passed, told.step, passed, held, unit)
+        if held is not None and is_last:
+            tell(passed, told.step, passed, held, unit)
 
 
 def tell(minute: float, step: int, passed: float, held: HeldOut, unit: str) -> None:

@@ -189,7 +189,9 @@ def test_who_says_that_they_leave_need_not_be_waited_for(page):
 def test_finetuning_begins_with_what_was_pretrained(page):
     status, told = page.post("begin", {}, mode="finetune")
     assert status == 400 and "pretrain one first" in told["detail"]
+    assert page.get()[1]["nothing_here"] == told["detail"]
     page.learn(2)
+    assert page.get()[1]["nothing_here"] == ""
     page.learn(1, mode="finetune")
     _, told = page.get()
     assert told["started"] == "Starts from the encoder pretrained here for 2 steps."

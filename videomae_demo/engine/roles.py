@@ -165,8 +165,9 @@ def usual_sampling(name: str) -> SamplingRule:
 def _told_sampling(fields: Mapping[str, Any]) -> SamplingRule | None:
     """Return which frames a configuration says that its checkpoint was trained on."""
     interval_s = fields.get(FRAME_INTERVAL)
-    is_told = isinstance(interval_s, float) and 0 < interval_s < math.inf
-    return SamplingRule.stride(interval_s) if is_told else None
+    if not isinstance(interval_s, float) or not 0 < interval_s < math.inf:
+        return None
+    return SamplingRule.stride(interval_s)
 
 
 def frame_count(name: str) -> int | None:

@@ -24,7 +24,7 @@ from videomae_demo.errors import RequestError, shown
 from videomae_demo.lenses.recognise import probability
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.rendering.frames import to_png
-from videomae_demo.training.live.settings import read_settings, tiny_config
+from videomae_demo.training.live.settings import NOTHING_HERE, read_settings, tiny_config
 from videomae_demo.ui.gradio_edge.gate import API
 from videomae_demo.ui.route import Route, visitor_of
 from videomae_demo.ui.token_player.sprites import SPRITE_COLUMNS, lay_out
@@ -160,7 +160,7 @@ class Train(Route):
             "owner": workshop.owner(visitor),
             "state": workshop.state,
             "taken": words.TAKEN,
-            "has_pretrained": workshop.has_pretrained,
+            "nothing_here": "" if workshop.has_pretrained else NOTHING_HERE,
         }
         training = workshop.training
         if training is None:

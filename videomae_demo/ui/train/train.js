@@ -108,6 +108,7 @@ async function showNow(told) {
 
 function sentence() {
   if (isOther()) return state.taken;
+  if (find("finetune select").value === "here" && root.dataset.chosen === "finetune" && state.nothing_here) return state.nothing_here;
   if (state.run && isNew()) return CHANGED;
   if (state.state === "preparing") return `Making the first clips: ${Math.round(100 * state.made)}%.`;
   if (state.state === "done") return state.why || DONE;
@@ -170,6 +171,7 @@ function nameCurves(fine, last, loss) {
 
 // Play, and before that begin, if there is no training with these settings.
 async function go(doing) {
+  writeAddress(form);
   if (isNew() && !(await act("begin", JSON.stringify(chosenIn(form))))) return;
   await act(doing);
 }
