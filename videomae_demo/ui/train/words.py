@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from videomae_demo.config import VideoMAEConfig
 from videomae_demo.limits import PREFIX
-from videomae_demo.training.live.progress import HeldOut, Subject
 from videomae_demo.training.live.settings import FinetuningSettings, LiveSettings
+
+if TYPE_CHECKING:  # torch takes seconds: the page does not wait
+    from videomae_demo.training.live.progress import HeldOut, Subject
 
 FILLINGS = {
     "visible-mean": "the mean of what is visible",
