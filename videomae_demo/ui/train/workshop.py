@@ -1,8 +1,9 @@
 """The one training of a page: whose it is, whether it goes on, and what it told so far.
 
-Owns the steps. They are taken one at a time, each under the device's lock; where somebody who
-explores a clip waits, a step runs on one core and is followed by as long a rest. Everything but
-the step itself happens in the server's event loop, so nothing is locked.
+Owns the steps. They are taken one at a time, each under the device's lock and on one core, which
+is hardly slower for so small a model and leaves the others to visitors; where somebody who explores
+a clip waits, a step is followed by as long a rest. Everything but the step itself happens in the
+server's event loop, so nothing is locked.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -281,7 +281,7 @@ class Workshop:
         from videomae_demo.training.live.beginning import begin
 
         device = choose_device()
-        with one_at_a_time(device), on_one_core() if self._crowded else nullcontext():
+        with one_at_a_time(device), on_one_core():
             began = time.monotonic()
             if training.steps is None:
                 training.run = begin(training.settings, device, training.pretrained)
