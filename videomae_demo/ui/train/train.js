@@ -154,16 +154,19 @@ function drawCurves() {
   drawChart(find("score"), { lines: [own(2)], steps, rival: rival(subject?.rival_score ?? null), ...(fine ? { least: 0, most: 1, tell: perCent } : { tell: inDecibel }) });
 }
 
-const key = (kind) => {
-  const node = document.createElement("span");
-  node.className = `train-key train-key-${kind}`;
-  return node;
-};
+// A line's mark and its name, which stay together.
+function keyOf(kind, words) {
+  const [holder, mark] = [document.createElement("span"), document.createElement("span")];
+  holder.className = "train-named";
+  mark.className = `train-key train-key-${kind}`;
+  holder.append(mark, words);
+  return holder;
+}
 
 function nameCurves(fine, last, loss) {
   const told = (value) => (value === undefined ? "" : ` ${Number(value.toPrecision(3))}`);
   const name = fine ? "Loss (cross-entropy)" : "Loss (squared error)";
-  find("loss-name").replaceChildren(`${name}:`, key("each"), `training${told(loss)}`, key("own"), `held-out${told(last?.[1])}`);
+  find("loss-name").replaceChildren(`${name}: `, keyOf("each", `training${told(loss)}`), " ", keyOf("own", `held-out${told(last?.[1])}`));
   find("score-name").textContent = fine ? `Accuracy on held-out clips${last ? ` ${perCent(last[2])}` : ""}` : `PSNR on held-out clips, dB${last ? ` ${last[2].toFixed(1)}` : ""}`;
   find("loss").setAttribute("aria-label", `${name}: training${told(loss)}, held-out${told(last?.[1])}`);
   find("score").setAttribute("aria-label", find("score-name").textContent);
