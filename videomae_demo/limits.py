@@ -15,6 +15,7 @@ from videomae_demo.errors import RequestError
 
 PREFIX = "VIDEOMAE_MAX_"
 PUBLIC_KEPT_HOURS = 2
+PUBLIC_TRAINING_MINUTES = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class Limits:
         Size of the weights, recogniser and reconstructor, that visitors of a public page may load.
     kept_hours : int
         How long a page keeps uploads and what it made of them; `PUBLIC_KEPT_HOURS` on a public one.
+    training_minutes : int
+        How long one training on the page may take, pauses aside. 0, the default of a public page:
+        nothing is trained there. A person can't set 0, since a private page needs no such limit.
     """
 
     upload_mb: int = 200
@@ -66,6 +70,7 @@ class Limits:
     cache_mb: int = 1024
     weights_mb: int = 1500
     kept_hours: int = 24
+    training_minutes: int = 30
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, public: bool = False) -> Limits:
@@ -86,8 +91,11 @@ class Limits:
                 f"{unknown[0]} sets no limit that exists; the limits are {', '.join(fields)}."
             )
         changed = {fields[name].name: _number(name, text) for name, text in given.items()}
-        defaults = {"kept_hours": PUBLIC_KEPT_HOURS} if public else {}
-        return cls(**defaults | changed)
+        public_defaults = {
+            "kept_hours": PUBLIC_KEPT_HOURS,
+            "training_minutes": PUBLIC_TRAINING_MINUTES,
+        }
+        return cls(**(public_defaults if public else {}) | changed)
 
 
 DEFAULT_LIMITS = Limits()

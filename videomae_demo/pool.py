@@ -41,6 +41,8 @@ TRIED_AGAIN_S = 60.0
 """After how long weights that can't be had are asked for again."""
 KEPT_EXPLORERS = 2
 """How many checkpoints stay in memory; the least recently used one goes first."""
+MOST_MADE = 3
+"""Of the checkpoints made here so many are offered; the oldest one goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,24 @@ class Offer:
         return " ".join(part for part in (where, f"Licence: {self.licence}.", self.remark) if part)
 
 
+@dataclass(frozen=True, slots=True)
+class MadeHere:
+    """A checkpoint that was made while the page runs.
+
+    Attributes
+    ----------
+    offer : Offer
+    weights : str
+        Its folder.
+    reconstructor : str or None
+        What reconstructs for it, by its name or folder; None: its own decoder.
+    """
+
+    offer: Offer
+    weights: str
+    reconstructor: str | None
+
+
 class ExplorerPool:
     """Hands out one Explorer per checkpoint; safe to share between threads.
 
@@ -120,6 +140,7 @@ class ExplorerPool:
         self._share_bytes = limits.cache_mb * 2**20 // (KEPT_EXPLORERS + 1)
         self._clips = Clips(limits, ByteCache(self._share_bytes, size_of))
         self._explorers: OrderedDict[str, Explorer] = OrderedDict()
+        self._made: OrderedDict[str, MadeHere] = OrderedDict()
         self._lock = threading.Lock()
         self.default = weights or self.stand_in()
         self.trouble = ""
@@ -142,7 +163,18 @@ class ExplorerPool:
         offers = [_offer(entry) for entry in _recognisers() if not self._refusal(entry)]
         if self._asked is not None and self._asked not in {offer.name for offer in offers}:
             offers.insert(0, self._offer_asked(self._asked))
+        with self._lock:
+            offers += [made.offer for made in self._made.values()]
         return sorted(offers, key=lambda offer: not offer.is_here)
+
+    def add(self, made: MadeHere) -> list[MadeHere]:
+        """Offer a checkpoint that was made here; return those that are offered no longer."""
+        with self._lock:
+            self._made[made.offer.name] = made
+            surplus = list(self._made)[: max(0, len(self._made) - MOST_MADE)]
+            for name in surplus:
+                self._explorers.pop(name, None)
+            return [self._made.pop(name) for name in surplus]
 
     def choices(self) -> list[tuple[str, str]]:
         """Return the line and the name of each of the `offers`."""
@@ -174,7 +206,9 @@ class ExplorerPool:
                 self._explorers.move_to_end(name)
                 return self._explorers[name]
         self.offer(name)
-        explorer = self._make(name, self.reconstructor_of(name))
+        made = self._made.get(name)
+        weights = name if made is None else made.weights
+        explorer = self._make(weights, self.reconstructor_of(name))
         with self._lock:
             explorer = self._explorers.setdefault(name, explorer)
             while len(self._explorers) > KEPT_EXPLORERS:
@@ -192,8 +226,8 @@ class ExplorerPool:
         return Download(checkpoints)
 
     def _halves(self, name: str) -> Iterable[str]:
-        yield name
-        entry = find_entry(name)
+        made, entry = self._made.get(name), find_entry(name)
+        yield name if made is None else made.weights
         asked = self.reconstructor_of(name)
         if asked is not None:
             yield asked
@@ -261,6 +295,8 @@ class ExplorerPool:
 
     def reconstructor_of(self, name: str) -> str | None:
         """Return the reconstructor that was asked for together with these weights, if any."""
+        if name in self._made:
+            return self._made[name].reconstructor
         return self._reconstructor if name == (self._asked or self.default) else None
 
     def _offer_asked(self, name: str) -> Offer:

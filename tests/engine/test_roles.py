@@ -233,3 +233,21 @@ def test_a_head_count_in_the_place_of_the_checkpoints_own_is_told(recogniser_fol
     )
     as_it_says = roles.load_recogniser(str(recogniser_folder), CPU, heads=2).card.notes
     assert not any("num_attention_heads" in note for note in as_it_says)
+
+
+@pytest.mark.parametrize("told", [None, 0.0, -1.0, float("inf"), float("nan"), "0.125", True])
+def test_a_frame_interval_that_makes_no_sense_is_not_believed(told, tmp_path):
+    folder = save_tiny(
+        VideoMAEForVideoClassification, tmp_path / "own", extra={roles.FRAME_INTERVAL: told}
+    )
+    assert roles.usual_sampling(str(folder)) == roles.KINETICS_SAMPLING
+
+
+def test_a_checkpoint_may_tell_how_far_apart_its_frames_are(tmp_path):
+    folder = save_tiny(
+        VideoMAEForVideoClassification, tmp_path / "own", extra={roles.FRAME_INTERVAL: 0.5}
+    )
+    assert roles.usual_sampling(str(folder)) == SamplingRule.stride(0.5)
+    card = roles.load_recogniser(str(folder), CPU).card
+    assert card.sampling == SamplingRule.stride(0.5)
+    assert card.sampling_is_known and not any("not known" in note for note in card.notes)

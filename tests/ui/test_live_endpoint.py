@@ -349,7 +349,7 @@ def test_where_others_wait_half_of_the_time_is_left_to_them(live, monkeypatch, a
 
     async def run():
         for visitor in (ANNE, BERT):
-            await live._do({"do": "look", "visitor": visitor}, b"")
+            await live.do({"do": "look", "visitor": visitor}, b"")
 
     run_alone(run)
     assert slept[1] == pytest.approx(rests_s)

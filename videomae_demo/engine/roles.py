@@ -7,7 +7,8 @@ be told of it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import MutableMapping
+import math
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -25,6 +26,7 @@ from videomae_demo.checkpoints.layouts import read_checkpoint
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
 from videomae_demo.config import TokenGrid, VideoMAEConfig
 from videomae_demo.errors import CheckpointError, ExplorerError
+from videomae_demo.json_file import read_json_object
 from videomae_demo.model.pretrained import PretrainedModel
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import (
@@ -37,6 +39,9 @@ from videomae_demo.video.sampling import SamplingRule
 
 KINETICS_SAMPLING = SamplingRule.stride(4 / 30)
 """For checkpoints that are not in the catalog: a guess, taken from most published ones."""
+
+FRAME_INTERVAL = "frame_interval_s"
+"""The field of a ``config.json`` in which our own trainings say how far apart their frames are."""
 
 MOST_ATTENTION_BYTES = 4 * 2**30
 """Of one clip; the largest published model takes 0.3 GB, at 2048 tokens."""
@@ -141,13 +146,28 @@ def _recall(kind: type[_Role], name: str, device: torch.device, heads: int) -> _
 
 
 def usual_sampling(name: str) -> SamplingRule:
-    """Return which frames a recogniser gets by default, without opening its files.
+    """Return which frames a recogniser gets by default, without opening its weights.
 
     They are those that it was trained on, and its reconstructor gets the same. For a checkpoint
-    that is not in the catalog it is a guess; see `KINETICS_SAMPLING`.
+    that is not in the catalog, and does not tell, it is a guess; see `KINETICS_SAMPLING`.
     """
     entry = _entry(name)
-    return KINETICS_SAMPLING if entry is None else entry.sampling
+    if entry is not None:
+        return entry.sampling
+    try:
+        told = locate(name, with_weights=False, local_files_only=True).config
+        fields = {} if told is None else read_json_object(told, "The configuration")
+    except ExplorerError:
+        fields = {}
+    return _told_sampling(fields) or KINETICS_SAMPLING
+
+
+def _told_sampling(fields: Mapping[str, Any]) -> SamplingRule | None:
+    """Return which frames a configuration says that its checkpoint was trained on."""
+    interval_s = fields.get(FRAME_INTERVAL)
+    if not isinstance(interval_s, float) or not 0 < interval_s < math.inf:
+        return None
+    return SamplingRule.stride(interval_s)
 
 
 def frame_count(name: str) -> int | None:
@@ -309,7 +329,8 @@ def _introduce(
     if entry is not None and entry.correction_note:
         corrected = all(getattr(config, name) == value for name, value in entry.corrections.items())
         notes += (entry.correction_note,) if corrected else ()
-    if entry is None:
+    sampling = entry.sampling if entry is not None else _told_sampling(config.extra)
+    if sampling is None:
         notes += (unknown_frames,)
     card = CheckpointCard(
         name=files.name,
@@ -318,10 +339,10 @@ def _introduce(
         grid=config.grid,
         tubelet_size=config.tubelet_size,
         frame_size=config.frame_size,
-        sampling=entry.sampling if entry else KINETICS_SAMPLING,
+        sampling=sampling or KINETICS_SAMPLING,
         label_count=label_count,
         notes=notes + fallback,
-        sampling_is_known=entry is not None,
+        sampling_is_known=sampling is not None,
         is_bundled=entry is not None and entry.bundled,
     )
     return card, processor

@@ -7,13 +7,7 @@ from pathlib import Path
 import torch
 
 from videomae_demo.config import VideoMAEConfig
-from videomae_demo.model.processor import VideoMAEImageProcessor
-from videomae_demo.model.videomae import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    VideoMAEForPreTraining,
-    VideoMAEForVideoClassification,
-)
+from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae_demo.training.evaluate import (
     held_out,
     measure_on_pictures,
@@ -22,6 +16,7 @@ from videomae_demo.training.evaluate import (
     tabulate,
     tell_of_pictures,
 )
+from videomae_demo.training.live.saving import processor_of
 from videomae_demo.training.photographs import read_photographs
 from videomae_demo.training.single_frame import measure_single_frame
 
@@ -42,13 +37,7 @@ def bundle(finetuned: Path, pretrained: Path, folder: Path) -> None:
     )
     for name in (RECOGNISER, RECONSTRUCTOR):
         config = VideoMAEConfig.from_json_file(folder / name / "config.json")
-        height, width = config.frame_size
-        VideoMAEImageProcessor(
-            size={"shortest_edge": min(height, width)},
-            crop_size={"height": height, "width": width},
-            image_mean=IMAGENET_MEAN,
-            image_std=IMAGENET_STD,
-        ).save_pretrained(folder / name)
+        processor_of(config).save_pretrained(folder / name)
 
 
 def evaluate(folder: Path, clips: tuple[int, int, int] = CLIPS) -> str:

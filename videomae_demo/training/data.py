@@ -99,10 +99,7 @@ class ClipSource:
             part = nearest + (1 - nearest) * torch.rand(len(clips), generator=generator)
             part[torch.rand(len(clips), generator=generator) < 0.5] = 1.0
             frames = come_nearer(frames, self._centres[clips], part.to(self.device))
-        frames = torch.where(mirrored[:, None, None, None, None], frames.flip(-1), frames)
-        labels = torch.where(mirrored, swap(MIRRORED).to(self.device)[labels], labels)
-        frames = torch.where(reversed_[:, None, None, None, None], frames.flip(1), frames)
-        labels = torch.where(reversed_, swap(REVERSED).to(self.device)[labels], labels)
+        frames, labels = turn(frames, labels, mirrored, reversed_)
         return Batch(normalise(frames), labels)
 
     def _fill(self, pool_index: int) -> None:
@@ -134,6 +131,32 @@ class ClipSource:
             self.pool_clips, replacement=True, generator=generator
         )
         return [int(label) for label in chosen]
+
+
+def turn(
+    frames: Tensor, labels: Tensor, mirrored: Tensor, reversed_: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Mirror and reverse some clips, and name them by what is to be seen then.
+
+    Parameters
+    ----------
+    frames : Tensor
+        (B, T, 3, H, W).
+    labels : Tensor
+        (B,) int64.
+    mirrored, reversed_ : Tensor
+        (B,) bool.
+
+    Returns
+    -------
+    frames, labels : Tensor
+    """
+    device = labels.device
+    frames = torch.where(mirrored[:, None, None, None, None], frames.flip(-1), frames)
+    labels = torch.where(mirrored, swap(MIRRORED).to(device)[labels], labels)
+    frames = torch.where(reversed_[:, None, None, None, None], frames.flip(1), frames)
+    labels = torch.where(reversed_, swap(REVERSED).to(device)[labels], labels)
+    return frames, labels
 
 
 def come_nearer(frames: Tensor, centres: Tensor, part: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from videomae_demo.ui.lenses import registry
 from videomae_demo.ui.pages.explore import PageBuilder
 from videomae_demo.ui.pages.learn import add_learn
 from videomae_demo.ui.pages.live import add_live
+from videomae_demo.ui.pages.train import add_train
 from videomae_demo.ui.theme import STYLE_SHEET, make_theme
 
 
@@ -30,6 +31,7 @@ def build_page(
     page = builder.build()
     add_live(page, pool, edge)
     add_learn(page, pool, edge, builder.shelf)
+    add_train(page, pool, edge)
     return page
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import gradio as gr
 
+from videomae_demo.ui.bar.pages import with_pages
 from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 from videomae_demo.ui.token_player.value import Track
 
@@ -69,10 +70,11 @@ def make_bar(elem_id: str, title: str, sheets: Mapping[str, str], stage: str) ->
     that of what fills the screen.
     """
     constants = {"TITLE": title, "SHEETS": dict(sheets), "STAGE": stage, "OWN": OWN_CLIP}
+    template = (_HERE / "template.html").read_text(encoding="utf-8")
     told = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in constants.items())
     return gr.HTML(
         seal({}),
-        html_template=(_HERE / "template.html").read_text(encoding="utf-8"),
+        html_template=with_pages(template, "explore"),
         css_template=(_HERE / "style.css").read_text(encoding="utf-8"),
         js_on_load=OPENER + told + (_HERE / "bar.js").read_text(encoding="utf-8"),
         elem_id=elem_id,

@@ -7,40 +7,37 @@ the next layer.
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import anyio
 from anyio.to_thread import run_sync
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from videomae_demo.cancellation import Cancelled, cancellable
+from videomae_demo.cancellation import cancellable
 from videomae_demo.engine.clips import ClipRequest
-from videomae_demo.errors import ExplorerError, RequestError, shown
+from videomae_demo.errors import RequestError, shown
 from videomae_demo.limits import Limits
 from videomae_demo.pool import ExplorerPool
-from videomae_demo.ui import text
 from videomae_demo.ui.examples import Shelf
 from videomae_demo.ui.gradio_edge.gate import API, query_of
 from videomae_demo.ui.learn.worked import Lesson
+from videomae_demo.ui.route import Route
 from videomae_demo.ui.token_player.sprites import SaveBytes
 
 if TYPE_CHECKING:
     from videomae_demo.explorer import Explorer
-
-logger = logging.getLogger(__name__)
 
 
 class BusyError(RequestError):
     """Too many wait already."""
 
 
-class Learn:
+class Learn(Route):
     """Answers for the page Learn, as an application that stands beside gradio's; see `Edge.mount`.
 
     On GET, ``?do=facts`` tells which clips and weights there are; ``do=open`` the clip at hand;
@@ -62,6 +59,8 @@ class Learn:
 
     route = f"{API}learn"
     largest_body = 0
+    subject = "A step"
+    statuses: ClassVar = {BusyError: 503}
 
     def __init__(
         self,
@@ -80,11 +79,6 @@ class Learn:
         self._turn = anyio.Lock()
         self._threads = anyio.CapacityLimiter(1)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Answer for as long as the scope is open."""
-        yield
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         wish = threading.Event()
@@ -96,10 +90,10 @@ class Learn:
                 wish.set()
 
             tasks.start_soon(watch)
-            await self._answer(scope, receive, send, wish)
+            await self._work(scope, receive, send, wish)
             tasks.cancel_scope.cancel()
 
-    async def _answer(
+    async def _work(
         self, scope: Scope, receive: Receive, send: Send, wish: threading.Event
     ) -> None:
         given = query_of(scope)
@@ -115,7 +109,7 @@ class Learn:
                     with cancellable(wish):
                         response = await run_sync(self._do, given, limiter=self._threads)
         except Exception as error:  # noqa: BLE001  # the catch-all at this edge
-            response = _refusal(error)
+            response = self.refusal(error)
         await response(scope, receive, send)
 
     @asynccontextmanager
@@ -143,7 +137,7 @@ class Learn:
                 except Exception as error:
                     if not begun:
                         raise
-                    told = {"detail": json.loads(bytes(_refusal(error).body))["detail"]}
+                    told = json.loads(bytes(self.refusal(error).body))
                     steps = iter(())
             if not begun:
                 begun = True
@@ -207,18 +201,3 @@ class Learn:
         if example is None:
             raise RequestError("There are no examples here; open a clip in Explore first.")
         return example.path
-
-
-def _refusal(error: Exception) -> Response:
-    """Say what went wrong in one sentence."""
-    if isinstance(error, BusyError):
-        return JSONResponse({"detail": str(error)}, 503)
-    if isinstance(error, ExplorerError):
-        return JSONResponse({"detail": str(error)}, 400)
-    if isinstance(error, Cancelled):
-        return JSONResponse({"detail": text.CANCELLED}, 409)
-    if isinstance(error, OSError):
-        logger.error("A picture can't be kept", exc_info=error)
-        return JSONResponse({"detail": text.DISK.format(cause=error.strerror)}, 500)
-    logger.error("A step failed", exc_info=error)
-    return JSONResponse({"detail": text.DEFECT}, 500)

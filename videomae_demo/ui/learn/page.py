@@ -7,7 +7,6 @@ page's script gives them: the same scripts that draw Explore draw the lesson.
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import gradio as gr
@@ -15,16 +14,29 @@ import gradio as gr
 from videomae_demo.lessons.steps import STEPS
 from videomae_demo.ui import text
 from videomae_demo.ui.bar.bar import OWN_CLIP
-from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
+from videomae_demo.ui.bar.pages import with_pages
+from videomae_demo.ui.gradio_edge.component import make_component, read_part
 from videomae_demo.ui.learn.endpoint import Learn
 from videomae_demo.ui.live.page import FROZEN
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.token_player import player
 
-PARTS = ("asking", "hosts", "drawn", "block", "entering", "guessing", "controls", "learn")
+PARTS = (
+    "asking",
+    "hosts",
+    "drawn",
+    "shape",
+    "block",
+    "flow",
+    "entering",
+    "guessing",
+    "controls",
+    "learn",
+)
 """The scripts, in order: they share one scope, and only the last one does anything at once."""
 
 _HERE = Path(__file__).parent
+_UI = _HERE.parent
 
 
 def make_learn(elem_id: str) -> gr.HTML:
@@ -36,23 +48,23 @@ def make_learn(elem_id: str) -> gr.HTML:
         "CLIP": OWN_CLIP,
         "STEPS": [dataclasses.asdict(step) for step in STEPS],
     }
-    told = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in constants.items())
     scopes = {"startPlayer": player.script(""), "startPanel": panel.script()}
     hosts = "".join(
         f"const {name} = (element, props, watch) => {{\n{script}\n}};\n"
         for name, script in scopes.items()
     )
-    scripts = "\n".join(_read(f"{part}.js") for part in PARTS)
-    bar = (_HERE.parent / "bar" / "style.css").read_text(encoding="utf-8")
-    styles = [bar, player.style(), panel.style(), _read("pictures.css"), _read("style.css")]
-    return gr.HTML(
-        seal({}),
-        html_template=_read("template.html").replace("<!-- player -->", player.template()),
-        css_template="\n".join(styles),
-        js_on_load=OPENER + told + hosts + scripts,
-        elem_id=elem_id,
+    template = with_pages(read_part(_HERE / "template.html"), "learn")
+    return make_component(
+        elem_id,
+        template=template.replace("<!-- player -->", player.template()),
+        styles=[
+            _UI / "bar" / "style.css",
+            _UI / "token_player" / "style.css",
+            _UI / "panel" / "style.css",
+            _HERE / "pictures.css",
+            _HERE / "style.css",
+        ],
+        constants=constants,
+        scripts=[_HERE / f"{part}.js" for part in PARTS],
+        before=hosts,
     )
-
-
-def _read(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")

@@ -9,33 +9,29 @@ that is to be kept.
 from __future__ import annotations
 
 import base64
-import logging
 import os
-import re
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import numpy as np
 from anyio.to_thread import run_sync
 from numpy.typing import NDArray
-from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
 
-from videomae_demo.cancellation import Cancelled, cancellable
-from videomae_demo.errors import ExplorerError, RequestError, shown
+from videomae_demo.cancellation import cancellable
+from videomae_demo.errors import RequestError, shown
 from videomae_demo.lenses import moment
 from videomae_demo.lenses.moment import MomentView
 from videomae_demo.lenses.recognise import MOTIONS_ONLY, probability
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.rendering.frames import to_png
-from videomae_demo.ui import text
-from videomae_demo.ui.gradio_edge.gate import API, query_of
+from videomae_demo.ui.gradio_edge.gate import API
 from videomae_demo.ui.live.places import FullError, OlderError, Places
 from videomae_demo.ui.live.sprite import Sheet, read_sprite
+from videomae_demo.ui.route import Route, visitor_of
 from videomae_demo.ui.token_player.sprites import SaveBytes
 from videomae_demo.ui.token_player.value import encode_scores
 from videomae_demo.video.encode import encode_lossless
@@ -44,16 +40,13 @@ if TYPE_CHECKING:
     from videomae_demo.engine.roles import CheckpointCard
     from videomae_demo.explorer import Explorer
 
-logger = logging.getLogger(__name__)
-
 LARGEST_SPRITE = 8 * 2**20
 """In bytes: of a moment that is kept. One to look at has some ten thousand."""
 LONGEST_REST_S = 2.0
 TOP_K = 5
-_VISITOR = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
-class Live:
+class Live(Route):
     """Answers for the page Live, as an application that stands beside gradio's; see `Edge.mount`.
 
     Its route tells on GET what the page has to send. On POST, ``?do=look`` answers a moment,
@@ -70,6 +63,8 @@ class Live:
 
     route = f"{API}live"
     largest_body = LARGEST_SPRITE
+    subject = "A moment"
+    statuses = MappingProxyType({FullError: 503, OlderError: 409})
 
     def __init__(self, pool: ExplorerPool, save: SaveBytes, places: Places) -> None:
         self._pool = pool
@@ -79,42 +74,13 @@ class Live:
         self._rests_until = 0.0
         self._looking, self._keeping = anyio.CapacityLimiter(1), anyio.CapacityLimiter(1)
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Answer for as long as the scope is open."""
-        yield
+    async def read(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """Say what the page has to send."""
+        return await run_sync(self._facts)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        status, told = await self._answer(scope, receive)
-        await JSONResponse(told, status)(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, dict[str, Any]]:
-        try:
-            if scope["method"] == "GET":
-                return 200, await run_sync(self._facts)
-            if scope["method"] != "POST":
-                return 405, {"detail": "Send GET or POST."}
-            return 200, await self._do(query_of(scope), await _body(receive))
-        except FullError as error:
-            return 503, {"detail": str(error)}
-        except OlderError as error:
-            return 409, {"detail": str(error)}
-        except ExplorerError as error:
-            return 400, {"detail": str(error)}
-        except Cancelled:
-            return 409, {"detail": text.CANCELLED}
-        except OSError as error:
-            logger.error("A moment can't be kept", exc_info=error)
-            return 500, {"detail": text.DISK.format(cause=error.strerror)}
-        except Exception as error:  # the catch-all at this edge
-            logger.error("A moment failed", exc_info=error)
-            return 500, {"detail": text.DEFECT}
-
-    async def _do(self, query: Mapping[str, str], body: bytes) -> dict[str, Any]:
-        what, visitor = query.get("do", ""), query.get("visitor", "")
-        if not _VISITOR.fullmatch(visitor):
-            raise RequestError(f"The visitor is {shown(visitor)}; give 32 hexadecimal digits.")
+    async def do(self, query: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        """Answer a moment, keep it, or give the place back."""
+        what, visitor = query.get("do", ""), visitor_of(query)
         if what == "leave":
             self._places.leave(visitor)
             return {}
@@ -214,15 +180,3 @@ def _told(view: MomentView) -> dict[str, Any]:
 
 def _picture(picture: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(to_png(picture)).decode("ascii")
-
-
-async def _body(receive: Receive) -> bytes:
-    """Return the body, which the gate has read already."""
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] != "http.request":
-            return b""
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return body

@@ -6,18 +6,18 @@ and colours, so that both draw the same picture of the same scores.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import gradio as gr
 
 from videomae_demo.rendering.colour import COLOUR_MAPS, DIVERGING_MAPS, colour_table
 from videomae_demo.ui import text
-from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
+from videomae_demo.ui.bar.pages import with_pages
+from videomae_demo.ui.gradio_edge.component import make_component, read_part
 from videomae_demo.ui.live.endpoint import Live
 from videomae_demo.ui.token_player.sprites import SPRITE_COLUMNS
 
-PARTS = ("frames", "source", "asking", "picture", "live")
+PARTS = ("frames", "source", "asking", "picture", "bars", "live")
 """The scripts, in order: they share one scope, and only the last one does anything at once."""
 SHARED = ("field", "scales")
 """The token player's scripts that draw scores and their legend."""
@@ -40,17 +40,14 @@ def make_live(elem_id: str, hours_kept: int) -> gr.HTML:
         "DIVERGING_MAPS": list(DIVERGING_MAPS),
         "PRIVACY": text.live_privacy(hours_kept),
     }
-    told = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in constants.items())
-    scripts = [_PLAYER / f"{part}.js" for part in SHARED] + [_HERE / f"{part}.js" for part in PARTS]
-    styles = [_HERE.parent / "bar" / "style.css", _PLAYER / "style.css", _HERE / "style.css"]
-    return gr.HTML(
-        seal({}),
-        html_template=(_HERE / "template.html").read_text(encoding="utf-8"),
-        css_template="\n".join(path.read_text(encoding="utf-8") for path in styles),
-        js_on_load=OPENER + told + "\n".join(map(_read, scripts)),
-        elem_id=elem_id,
+    return make_component(
+        elem_id,
+        template=with_pages(read_part(_HERE / "template.html"), "live"),
+        styles=[_HERE.parent / "bar" / "style.css", _PLAYER / "style.css", _HERE / "style.css"],
+        constants=constants,
+        scripts=[
+            *(_PLAYER / f"{part}.js" for part in SHARED),
+            _HERE.parent / "route.js",
+            *(_HERE / f"{part}.js" for part in PARTS),
+        ],
     )
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8")

@@ -29,16 +29,11 @@ def make_panel(elem_id: str, elem_classes: str | None = None) -> gr.HTML:
     return gr.HTML(
         seal([]),
         html_template='<div class="panel" aria-live="polite"></div>',
-        css_template=style(),
+        css_template=(_HERE / "style.css").read_text(encoding="utf-8"),
         js_on_load=script(),
         elem_id=elem_id,
         elem_classes=elem_classes,
     )
-
-
-def style() -> str:
-    """Return a panel's style sheet."""
-    return (_HERE / "style.css").read_text(encoding="utf-8")
 
 
 def script() -> str:

@@ -57,7 +57,7 @@ def token_player(elem_id: str, lens: str) -> gr.HTML:
     return gr.HTML(
         seal({}),
         html_template=template(),
-        css_template=style(),
+        css_template=_read("style.css"),
         js_on_load=script(lens),
         elem_id=elem_id,
     )
@@ -66,11 +66,6 @@ def token_player(elem_id: str, lens: str) -> gr.HTML:
 def template() -> str:
     """Return the player's HTML, for a component that has one inside."""
     return _read("template.html")
-
-
-def style() -> str:
-    """Return the player's style sheet."""
-    return _read("style.css")
 
 
 def _read(name: str) -> str:

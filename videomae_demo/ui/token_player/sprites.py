@@ -23,12 +23,19 @@ def sprite(name: str, title: str, frames: NDArray[np.uint8], save: SaveBytes) ->
     """Lay (T, H, W, 3) frames out on one picture, row by row, and save it; names as in `Track`."""
     count, height, width, _ = frames.shape
     rows = -(-count // SPRITE_COLUMNS)
+    file = save_picture(lay_out(frames), save)
+    return Track(name, title, file, SPRITE_COLUMNS, rows, width, height)
+
+
+def lay_out(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay (T, H, W, 3) frames out on one picture, `SPRITE_COLUMNS` a row."""
+    count, height, width, _ = frames.shape
+    rows = -(-count // SPRITE_COLUMNS)
     sheet = np.zeros((rows * SPRITE_COLUMNS, height, width, 3), np.uint8)
     sheet[:count] = frames
     sheet = sheet.reshape(rows, SPRITE_COLUMNS, height, width, 3).swapaxes(1, 2)
-    picture = sheet.reshape(rows * height, SPRITE_COLUMNS * width, 3)
-    file = save_picture(picture, save)
-    return Track(name, title, file, SPRITE_COLUMNS, rows, width, height)
+    picture: NDArray[np.uint8] = sheet.reshape(rows * height, SPRITE_COLUMNS * width, 3)
+    return picture
 
 
 def save_picture(picture: NDArray[np.uint8], save: SaveBytes) -> str:

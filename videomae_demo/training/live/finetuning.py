@@ -1,0 +1,162 @@
+"""Fine-tuning while somebody watches: an encoder learns to name motions, from chance upwards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from videomae_demo.checkpoints.catalog import BUNDLED_RECONSTRUCTOR
+from videomae_demo.config import VideoMAEConfig
+from videomae_demo.device import inference_precision
+from videomae_demo.errors import RequestError
+from videomae_demo.model.videomae import (
+    VideoMAEForPreTraining,
+    VideoMAEForVideoClassification,
+    VideoMAEModel,
+)
+from videomae_demo.rendering.frames import to_uint8
+from videomae_demo.training.data import generator_for, normalise
+from videomae_demo.training.evaluate import held_out
+from videomae_demo.training.live.progress import (
+    HeldOut,
+    Preparing,
+    Step,
+    Subject,
+    is_measured,
+)
+from videomae_demo.training.live.settings import NOTHING_HERE, FinetuningSettings, tiny_config
+from videomae_demo.training.live.stock import Stock
+from videomae_demo.training.optim import build_optimisers, descend, set_rates, warmup_then
+from videomae_demo.training.pretrain import draw_tubes
+from videomae_demo.training.synthetic import LABELS
+
+BATCH = 16
+WARMUP = 20
+WEIGHT_DECAY = 0.05
+ADAM_SHARE = 1 / 20
+DROPPED = 0.5
+"""Share of the patches that a step leaves out, as in pretraining: it takes half of the time."""
+SMOOTHING = 0.02
+HELD_OUT_CLIPS = 4 * len(LABELS)
+MEASURED_EVERY = 20
+SHOWN = LABELS.index("moving right")
+"""Which of the held-out clips is shown: they have the labels in their order."""
+
+
+class FinetuningRun:
+    """A fine-tuning; see `LiveRun`.
+
+    Parameters
+    ----------
+    settings : FinetuningSettings
+    device : torch.device
+    pretrained : VideoMAEForPreTraining, optional
+        What was trained just now; needed where the settings start from "here". It is not changed.
+    config : VideoMAEConfig, optional
+        Of an untrained encoder; default: `tiny_config`.
+
+    Raises
+    ------
+    RequestError
+        When there is nothing to start from.
+    """
+
+    def __init__(
+        self,
+        settings: FinetuningSettings,
+        device: torch.device,
+        pretrained: VideoMAEForPreTraining | None = None,
+        config: VideoMAEConfig | None = None,
+    ) -> None:
+        if settings.start == "here" and pretrained is None:
+            raise RequestError(NOTHING_HERE)
+        if settings.start == "bundled":
+            pretrained = VideoMAEForPreTraining.from_pretrained(BUNDLED_RECONSTRUCTOR)
+        elif settings.start == "untrained":
+            pretrained = None
+        self.settings = settings
+        self._device = device
+        old = (config or tiny_config()) if pretrained is None else pretrained.config
+        self.config = VideoMAEConfig.from_dict(
+            old.to_dict(), use_mean_pooling=True, id2label=dict(enumerate(LABELS))
+        )
+        torch.manual_seed(settings.seed)
+        self.model = VideoMAEForVideoClassification(self.config)
+        if pretrained is not None:
+            _take_encoder(self.model.videomae, pretrained.videomae)
+        self.model.to(device).train()
+        height, _ = self.config.frame_size
+        clips = list(held_out(HELD_OUT_CLIPS, height))
+        self._clips = torch.cat([batch.frames for batch in clips])
+        self._labels = torch.cat([batch.labels for batch in clips])
+        self.subject = Subject(
+            clip=to_uint8(self._clips[SHOWN].permute(0, 2, 3, 1).numpy()),
+            visible=None,
+            label=LABELS[SHOWN],
+            held_out=len(self._clips),
+            rival="chance",
+            rival_loss=None,
+            rival_score=1 / len(LABELS),
+        )
+
+    def steps(self) -> Iterator[Preparing | Step]:
+        """Go through the training, once: the same settings give the same losses."""
+        settings, model = self.settings, self.model
+        height, _ = self.config.frame_size
+        stock = Stock(height, BATCH, settings.seed)
+        yield from (Preparing(share) for share in stock.fill())
+        optimisers = build_optimisers(
+            model, "muon", settings.rate, settings.rate * ADAM_SHARE, WEIGHT_DECAY
+        )
+        yield Step(0, None, self._measure())
+        for step in range(settings.steps):
+            set_rates(optimisers, warmup_then(step, settings.steps, WARMUP, "linear"))
+            loss = self._loss(stock, step)
+            descend(model, loss, optimisers)
+            done = step + 1
+            told = loss.item()
+            is_due = is_measured(done, settings.steps, MEASURED_EVERY) and math.isfinite(told)
+            yield Step(done, told, self._measure() if is_due else None)
+
+    def _loss(self, stock: Stock, step: int) -> Tensor:
+        batch = stock.batch(step)
+        generator = generator_for(self.settings.seed, step)
+        dropped = draw_tubes(self.config.grid, DROPPED, len(batch.labels), generator)
+        with inference_precision(self._device):
+            logits = self.model(
+                batch.pixel_values.to(self._device), bool_masked_pos=dropped.to(self._device)
+            ).logits
+        labels = batch.labels.to(self._device)
+        return F.cross_entropy(logits.float(), labels, label_smoothing=SMOOTHING)
+
+    @torch.no_grad()
+    def _measure(self) -> HeldOut:
+        """Name the held-out clips, whole ones."""
+        self.model.eval()
+        with inference_precision(self._device):
+            logits = torch.cat(
+                [
+                    self.model(normalise(clips).to(self._device)).logits
+                    for clips in self._clips.split(BATCH)
+                ]
+            )
+        self.model.train()
+        logits = logits.float().cpu()
+        loss = F.cross_entropy(logits, self._labels).item()
+        right = (logits.argmax(1) == self._labels).float().mean().item()
+        shares = logits[SHOWN].softmax(0).tolist()
+        return HeldOut(loss, right, None, dict(zip(LABELS, shares, strict=True)))
+
+
+def _take_encoder(model: VideoMAEModel, trained: VideoMAEModel) -> None:
+    """Copy an encoder's weights; the norm at its end, which a classifier has not, is left out."""
+    weights = {
+        name: tensor.clone()
+        for name, tensor in trained.state_dict().items()
+        if not name.startswith("layernorm.")
+    }
+    model.load_state_dict(weights)

@@ -1,0 +1,1 @@
+"""The page Train: a small VideoMAE that learns while you watch."""
