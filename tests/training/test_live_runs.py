@@ -16,7 +16,7 @@ from videomae_demo.training.data import normalise
 from videomae_demo.training.evaluate import held_out
 from videomae_demo.training.live import finetuning, pretraining, stock
 from videomae_demo.training.live.beginning import begin, count_weights
-from videomae_demo.training.live.finetuning import FinetuningRun
+from videomae_demo.training.live.finetuning import NAMED, FinetuningRun
 from videomae_demo.training.live.pretraining import PretrainingRun, draw_hidden
 from videomae_demo.training.live.progress import Preparing, Step, is_measured
 from videomae_demo.training.live.saving import pack, save, write_card
@@ -36,10 +36,10 @@ CONFIG = tiny_config(num_frames=16, norm_pix_loss=False, use_mean_pooling=False,
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Few clips and small batches: what is tested does not depend on their number."""
-    monkeypatch.setattr(stock.Stock.__init__, "__defaults__", (8,))
+    monkeypatch.setattr(stock.Stock.__init__, "__defaults__", (8, None))
     monkeypatch.setattr(pretraining, "BATCH", 4)
     monkeypatch.setattr(finetuning, "BATCH", 4)
-    monkeypatch.setattr(finetuning, "HELD_OUT_CLIPS", len(LABELS))
+    monkeypatch.setattr(finetuning, "HELD_OUT_CLIPS", 2 * len(NAMED))
 
 
 def take(run, count: int) -> list[Step]:
@@ -201,20 +201,35 @@ def test_finetuning_is_decided_by_its_settings():
     assert told(1) == told(1) != told(2)
 
 
+def test_only_its_own_motions_are_shown_whichever_way_they_are_turned():
+    run = FinetuningRun(FinetuningSettings(start="untrained", steps=10), CPU, config=CONFIG)
+    own = [LABELS.index(label) for label in NAMED]
+    shown = Stock(32, 8, seed=3, clips=16, labels=own)
+    list(shown.fill())
+    seen = torch.cat([shown.batch(step).labels for step in range(12)])
+    assert set(seen.tolist()) == set(own)
+    assert (finetuning._FROM_ALL[seen] >= 0).all()
+    assert run.model.config.num_labels == len(NAMED)
+
+
 def test_the_accuracy_is_the_share_of_held_out_clips_named_rightly():
     run = FinetuningRun(FinetuningSettings(start="untrained", steps=10), CPU, config=CONFIG)
     held = take(run, 0)[0].held_out
-    clips = list(held_out(len(LABELS), 32))
+    own = [LABELS.index(label) for label in NAMED]
+    clips = list(held_out(2 * len(NAMED), 32, labels=own))
     with torch.no_grad():
         logits = torch.cat([run.model.eval()(normalise(one.frames)).logits for one in clips])
-    labels = torch.cat([one.labels for one in clips])
+    assert tuple(label for label in LABELS if label.startswith("camera ")) == NAMED
+    labels = torch.tensor([own.index(label) for one in clips for label in one.labels.tolist()])
+    assert labels.tolist() == 2 * [0, 1, 2, 3]
     assert held.score == (logits.argmax(1) == labels).float().mean().item()
     assert held.loss == pytest.approx(torch.nn.functional.cross_entropy(logits, labels).item())
-    shown = logits[LABELS.index("moving right")].softmax(0)
-    assert list(held.probabilities) == list(LABELS)
+    shown = logits[NAMED.index("camera panning right")].softmax(0)
+    assert list(held.probabilities) == list(NAMED)
     assert list(held.probabilities.values()) == pytest.approx(shown.tolist(), abs=1e-6)
-    assert run.subject.rival_score == 1 / len(LABELS) == 1 / 16
-    assert run.subject.held_out == len(LABELS)
+    assert run.subject.rival_score == 1 / 4
+    assert run.subject.held_out == 2 * len(NAMED)
+    assert run.subject.label == "camera panning right"
 
 
 def test_the_bundled_encoder_can_be_started_from():
@@ -246,7 +261,7 @@ def test_what_was_learnt_loads_again(tmp_path):
     folder = save(fine.model, tmp_path / "named", "")
     again = VideoMAEForVideoClassification.from_pretrained(folder)
     assert again.load_report.fresh == ()
-    assert again.config.id2label[9] == LABELS[9]
+    assert again.config.id2label == dict(enumerate(NAMED))
 
 
 def test_a_zip_holds_one_folder(tmp_path):

@@ -21,9 +21,9 @@ from videomae_demo.explorer import Explorer
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.pool import MOST_MADE, ExplorerPool
 from videomae_demo.training.live import finetuning, pretraining, stock
+from videomae_demo.training.live.finetuning import NAMED
 from videomae_demo.training.live.progress import HeldOut, Subject
 from videomae_demo.training.live.settings import FinetuningSettings, PretrainingSettings
-from videomae_demo.training.synthetic import LABELS
 from videomae_demo.ui.train import words, workshop
 from videomae_demo.ui.train.endpoint import Train
 from videomae_demo.ui.train.workshop import FREE_AFTER_S, LEAVES_AFTER_S, Workshop
@@ -35,11 +35,11 @@ CONFIG = tiny_config(num_frames=16, norm_pix_loss=False, use_mean_pooling=False,
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """A tiny model, few clips, small batches."""
-    monkeypatch.setattr(stock.Stock.__init__, "__defaults__", (8,))
+    monkeypatch.setattr(stock.Stock.__init__, "__defaults__", (8, None))
     for module in (pretraining, finetuning):
         monkeypatch.setattr(module, "BATCH", 2)
         monkeypatch.setattr(module, "tiny_config", lambda: CONFIG)
-    monkeypatch.setattr(finetuning, "HELD_OUT_CLIPS", len(LABELS))
+    monkeypatch.setattr(finetuning, "HELD_OUT_CLIPS", len(NAMED))
 
 
 class Page:
@@ -194,9 +194,12 @@ def test_finetuning_begins_with_what_was_pretrained(page):
     assert page.get()[1]["nothing_here"] == ""
     page.learn(1, mode="finetune")
     _, told = page.get()
-    assert told["started"] == "Starts from the encoder pretrained here for 2 steps."
-    assert told["subject"]["rival"] == "chance, 1 of 16"
-    assert told["subject"]["rival_score"] == 1 / 16
+    assert told["started"] == (
+        "Starts from the encoder pretrained here for 2 steps, and learns to name how the camera "
+        "moves."
+    )
+    assert told["subject"]["rival"] == "chance, 1 of 4"
+    assert told["subject"]["rival_score"] == 1 / 4
     held = page.workshop.training.held_out
     best = max(held.probabilities, key=held.probabilities.get)
     assert told["labels"][0]["label"] == best
@@ -320,7 +323,7 @@ def test_what_was_finetuned_opens_with_its_own_decoder(page, clip_path):
     page.learn(1, mode="finetune")
     assert page.post("open")[1] == {"weights": "trained-here"}
     explorer = page.pool.get("trained-here")
-    assert explorer.recogniser.card.label_count == 16
+    assert explorer.recogniser.card.label_count == 4
     pretrained = page.workshop.training.pretrained.state_dict()
     loaded = explorer.reconstructor.model.state_dict()
     assert all((loaded[name] == pretrained[name]).all() for name in pretrained)
@@ -330,7 +333,7 @@ def test_what_was_finetuned_opens_with_its_own_decoder(page, clip_path):
     from videomae_demo.engine.clips import ClipRequest
 
     labels = explorer.classify(ClipRequest(clip_path)).classification.labels
-    assert labels == LABELS
+    assert labels == NAMED
 
 
 def test_only_the_last_ones_are_kept(page, tmp_path):
@@ -363,7 +366,7 @@ def test_the_zip_loads_from_its_folder(page, tmp_path, clip_path):
     from videomae_demo.cli.main import main
 
     assert main(["classify", str(clip_path), "--weights", str(folder), "--json"]) in (0, None)
-    assert Explorer(str(folder)).recogniser.card.label_count == 16
+    assert Explorer(str(folder)).recogniser.card.label_count == 4
 
 
 # ---- what makes no sense, and what is off --------------------------------------------------------
@@ -471,7 +474,7 @@ def test_the_verdict_compares_with_chance():
     )
     assert words.rival_name(subject) == "chance, 1 of 16"
     assert words.title(subject, HeldOut(1, 0.5, None, {}), 300) == (
-        "Trained here: names 50% of held-out motions after 300 steps"
+        "Trained here: names 50% of held-out camera motions after 300 steps"
     )
 
 

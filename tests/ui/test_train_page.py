@@ -140,9 +140,9 @@ def test_finetuning_shows_bars_and_chance(guest):
     expect(visitor.field("start")).to_be_visible()
     visitor.start()
     expect(visitor.find("pace")).to_have_text("Step 10 of 10", timeout=SLOW)
-    expect(visitor.find("labels").locator("li")).to_have_count(5)
-    expect(visitor.find("score").locator("text", has_text="chance, 1 of 16")).to_be_visible()
-    expect(visitor.find("verdict")).to_contain_text("where chance is 6.2%")
+    expect(visitor.find("labels").locator("li")).to_have_count(4)
+    expect(visitor.find("score").locator("text", has_text="chance, 1 of 4")).to_be_visible()
+    expect(visitor.find("verdict")).to_contain_text("where chance is 25%")
     expect(visitor.find("visible")).to_be_hidden()
 
 
@@ -182,7 +182,7 @@ def test_the_clip_stands_still_where_motion_is_unwelcome(guest):
 def test_the_other_pages_lead_here(guest, open_page):
     visitor = guest()
     links = visitor.page.locator("#train .bar-page")
-    assert [link.inner_text() for link in links.all()] == ["Explore", "Live", "Train"]
+    assert [link.inner_text() for link in links.all()] == ["Explore", "Live", "Learn", "Train"]
     explore = open_page()
     explore.page.locator("#bar .bar-page", has_text="Train").click()
     expect(explore.page.locator("#train .train-main")).to_be_visible(timeout=SLOW)

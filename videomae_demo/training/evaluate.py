@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -19,14 +19,17 @@ RATIOS = (0.5, 0.6, 0.75, 0.9, 0.95)
 
 
 def held_out(
-    count: int, size_px: int, pictures: Photographs | None = None
+    count: int,
+    size_px: int,
+    pictures: Photographs | None = None,
+    labels: Sequence[int] = range(len(LABELS)),
 ) -> Iterator[SyntheticClips]:
-    """Render held-out clips in batches, every label as often as any other."""
+    """Render held-out clips in batches, every one of these labels as often as any other."""
     for start in range(0, count, BATCH):
         numbers = range(start, min(start + BATCH, count))
-        labels = [number % len(LABELS) for number in numbers]
+        chosen = [labels[number % len(labels)] for number in numbers]
         seeds = [HELD_OUT + number for number in numbers]
-        yield render(seeds, size_px=size_px, labels=labels, pictures=pictures)
+        yield render(seeds, size_px=size_px, labels=chosen, pictures=pictures)
 
 
 def measure_recognition(model: VideoMAEForVideoClassification, clips: int) -> Recognition:

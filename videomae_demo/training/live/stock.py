@@ -5,7 +5,7 @@ Which clips a step shows is decided by the seed and the steps before, never by t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -34,13 +34,24 @@ class Stock:
     seed : int
     clips : int
         How many are kept; 13 MB for each 256 of 32 px.
+    labels : sequence of int, optional
+        Which motions they show, as indices into `LABELS`, each as often as any other; default: all,
+        drawn from the seed. A clip that is mirrored or turned around must have one of them too.
     """
 
-    def __init__(self, size_px: int, batch_size: int, seed: int, clips: int = STOCK_CLIPS) -> None:
+    def __init__(
+        self,
+        size_px: int,
+        batch_size: int,
+        seed: int,
+        clips: int = STOCK_CLIPS,
+        labels: Sequence[int] | None = None,
+    ) -> None:
         self._size_px = size_px
         self._batch_size = batch_size
         self._seed = seed
         self._clips = max(clips, batch_size)
+        self._chosen = labels
         self._first = seed * SEEDS_APART
         self._made = 0
         self._frames = torch.empty(0)
@@ -73,6 +84,7 @@ class Stock:
 
     def _render(self, count: int) -> tuple[Tensor, Tensor]:
         numbers = range(self._first + self._made, self._first + self._made + count)
-        clips = render(numbers, size_px=self._size_px)
+        chosen = self._chosen and [self._chosen[number % len(self._chosen)] for number in numbers]
+        clips = render(numbers, size_px=self._size_px, labels=chosen)
         self._made += count
         return clips.frames.mul(255).round().to(torch.uint8), clips.labels

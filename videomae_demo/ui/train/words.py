@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from videomae_demo.config import VideoMAEConfig
+from videomae_demo.lenses.answer import share
 from videomae_demo.limits import PREFIX
 from videomae_demo.training.live.settings import FinetuningSettings, LiveSettings
 
@@ -77,7 +78,7 @@ def verdict(subject: Subject, held: HeldOut) -> str:
         right = round(held.score * subject.held_out)
         return (
             f"Names {right} of {subject.held_out} held-out clips rightly: {held.score:.0%}, where "
-            f"chance is {subject.rival_score:.1%}."
+            f"chance is {share(subject.rival_score)}."
         )
     better = held.score - subject.rival_score
     than = f"the best filling without a model ({FILLINGS.get(subject.rival, subject.rival)})"
@@ -91,7 +92,7 @@ def verdict(subject: Subject, held: HeldOut) -> str:
 def title(subject: Subject, held: HeldOut, step: int) -> str:
     """Name what was learnt, for the list of weights."""
     if subject.rival == "chance":
-        return f"Trained here: names {held.score:.0%} of held-out motions after {step} steps"
+        return f"Trained here: names {held.score:.0%} of held-out camera motions after {step} steps"
     return f"Pretrained here: {held.score:.1f} dB after {step} steps, knows no labels"
 
 
@@ -107,10 +108,12 @@ def tell_start(settings: LiveSettings, pretrained_steps: int) -> str:
     if not isinstance(settings, FinetuningSettings):
         return "Starts from random weights."
     if settings.start == "here":
-        return f"Starts from the encoder pretrained here for {pretrained_steps} steps."
-    if settings.start == "bundled":
-        return "Starts from the bundled encoder, which is larger and was pretrained for long."
-    return "Starts from an untrained encoder."
+        start = f"Starts from the encoder pretrained here for {pretrained_steps} steps"
+    elif settings.start == "bundled":
+        start = "Starts from the bundled encoder, which is larger and was pretrained for long"
+    else:
+        start = "Starts from an untrained encoder"
+    return f"{start}, and learns to name how the camera moves."
 
 
 def over(minutes: int) -> str:
