@@ -55,6 +55,9 @@ def test_the_decoder_is_stopped_after_each_layer(engine, prepared, hidden):
     np.testing.assert_allclose(layers[0], before.numpy(), atol=1e-5)
     np.testing.assert_allclose(layers[1], first.numpy(), atol=1e-5)
     assert len(layers) == model.config.decoder_num_hidden_layers + 1
+    other = make_mask("tube", engine.reconstructor.card.grid, 0.75, 1)
+    again = decoded_in_layers(engine, prepared, other)
+    np.testing.assert_allclose(again[-1], engine.predict(prepared, other), atol=1e-5)
 
 
 def test_parts_are_timed_over_the_tokens_that_they_get(engine, prepared, hidden, monkeypatch):
@@ -98,6 +101,9 @@ def test_three_encoders_see_the_clip(engine, prepared, for_recogniser, hidden):
     np.testing.assert_allclose(untrained.predicted, painted.numpy(), atol=1e-5)
     predicted = engine.predict(prepared, hidden)
     np.testing.assert_allclose(pretrained.predicted, predicted, atol=1e-5)
+    other = make_mask("tube", engine.reconstructor.card.grid, 0.75, 1)
+    again = encode_three(engine, for_recogniser, prepared, other)[1]
+    np.testing.assert_allclose(again.predicted, engine.predict(prepared, other), atol=1e-5)
     for one in (untrained, pretrained, fine_tuned):
         rows = one.attention.astype(np.float32).sum(-1) / hidden.size
         np.testing.assert_allclose(rows, 1, atol=2e-3)

@@ -99,6 +99,8 @@ def test_wrong_places_keep_every_pixel_and_move_every_visible_token(
     assert first.endswith(f"goes from {right:.1f} to {found.wrong.prediction.psnr_db:.1f} dB.")
     assert first.startswith("The same 128 visible tokens")
     assert second.startswith("The pixels are the same")
+    misplace(explorer, explorer.reconstruct(CLIP, MaskRequest("tube", 0.75, 8)), prepared)
+    assert len(given) == 2  # another mask is another question
     same = replace(found, wrong=other.reconstruction)
     assert same.sentences()[1] == "On this clip it did not need the places."
 

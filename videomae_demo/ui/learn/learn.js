@@ -4,6 +4,7 @@ const KEPT = ["weights", "example", "ratio", "seed", "token", "choice", "stage",
 const now = { at: 0, settings: {}, open: null, told: null, drawn: null, score: { right: 0, of: 0 } };
 
 const step = () => STEPS[now.at];
+const isLast = () => now.at === STEPS.length - 1;
 
 // ---- the address ------------------------------------------------------------------------------
 
@@ -46,7 +47,7 @@ function tellStep() {
     return item;
   }));
   find("back").disabled = now.at === 0;
-  find("next").disabled = now.at === STEPS.length - 1;
+  find("next").textContent = isLast() ? "Train one yourself" : "Next";
   [...find("dots").children].forEach((dot, at) => {
     dot.firstChild.toggleAttribute("aria-current", at === now.at);
     if (at === now.at) dot.firstChild.setAttribute("aria-current", "step");
@@ -229,7 +230,10 @@ function go(at, { focus = true } = {}) {
 // ---- listening --------------------------------------------------------------------------------
 
 find("back").addEventListener("click", () => go(now.at - 1));
-find("next").addEventListener("click", () => go(now.at + 1));
+find("next").addEventListener("click", () => {
+  if (isLast()) window.location.assign(pageUrl("train"));
+  else go(now.at + 1);
+});
 document.addEventListener("keydown", (event) => {
   const turn = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 }[event.key];
   const busy = event.target instanceof Element && event.target.closest("input, select, textarea, summary, [role='toolbar'], .vp-stage, .learn-drawn");
