@@ -122,7 +122,7 @@ def test_the_grade_is_the_mean_over_hidden_pixels(view):
         - pixels(result.target, (time, row, column))
     ).mean()
     at_s = view.clip.timestamps_s[2 * time]
-    assert f"at {at_s:.2f} s, row {row + 1}, column {column + 1}: an error of" in second
+    assert f"at {at_s:.2f} s, row {row}, column {column}: an error of" in second
     assert f"error of {100 * math.sqrt(wrong):.0f}% of the range" in second
     half = 100 * math.sqrt(np.nanmedian(result.token_error))
     assert f"half of the tokens have {half:.0f}% or less" in second

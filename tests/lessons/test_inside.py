@@ -58,7 +58,7 @@ def test_codes_are_compared_as_they_are_defined(explorer):
     (told,) = found.sentences()
     near = [found.cosines[place] for place in ((1, 2, 4), (1, 3, 3), (2, 2, 3))]
     assert told == (
-        "Each code has 160 numbers. Likeness (cosine) of the code at slice 2, row 3, column 4 to "
+        "Each code has 160 numbers. Likeness (cosine) of the code at time 1, row 2, column 3 to "
         f"that of the token to the right {near[0]:.2f}, below {near[1]:.2f}, of the next moment "
         f"{near[2]:.2f}."
     )

@@ -47,8 +47,7 @@ GRADIOS_OWN = {
 """The footer's pictures repeat the words beside them."""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_nothing_scrolls_sideways_and_everything_can_be_read(open_page, width, scheme):
     visitor = open_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
     for lens in ("Recognise", "Attend", "Reconstruct"):

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import anyio
 import numpy as np
 import pytest
+from asgi_request import run_alone
 
 from videomae_demo.cancellation import check_cancelled
 from videomae_demo.engine.clips import ClipRequest
@@ -31,7 +32,7 @@ class Client:
         self.learn = learn
 
     def get(self, method: str = "GET", **query: object) -> tuple[int, bytes]:
-        return anyio.run(self.ask, method, query)
+        return run_alone(lambda: self.ask(method, query))
 
     async def ask(self, method, query, leaving: anyio.Event | None = None) -> tuple[int, bytes]:
         status, body = [0], []
@@ -176,7 +177,7 @@ def test_the_cost_is_of_the_tokens_that_are_visible(client):
 def test_a_token_can_be_chosen(client):
     told = client.work("place", example="growing", token="2,3,4")
     assert told["shown"]["chosen"] == [2, 3, 4]
-    assert "slice 3, row 4, column 5" in said(told, "codes")[0]
+    assert "time 2, row 3, column 4" in said(told, "codes")[0]
     scores = told["shown"]["lenses"]["codes"]["panes"][0]["scores"]
     assert (scores["lower"], scores["upper"], scores["above"]) == (-1, 1, False)
 
@@ -289,7 +290,7 @@ def test_who_leaves_ends_the_work_and_too_many_are_refused(client, monkeypatch):
             await visit({"do": "facts"})
             leaving.set()
 
-    anyio.run(run)
+    run_alone(run)
     refused, left, waited = answers
     assert refused[0] == 503 and b"2 steps wait already" in refused[1]
     assert left[0] == 409 and ended == [True]

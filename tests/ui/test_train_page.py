@@ -146,8 +146,7 @@ def test_finetuning_shows_bars_and_chance(guest):
     expect(visitor.find("visible")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(390, 844), (1280, 720)])
+@pytest.mark.parametrize(("size", "scheme"), [((390, 844), "dark"), ((1280, 720), "light")])
 def test_everything_can_be_read_and_nothing_scrolls_sideways(guest, size, scheme):
     width, height = size
     viewport = {"width": width, "height": height}

@@ -192,7 +192,7 @@ class Graded:
         return [
             f"Loss{space}: {told_loss(result.loss)}, the mean over {hidden} hidden tokens. The "
             f"{result.mask.size - hidden} visible ones count for nothing.",
-            f"Furthest off at {at_s:.2f} s, row {row + 1}, column {column + 1}: an error of "
+            f"Furthest off at {at_s:.2f} s, row {row}, column {column}: an error of "
             f"{100 * float(error[self.hardest]):.0f}% of the range from black to white, where half "
             f"of the tokens have {100 * float(np.nanmedian(error)):.0f}% or less.",
         ]

@@ -56,8 +56,8 @@ class Codes:
         if not found:
             return [f"Each code has {self.width} numbers."]
         return [
-            f"Each code has {self.width} numbers. Likeness (cosine) of the code at slice "
-            f"{time + 1}, row {row + 1}, column {column + 1} to that of the token "
+            f"Each code has {self.width} numbers. Likeness (cosine) of the code at time "
+            f"{time}, row {row}, column {column} to that of the token "
             f"{', '.join(found)}."
         ]
 

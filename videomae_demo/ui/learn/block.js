@@ -49,7 +49,7 @@ const drawBlock = (holder, clip) => {
   const numbers = clip.tubelet * patch[0] * patch[1] * 3;
   const oneToken = `One token: ${many(clip.tubelet, "frame", "frames")} of ${patch[0]}\u00a0×\u00a0${patch[1]}\u00a0pixels, ${numbers} numbers.`;
   const allTokens = `${many(clip.count, "frame", "frames")} become ${slices}\u00a0×\u00a0${high}\u00a0×\u00a0${wide}\u00a0=\u00a0${slices * high * wide}\u00a0tokens.`;
-  const placeWords = ([row, column]) => `row ${row + 1}, column ${column + 1}`;
+  const placeWords = ([row, column]) => `row ${row}, column ${column}`;
 
   function describe() {
     const pulled = Math.round(view.apart * 100);
@@ -81,7 +81,7 @@ const drawBlock = (holder, clip) => {
       figure.append(picture, drawn.make("figcaption", "", token ? `Frame ${frame + 1}${time}` : "\u00a0"));
       frames.append(figure);
     }
-    told.textContent = token ? `Slice ${token[0] + 1}, ${placeWords(token.slice(1))}.` : "\u00a0";
+    told.textContent = token ? `Its place: time ${token[0]}, ${placeWords(token.slice(1))}.` : "\u00a0";
   }
 
   // Drawing

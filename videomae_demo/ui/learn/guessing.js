@@ -60,7 +60,7 @@ const drawGuess = (holder, clip, told) => {
     const time = clip.times && clip.times[state.frame] !== undefined ? `, ${clip.times[state.frame].toFixed(2)} s` : "";
     count.textContent = `Frame ${state.frame + 1}/${clip.count}${time}`;
     scrub.setAttribute("aria-valuetext", `frame ${state.frame + 1} of ${clip.count}${isHere ? ", with the asked patch" : ""}`);
-    picture.setAttribute("aria-label", `Frame ${state.frame + 1} of ${clip.count}, masked. The asked patch is in row ${row + 1}, column ${column + 1}${isHere ? "" : ", in another slice of time"}.`);
+    picture.setAttribute("aria-label", `Frame ${state.frame + 1} of ${clip.count}, masked. The asked patch is in row ${row}, column ${column}${isHere ? "" : ", in another slice of time"}.`);
   }
 
   const pixelsOf = (candidate) => drawn.pixels(candidate.image || candidate.canvasPixels);
