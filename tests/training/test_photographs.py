@@ -109,7 +109,7 @@ def test_the_bundled_recogniser_names_motions_of_pictures(photographs):
     assert measure_on_pictures(model, 48, photographs) >= 0.8
 
 
-@pytest.mark.slow
+@pytest.mark.figures
 def test_the_model_card_says_what_is_measured(photographs):
     card = (ASSETS / "checkpoints" / "README.md").read_text(encoding="utf-8")
     row = re.search(r"^\| (\d+) that look .* \| ([\d.]+) % \|$", card, re.MULTILINE)

@@ -91,7 +91,7 @@ needs_sh = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are
 
 @pytest.mark.slow
 @needs_sh
-@pytest.mark.parametrize("kind", ["mp4", "playlist", "webm", "odd"])
+@pytest.mark.parametrize("kind", ["mp4", "playlist", "odd"])
 def test_no_wire_of_the_page_hands_a_clip_to_ffmpeg(watched, uploads, kind):
     address, notes = watched
     with httpx.Client(base_url=address, timeout=PATIENCE_S) as http:
