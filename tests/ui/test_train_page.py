@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import expect
 from test_access import GRADIOS_OWN, violations
 
+pytestmark = pytest.mark.slow
+
 SLOW = 120_000
 OWNER, OTHER = "a" * 32, "b" * 32
 
