@@ -6,7 +6,6 @@ gets hold of them within a minute or two; with all motions it stays at chance fo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import torch
@@ -30,18 +29,14 @@ from videomae_demo.training.live.progress import (
     Preparing,
     Step,
     Subject,
-    is_measured,
 )
 from videomae_demo.training.live.settings import NOTHING_HERE, FinetuningSettings, tiny_config
+from videomae_demo.training.live.stepping import learn
 from videomae_demo.training.live.stock import Stock
-from videomae_demo.training.optim import build_optimisers, descend, set_rates, warmup_then
 from videomae_demo.training.pretrain import draw_tubes
 from videomae_demo.training.synthetic import LABELS
 
 BATCH = 16
-WARMUP = 20
-WEIGHT_DECAY = 0.05
-ADAM_SHARE = 1 / 20
 DROPPED = 0.5
 """Share of the patches that a step leaves out, as in pretraining: it takes half of the time."""
 SMOOTHING = 0.02
@@ -117,22 +112,9 @@ class FinetuningRun:
 
     def steps(self) -> Iterator[Preparing | Step]:
         """Go through the training, once: the same settings give the same losses."""
-        settings, model = self.settings, self.model
         height, _ = self.config.frame_size
-        stock = Stock(height, BATCH, settings.seed, labels=_PLACES)
-        yield from (Preparing(share) for share in stock.fill())
-        optimisers = build_optimisers(
-            model, "muon", settings.rate, settings.rate * ADAM_SHARE, WEIGHT_DECAY
-        )
-        yield Step(0, None, self._measure())
-        for step in range(settings.steps):
-            set_rates(optimisers, warmup_then(step, settings.steps, WARMUP, "linear"))
-            loss = self._loss(stock, step)
-            descend(model, loss, optimisers)
-            done = step + 1
-            told = loss.item()
-            is_due = is_measured(done, settings.steps, MEASURED_EVERY) and math.isfinite(told)
-            yield Step(done, told, self._measure() if is_due else None)
+        stock = Stock(height, BATCH, self.settings.seed, labels=_PLACES)
+        return learn(self, stock, self._loss, self._measure, MEASURED_EVERY)
 
     def _loss(self, stock: Stock, step: int) -> Tensor:
         batch = stock.batch(step)

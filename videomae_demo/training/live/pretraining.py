@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from videomae_demo import masking
-from videomae_demo.analysis.reconstruction import measure, reconstruct
+from videomae_demo.analysis.reconstruction import measure, psnr_db, reconstruct
 from videomae_demo.analysis.sweeping import PREDICTION
 from videomae_demo.config import VideoMAEConfig
 from videomae_demo.device import inference_precision
@@ -24,16 +23,13 @@ from videomae_demo.training.live.progress import (
     Preparing,
     Step,
     Subject,
-    is_measured,
 )
 from videomae_demo.training.live.settings import PretrainingSettings, tiny_config
+from videomae_demo.training.live.stepping import learn
 from videomae_demo.training.live.stock import Stock
-from videomae_demo.training.optim import build_optimisers, descend, set_rates, warmup_then
 from videomae_demo.training.synthetic import LABELS
 
 BATCH = 16
-WARMUP = 20
-WEIGHT_DECAY = 0.05
 ADAM_SHARE = 1 / 20
 """Adam's rate for the weights that are no hidden matrices, as a share of Muon's."""
 DECODED = 0.5
@@ -76,22 +72,9 @@ class PretrainingRun:
 
     def steps(self) -> Iterator[Preparing | Step]:
         """Go through the training, once: the same settings give the same losses."""
-        settings, model = self.settings, self.model
         height, _ = self.config.frame_size
-        stock = Stock(height, BATCH, settings.seed)
-        yield from (Preparing(share) for share in stock.fill())
-        optimisers = build_optimisers(
-            model, "muon", settings.rate, settings.rate * ADAM_SHARE, WEIGHT_DECAY
-        )
-        yield Step(0, None, self._measure())
-        for step in range(settings.steps):
-            set_rates(optimisers, warmup_then(step, settings.steps, WARMUP, "linear"))
-            loss = self._loss(stock, step)
-            descend(model, loss, optimisers)
-            done = step + 1
-            told = loss.item()
-            is_due = is_measured(done, settings.steps, MEASURED_EVERY) and math.isfinite(told)
-            yield Step(done, told, self._measure() if is_due else None)
+        stock = Stock(height, BATCH, self.settings.seed)
+        return learn(self, stock, self._loss, self._measure, MEASURED_EVERY)
 
     def _loss(self, stock: Stock, step: int) -> Tensor:
         batch = stock.batch(step)
@@ -121,7 +104,7 @@ class PretrainingRun:
             output.logits[SHOWN].float(), self._clips[SHOWN], self._mask, self.config
         )
         loss = float(output.loss)
-        return HeldOut(loss, decibel(loss), to_uint8(shown.prediction.frames), {})
+        return HeldOut(loss, psnr_db(loss), to_uint8(shown.prediction.frames), {})
 
     def _introduce(self) -> Subject:
         """Show what is hidden of the clip, and measure the best filling that needs no model."""
@@ -141,7 +124,7 @@ class PretrainingRun:
             held_out=len(self._clips),
             rival=rival,
             rival_loss=losses[rival],
-            rival_score=decibel(losses[rival]),
+            rival_score=psnr_db(losses[rival]),
         )
 
 
@@ -155,8 +138,3 @@ def draw_hidden(
         for seed in seeds
     ]
     return torch.from_numpy(np.stack(masks))
-
-
-def decibel(loss: float) -> float:
-    """Return the PSNR of pixels in 0..1 with this mean squared error, in decibel."""
-    return math.inf if loss <= 0 else -10 * math.log10(loss)
