@@ -187,6 +187,11 @@ def measure(
     )
 
 
+def psnr_db(error: float) -> float:
+    """Return the PSNR of pixels in 0..1 with this mean squared error; infinite if there is none."""
+    return math.inf if error == 0 else -10 * math.log10(error)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Filled:
     """What the hidden tokens are filled with, by the model and without it.
@@ -213,8 +218,7 @@ class _Filled:
 
     def psnr_db(self, name: str) -> float:
         """Measure one of the fillings over the hidden pixels."""
-        error = (self.values[name] - self.tokens[self.hidden]).square().mean().item()
-        return math.inf if error == 0 else -10 * math.log10(error)
+        return psnr_db((self.values[name] - self.tokens[self.hidden]).square().mean().item())
 
     @property
     def leaks(self) -> dict[str, bool]:

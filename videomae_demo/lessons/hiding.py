@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videomae_demo.analysis.filling import LEAKING
-from videomae_demo.analysis.reconstruction import NORMALISED_RANGE, Picture
+from videomae_demo.analysis.reconstruction import NORMALISED_RANGE, Picture, psnr_db
 from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import RequestError
 from videomae_demo.lenses.answer import share
@@ -75,7 +75,7 @@ def make_guess(view: ReconstructionView, seed: int) -> Guess:
         When the clip has no patches that differ enough.
     """
     result, random = view.reconstruction, np.random.default_rng(seed)
-    tokens = _cut(result.target, result.mask.shape)  # (N, values)
+    tokens = _cut(result.target, result.mask.shape).numpy()[0]  # (N, values)
     hidden = np.flatnonzero(result.mask)
     busy = tokens[hidden].std(axis=1)
     first = hidden[np.argsort(-busy, kind="stable")][: max(1, int(BUSY_SHARE * len(hidden)))]
@@ -94,12 +94,11 @@ def make_guess(view: ReconstructionView, seed: int) -> Guess:
         drawn = random.permutation([int(truth), *chosen[: CANDIDATES - 1]])
         places = [_place(int(index), result.mask.shape) for index in drawn]
         place = _place(int(truth), result.mask.shape)
-        error = float(result.token_error[place])
         return Guess(
             place,
             tuple(places),
             tuple(float(near[index]) for index in drawn),
-            math.inf if error == 0 else -10 * math.log10(error),
+            psnr_db(float(result.token_error[place])),
         )
     raise RequestError(
         f"No {CANDIDATES} patches of this clip differ enough to be told apart; choose a clip in "
@@ -114,14 +113,10 @@ def _near_db(tokens: NDArray[np.float32], truth: NDArray[np.float32]) -> NDArray
     return near
 
 
-def _cut(frames: NDArray[np.float32], grid: tuple[int, ...]) -> NDArray[np.float32]:
-    """Cut (T, H, W, 3) frames into tokens, (N, values)."""
-    time, rows, columns = grid
-    count, height, width, channels = frames.shape
-    blocks = frames.reshape(
-        time, count // time, rows, height // rows, columns, width // columns, channels
-    )
-    return blocks.transpose(0, 2, 4, 1, 3, 5, 6).reshape(time * rows * columns, -1)
+def _cut(frames: NDArray[np.float32], grid: tuple[int, ...]) -> Tensor:
+    """Cut (T, H, W, 3) frames into tokens, (1, N, values)."""
+    clip = torch.from_numpy(frames).permute(0, 3, 1, 2)[None]
+    return patchify(clip, len(frames) // grid[0], frames.shape[1] // grid[1])
 
 
 def _place(index: int, grid: tuple[int, ...]) -> Place:
@@ -240,16 +235,13 @@ class Targets:
 def make_targets(view: ReconstructionView, config: VideoMAEConfig) -> Targets:
     """Work out the pattern of every token of a clip, and the mean of the hidden ones."""
     result = view.reconstruction
-    clip = torch.from_numpy(result.target).permute(0, 3, 1, 2)[None]
-    tokens = patchify(clip, config.tubelet_size, config.patch_size)
+    tokens = _cut(result.target, result.mask.shape)
     statistics = token_statistics(tokens, config.num_channels)
     patterns = 0.5 + normalise_tokens(tokens, statistics) / (2 * NORMALISED_RANGE)
     hidden = torch.from_numpy(result.mask.reshape(-1))
-    known = torch.where(hidden[None, :, None], torch.zeros(()), tokens)
     means = statistics.mean.expand(-1, -1, config.token_values // config.num_channels, -1)
-    leaked = known + hidden[None, :, None] * means.flatten(-2)
-    error = float((leaked - tokens)[0, hidden].square().mean())
-    near = math.inf if error == 0 else -10 * math.log10(error)
+    leaked = torch.where(hidden[None, :, None], means.flatten(-2), tokens)
+    near = psnr_db(float((leaked - tokens)[0, hidden].square().mean()))
 
     def frames(values: Tensor) -> NDArray[np.float32]:
         whole = unpatchify(values, config.grid, config.tubelet_size, config.patch_size)[0]

@@ -51,8 +51,7 @@ function patchOf(clip, [time, row, column]) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d");
-  const left = (frame % clip.columns) * clip.width + column * width;
-  const top = Math.floor(frame / clip.columns) * clip.height + row * height;
-  context.drawImage(clip.image, left, top, width, height, 0, 0, width, height);
+  const [left, top] = drawn.frameAt(clip, frame);
+  context.drawImage(clip.image, left + column * width, top + row * height, width, height, 0, 0, width, height);
   return context.getImageData(0, 0, width, height);
 }

@@ -105,7 +105,7 @@ async function drawGuessing(told) {
 function entering(told, stage) {
   return {
     mask: bytesFrom(told.mask), visible: told.visible, hidden: told.total - told.visible, total: told.total,
-    encoder_share: told.visible_ms / told.all_ms, visible_ms: told.visible_ms, all_ms: told.all_ms, decoder_ms: told.decoder_ms,
+    visible_ms: told.visible_ms, all_ms: told.all_ms, decoder_ms: told.decoder_ms,
     stage,
   };
 }

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from videomae_demo.errors import RequestError, shown
 from videomae_demo.lenses.pictures import PICTURE_TITLES, decibels, how_near, in_decibel
 from videomae_demo.lenses.recognise import probability
@@ -31,15 +29,14 @@ from videomae_demo.ui.learn.pictures import (
     with_panels,
 )
 from videomae_demo.ui.lenses.lens import make_pane
+from videomae_demo.ui.lenses.reconstruction import error_scores
 from videomae_demo.ui.lenses.sweep import sweep_chart
 from videomae_demo.ui.token_player.sprites import sprite
 from videomae_demo.ui.token_player.value import (
     Pane,
-    Scores,
     Shown,
     View,
     encode_mask,
-    encode_scores,
     scores_on,
     signed_scores,
 )
@@ -223,16 +220,7 @@ class Lesson(Pictures):
 
         view = self.rebuilt(given)
         result = view.reconstruction
-        error = np.sqrt(result.token_error)
-        upper = max(float(np.nanmax(error)), 1e-6)
-        scores = Scores(
-            title="error per hidden token, RMS (of 1)",
-            unit="RMS (of 1)",
-            data=encode_scores(error),
-            lower=0.0,
-            upper=upper,
-            ticks=(0.0, upper),
-        )
+        scores = error_scores(result)
         graded = self.pane(
             view, "graded", "error behind the mask", to_uint8(result.target), scores=scores
         )

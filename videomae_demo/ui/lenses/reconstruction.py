@@ -17,6 +17,7 @@ from videomae_demo.ui.token_player.sprites import SaveBytes, sprite
 from videomae_demo.ui.token_player.value import Mask, Scores, View, encode_mask, encode_scores
 
 if TYPE_CHECKING:
+    from videomae_demo.analysis.reconstruction import Reconstruction
     from videomae_demo.config import TokenGrid
     from videomae_demo.ui.lenses.reconstruct import MaskQuestion
 
@@ -63,16 +64,7 @@ def reconstruction_view(
     if result.normalised is not None:
         raw = to_uint8(result.normalised)
         beside.append(sprite("normalised", "raw prediction, normalised", raw, save))
-    error = np.sqrt(result.token_error)
-    upper = max(float(np.nanmax(error)), 1e-6)
-    scores = Scores(
-        title="error per hidden token, RMS (of 1)",
-        unit="RMS (of 1)",
-        data=encode_scores(error),
-        lower=0.0,
-        upper=upper,
-        ticks=(0.0, upper),
-    )
+    scores = error_scores(result)
     mask = Mask(encode_mask(result.mask), asked.drawn, asked.painting)
     prediction = tracks["prediction"]
     show, seen = "show the error", view.clip
@@ -88,6 +80,20 @@ def reconstruction_view(
         text=view.explanation(),
         chooses=card.grid == recogniser_grid,
         paints=PAINT,
+    )
+
+
+def error_scores(result: Reconstruction) -> Scores:
+    """Return the error of each hidden token as the player draws it."""
+    error = np.sqrt(result.token_error)
+    upper = max(float(np.nanmax(error)), 1e-6)
+    return Scores(
+        title="error per hidden token, RMS (of 1)",
+        unit="RMS (of 1)",
+        data=encode_scores(error),
+        lower=0.0,
+        upper=upper,
+        ticks=(0.0, upper),
     )
 
 
