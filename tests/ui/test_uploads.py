@@ -255,6 +255,14 @@ def test_there_is_no_progress_of_what_nobody_sends(app, monkeypatch):
     assert answer.status == 404
 
 
+def test_an_upload_that_is_here_already_is_told_as_done(app):
+    """A small one may be, before the page asks how far it is."""
+    assert send(app, part() + END, query="upload_id=small").status == 200
+    answer = ask(app, uploads.PROGRESS_ROUTE, method="GET", query="upload_id=small")
+    assert answer.status == 200
+    assert answer.body == b'data: {"msg": "done"}\n\n'
+
+
 # ---- a real server -------------------------------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ class Visitor:
 
     def _listen(self, message) -> None:
         if message.type == "error":
-            self.complaints.append(message.text)
+            self.complaints.append(f"{message.text} ({message.location['url']})")
 
     def wait_until_explored(self) -> None:
         """Wait until the lens that is open shows its answer, and nothing is at work."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,6 +38,8 @@ ENVELOPE = 2**20
 ASKED_EARLY_S = 3.0
 """The page asks for the progress of an upload before it sends the upload."""
 TOLD_EVERY_S = 0.1
+REMEMBERED = 2 * MOST_AT_ONCE
+"""Uploads that ended: a small one may be here before its progress is asked for."""
 LONGEST_ID = 128
 
 
@@ -50,6 +53,7 @@ class UploadRoute:
         self._at_once = 0
         self._threads = anyio.CapacityLimiter(WRITERS)
         self._progress: dict[str, Progress] = {}
+        self._ended: deque[str] = deque(maxlen=REMEMBERED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an upload, or a request for the progress of one."""
@@ -75,7 +79,8 @@ class UploadRoute:
         size = self._size(headers)
         if self._at_once >= MOST_AT_ONCE:
             raise Refusal(503, f"{MOST_AT_ONCE} uploads are under way already; try again soon.")
-        progress = self._progress[_upload_id(scope)] = Progress()
+        name = _upload_id(scope)
+        progress = self._progress[name] = Progress()
         self._at_once += 1
         try:
             with self._kept.room(size), _Incoming(self._kept, self._threads) as incoming:
@@ -101,6 +106,7 @@ class UploadRoute:
             self._at_once -= 1
             progress.done = True
             self._progress = {k: v for k, v in self._progress.items() if v is not progress}
+            self._ended.append(name)
 
     def _size(self, headers: Headers) -> int:
         """Return how many bytes an upload has at most, or refuse it."""
@@ -115,19 +121,21 @@ class UploadRoute:
     async def _tell(self, upload_id: str) -> Response:
         """Return a stream of an upload's progress."""
         with anyio.move_on_after(ASKED_EARLY_S):
-            while upload_id not in self._progress:
+            while upload_id not in self._progress and upload_id not in self._ended:
                 await anyio.sleep(TOLD_EVERY_S)
         progress = self._progress.get(upload_id)
         if progress is None:
-            return Response("There is no such upload.", 404)
+            if upload_id not in self._ended:
+                return Response("There is no such upload.", 404)
+            progress = Progress(done=True)
         return StreamingResponse(progress.events(), media_type="text/event-stream")
 
 
 class Progress:
     """What arrived of an upload since the last report."""
 
-    def __init__(self) -> None:
-        self.done = False
+    def __init__(self, *, done: bool = False) -> None:
+        self.done = done
         self._name, self._news = "", 0
 
     def note(self, piece: Piece) -> None:
