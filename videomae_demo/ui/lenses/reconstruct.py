@@ -110,11 +110,16 @@ class Reconstruct(PageLens):
         with gr.Row(elem_classes="tight"):
             presets = {
                 f"preset-{share * 100:.0f}": gr.Button(
-                    f"{share:.0%}", size="sm", min_width=48, elem_id=f"preset-{share * 100:.0f}"
+                    f"{share:.0%}",
+                    size="sm",
+                    scale=1,
+                    min_width=48,
+                    elem_id=f"preset-{share * 100:.0f}",
                 )
                 for share in PRESETS
             }
-            every = gr.Button(TRY_ALL, size="sm", min_width=110, elem_id=EVERY)
+            # With room for what it costs.
+            every = gr.Button(TRY_ALL, size="sm", scale=3, min_width=200, elem_id=EVERY)
         kind = gr.Radio([*MASK_KINDS, "painted"], value="tube", label="Mask", elem_id="mask-kind")
         with gr.Row(elem_classes="tight"):
             seed = gr.Number(0, label=LABELS["seed"], min_width=80, elem_id="seed")
