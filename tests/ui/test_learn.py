@@ -125,6 +125,37 @@ def test_a_step_is_found_again_by_its_address(learner):
     assert "lens=reconstruct" in tried and "seed=4" in tried and "ratio=0.5" in tried
 
 
+def test_what_is_to_be_known_of_clip_and_weights_is_said(learner):
+    visitor = learner()
+    visitor.wait_for("guess")
+    expect(visitor.find("remarks").locator("li")).to_have_text([re.compile("^It is not known on")])
+
+
+def test_who_turns_pages_fast_sees_the_last_one_alone(learner):
+    visitor = learner("?step=place")
+    visitor.wait_for("place")
+    held, hold = [], True
+
+    def wait(picture) -> None:
+        if hold:
+            held.append(picture)
+        else:
+            picture.continue_()
+
+    visitor.page.route(re.compile("/file="), wait)
+    visitor.find("dots").get_by_role("button", name="Step 1:").click()
+    wait_until(lambda: visitor.page.evaluate("1") and held)
+    visitor.find("dots").get_by_role("button", name="Step 4:").click()
+    visitor.wait_for(STEPS[3].name)
+    hold = False
+    with visitor.page.expect_event("requestfinished", lambda request: request is held[-1].request):
+        for picture in held:
+            picture.continue_()
+    visitor.page.wait_for_timeout(300)  # for it to be read and drawn, where it should not be
+    assert not visitor.find("drawn").is_visible()
+    assert visitor.find("drawn").locator("canvas").count() == 0
+
+
 def test_a_token_is_chosen_in_the_picture(learner):
     visitor = learner("?step=place")
     visitor.wait_for("place")

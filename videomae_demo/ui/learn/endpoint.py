@@ -161,11 +161,9 @@ class Learn(Route):
 
     def _facts(self, given: Mapping[str, str]) -> dict[str, Any]:
         weights = self._weights(given)
-        explorer = self._explorer(weights)
+        self._explorer(weights)  # or say that it can't be had
         return {
             "weights": weights,
-            "title": explorer.recogniser.card.title,
-            "device": str(explorer.device),
             "offers": [[o.name, o.title] for o in self._pool.offers() if o.is_here],
             "examples": self._shelf.items(weights),
             "note": self._shelf.note(weights),

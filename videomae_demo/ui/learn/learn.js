@@ -1,7 +1,7 @@
 // Puts the parts together: goes from step to step, asks for what a step needs, and shows it.
 
 const KEPT = ["weights", "example", "ratio", "seed", "token", "choice", "stage", "round"];
-const now = { at: 0, settings: {}, open: null, told: null, drawn: null, score: { right: 0, of: 0 } };
+const now = { at: 0, turn: 0, settings: {}, open: null, told: null, drawn: null, note: "", score: { right: 0, of: 0 } };
 
 const step = () => STEPS[now.at];
 const isLast = () => now.at === STEPS.length - 1;
@@ -35,17 +35,26 @@ function chosen() {
   return names.includes(now.settings.choice) ? now.settings.choice : now.told?.first || names[0] || "only";
 }
 
+function list(into, sentences) {
+  into.replaceChildren(...sentences.map((sentence) => {
+    const item = document.createElement("li");
+    item.textContent = sentence;
+    return item;
+  }));
+}
+
+// What is to be known of the examples, the clip and the weights.
+function tellRemarks() {
+  list(find("remarks"), [now.note, ...(now.open?.notes || [])].filter(Boolean));
+}
+
 function tellStep() {
   const { title, text, doing, notes } = step();
   find("count").textContent = `Step ${now.at + 1} of ${STEPS.length}`;
   find("title").textContent = title;
   find("text").textContent = text;
   find("doing").textContent = doing;
-  find("notes").querySelector("ul").replaceChildren(...notes.map((note) => {
-    const item = document.createElement("li");
-    item.textContent = note;
-    return item;
-  }));
+  list(find("notes").querySelector("ul"), notes);
   find("back").disabled = now.at === 0;
   find("next").textContent = isLast() ? "Train one yourself" : "Next";
   [...find("dots").children].forEach((dot, at) => {
@@ -60,6 +69,13 @@ function clearDrawn() {
   now.drawn?.destroy();
   now.drawn = null;
   find("drawn").replaceChildren();
+}
+
+// Wait for pictures; whether the page was turned, or something else was asked for, meanwhile.
+async function pictures(panes) {
+  const turn = now.turn;
+  const clips = await Promise.all(panes.map(clipOf));
+  return turn === now.turn ? clips : null;
 }
 
 // Draw what the browser draws itself; the player shows all else.
@@ -78,14 +94,15 @@ async function drawStep(told) {
 const onlyPanes = (told) => told.shown.lenses.only.panes;
 
 async function drawTokens() {
-  const clip = await clipOf(now.open.shown.lenses.clip.panes[0]);
-  clearDrawn();
-  now.drawn = drawBlock(find("drawn"), clip);
+  const clips = await pictures(now.open.shown.lenses.clip.panes);
+  if (!clips) return;
+  now.drawn = drawBlock(find("drawn"), clips[0]);
 }
 
 async function drawGuessing(told) {
-  const [seen, predicted] = await Promise.all(onlyPanes(told).map(clipOf));
-  clearDrawn();
+  const clips = await pictures(onlyPanes(told));
+  if (!clips) return;
+  const [seen, predicted] = clips;
   now.drawn = drawGuess(find("drawn"), seen, {
     place: told.place,
     frame: told.place[0] * seen.tubelet,
@@ -113,8 +130,9 @@ function entering(told, stage) {
 const stage = () => (step().name === "encoder" ? 1 : Number(now.settings.stage || 0));
 
 async function drawEntrance(told) {
-  const [seen, predicted] = await Promise.all(onlyPanes(told).map(clipOf));
-  clearDrawn();
+  const clips = await pictures(onlyPanes(told));
+  if (!clips) return;
+  const [seen, predicted] = clips;
   now.predicted = predicted;
   now.drawn = drawEntering(find("drawn"), seen, { ...entering(told, stage()), predicted: predicted.image });
 }
@@ -139,26 +157,32 @@ function wanted() {
 }
 
 async function work() {
-  const at = now.at;
+  now.turn += 1;
+  const { turn } = now;
   trouble("");
   const late = setTimeout(() => show(find("waiting"), true), 300);
   find("stage").setAttribute("aria-busy", "true");
   try {
-    now.open ||= await ask("open", now.settings);
+    if (!now.open) {
+      const open = await ask("open", now.settings);
+      if (turn !== now.turn) return;
+      now.open = open;
+    }
+    tellRemarks();
     const told = await ask("work", now.settings, { step: step().name, ...wanted() });
-    if (at !== now.at) return;
+    if (turn !== now.turn) return;
     now.told = told;
     await drawStep(told);
-    if (at !== now.at) return;
+    if (turn !== now.turn) return;
     showControls();
     showPanels(told);
     tellTry(told.address || {});
     element.querySelector(".learn").dataset.shown = step().name;
   } catch (error) {
-    if (error.name !== "AbortError") trouble(error.message);
+    if (turn === now.turn && error.name !== "AbortError") trouble(error.message);
   } finally {
     clearTimeout(late);
-    if (at === now.at) {
+    if (turn === now.turn) {
       show(find("waiting"), false);
       find("stage").removeAttribute("aria-busy");
     }
@@ -176,15 +200,15 @@ function tellTry(address) {
 }
 
 async function sweep() {
-  const at = now.at;
+  const { turn } = now;
   trouble("");
   find("acts").querySelector(".learn-sweep").disabled = true;
   try {
     await askLines("sweep", now.settings, wanted(), (told) => {
-      if (at === now.at) showPanels(told);
+      if (turn === now.turn) showPanels(told);
     });
   } catch (error) {
-    if (error.name !== "AbortError") trouble(error.message);
+    if (turn === now.turn && error.name !== "AbortError") trouble(error.message);
   }
   const again = find("acts").querySelector(".learn-sweep");
   if (again) again.disabled = false;
@@ -283,7 +307,9 @@ function fillChoices(facts) {
 
 async function begin() {
   try {
-    fillChoices(await ask("facts", now.settings));
+    const facts = await ask("facts", now.settings);
+    now.note = facts.note;
+    fillChoices(facts);
   } catch (error) {
     trouble(error.message);
     return;
