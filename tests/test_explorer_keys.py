@@ -14,6 +14,7 @@ from videomae_demo.explorer import Explorer
 from videomae_demo.lenses.reconstruct import MaskRequest, default_ratio
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
+from videomae_demo.video.changes import ClipChange
 from videomae_demo.video.decode import read_frames, scan
 from videomae_demo.video.encode import write_mp4
 from videomae_demo.video.sampling import SamplingRule
@@ -30,6 +31,9 @@ QUESTIONS = (
     {"start_s": 0.25},
     {"sampling": SamplingRule.stride(1 / 24)},
     {"sampling": SamplingRule.uniform()},
+    {"change": ClipChange("backwards")},
+    {"change": ClipChange("shuffled", 1)},
+    {"change": ClipChange("frozen")},
 )
 
 

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
         VideoMAEForVideoClassification,
         VideoMAEModel,
     )
+    from videomae_demo.video.changes import ClipChange
     from videomae_demo.video.sampling import SamplingRule
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "CheckpointError": "errors",
+    "ClipChange": "video.changes",
     "ClipRequest": "engine.clips",
     "ExplainRequest": "lenses.explain",
     "Explorer": "explorer",
@@ -52,6 +54,7 @@ _HOMES = {
 
 __all__ = [
     "CheckpointError",
+    "ClipChange",
     "ClipRequest",
     "ExplainRequest",
     "Explorer",

@@ -7,7 +7,7 @@ are taken, and for which checkpoint. Runs no model.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from videomae_demo.errors import RequestError, shown
 from videomae_demo.given import number
 from videomae_demo.limits import Limits
 from videomae_demo.shipped import ASSETS
+from videomae_demo.video.changes import ClipChange
 from videomae_demo.video.clip import SampledClip, sample_clip
 from videomae_demo.video.reader import read_chosen, scan
 from videomae_demo.video.sampling import SamplingRule
@@ -52,6 +53,8 @@ class ClipRequest:
         Default: the recogniser's; see `roles.usual_sampling`.
     stored_pixels : bool
         Take the frames' pixels as they are stored, though the file says that they are not square.
+    change : ClipChange, optional
+        What is done to the frames before a model gets them.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class ClipRequest:
     start_s: float | None = None
     sampling: SamplingRule | None = None
     stored_pixels: bool = False
+    change: ClipChange | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, Path | str):
@@ -75,6 +79,8 @@ class ClipRequest:
             )
         if not isinstance(self.stored_pixels, bool):
             raise RequestError(f"stored_pixels is {shown(self.stored_pixels)}; give True or False.")
+        if not isinstance(self.change, ClipChange | None):
+            raise RequestError(f"The change is {shown(self.change)}; give a ClipChange, or None.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +95,8 @@ class SeenClip:
     indices : ndarray
         (T,) int64: the frames' numbers in the file.
     timestamps_s : ndarray
-        (T,) float64: their times.
+        (T,) float64: their times. A change of the clip moves frames to other times: these are the
+        times, and `indices` tells which frame the model got there.
     repeated : int
         How many of them repeat the last frame, because the clip is short.
     crop : CropBox
@@ -214,7 +221,7 @@ class Clips:
         count = role.card.frame_count
         file = _file_of(request)
         frames = ("frames", file, rule, request.start_s, count)
-        key = ("input", frames, role.card)
+        key = ("input", frames, role.card, request.change)
 
         def read() -> SampledClip:
             timeline = self._timeline(request)
@@ -224,8 +231,12 @@ class Clips:
 
         def make() -> PreparedClip:
             sampled: SampledClip = self._cache.get_or_make(frames, read)
-            pixel_values = role.processor(sampled.frames, return_tensors="pt").pixel_values
-            seen = _seen(request.path, sampled, role.processor, remarks)
+            if request.change is None:
+                given, seen = sampled.frames, _seen(request.path, sampled, role.processor, remarks)
+            else:
+                given = request.change.apply(sampled.frames, role.card.tubelet_size)
+                seen = _seen_changed(request, sampled, given, role, remarks)
+            pixel_values = role.processor(given, return_tensors="pt").pixel_values
             return PreparedClip(key, pixel_values, seen)
 
         own = (key, role.processor)  # each engine has its own: a folder may hold other files by now
@@ -310,6 +321,29 @@ def _seen(
         notes=sampled.notes,
         remarks=remarks,
     )
+
+
+def _seen_changed(
+    request: ClipRequest,
+    sampled: SampledClip,
+    given: NDArray[np.uint8],
+    role: Recogniser | Reconstructor,
+    remarks: tuple[str, ...],
+) -> SeenClip:
+    """Say what is seen of a changed clip; the file's times, size and notes stay."""
+    change = request.change
+    assert change is not None
+    _, height, width, _ = sampled.frames.shape
+    left, top, _, _ = change.area(height, width)
+    changed = replace(sampled, frames=given)
+    seen = _seen(request.path, changed, role.processor, (*remarks, _said(change)))
+    crop = replace(seen.crop, left=seen.crop.left + left, top=seen.crop.top + top)
+    order = change.order(len(sampled.indices), role.card.tubelet_size)
+    return replace(seen, indices=sampled.indices[order], crop=crop, source_size=(height, width))
+
+
+def _said(change: ClipChange) -> str:
+    return f"The model does not get the clip as it is, but changed: {change.title}."
 
 
 def _cropped(frames: NDArray[np.uint8], crop: CropBox) -> NDArray[np.uint8]:
