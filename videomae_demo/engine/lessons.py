@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
@@ -21,7 +21,7 @@ from videomae_demo.cancellation import check_cancelled
 from videomae_demo.device import inference_precision, on_gpu
 from videomae_demo.engine.clips import PreparedClip
 from videomae_demo.engine.engine import Engine
-from videomae_demo.engine.passes import LONGEST_PASS_S, check_finite, run
+from videomae_demo.engine.passes import LONGEST_PASS_S, check_finite
 from videomae_demo.engine.roles import Recogniser, Reconstructor
 from videomae_demo.masking import Mask
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEModel
@@ -265,32 +265,3 @@ def grafted(recogniser: Recogniser, reconstructor: Reconstructor) -> VideoMAEFor
     changed = copy.deepcopy(model)
     changed.videomae.load_state_dict({**own, **theirs})
     return changed
-
-
-def labels_of_changed(
-    engine: Engine,
-    prepared: PreparedClip,
-    change: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-    names: Sequence[object],
-) -> NDArray[np.float32]:
-    """Return the recogniser's logits, (labels,), of a clip that was changed.
-
-    Parameters
-    ----------
-    prepared : PreparedClip
-        For the recogniser.
-    change : callable
-        Takes and returns (1, T, C, H, W) float32.
-    names : sequence
-        Name the change, for the cache.
-    """
-    engine.check_labels()
-
-    def make() -> NDArray[np.float32]:
-        with engine.at_work():
-            changed = np.ascontiguousarray(change(prepared.pixel_values.numpy()))
-            logits: NDArray[np.float32] = run(engine.recogniser, changed).logits[0]
-            return logits
-
-    found: NDArray[np.float32] = engine.keep(("changed", *names, prepared.key), make)
-    return found

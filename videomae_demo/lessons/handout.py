@@ -357,10 +357,9 @@ class _Sheet:
         return Printed(tracks, said, scale)
 
     def _backwards(self) -> Printed:
-        prepared = self._explorer.prepare(self._clip, self._explorer.recogniser)
         said, tracks = [], [self._track("as it is", self._target)]
         for how in CHANGES:
-            found = change(self._explorer, prepared, how)
+            found = change(self._explorer, self._clip, how)
             said += found.sentences()
             if len(found.frames) == len(self._target):
                 tracks.append(self._track(how, resize(found.frames, *self._target.shape[1:3])))

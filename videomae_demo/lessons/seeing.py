@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,32 +12,25 @@ from numpy.typing import NDArray
 from videomae_demo.analysis.classification import Classification
 from videomae_demo.analysis.colours import TrueColours
 from videomae_demo.analysis.features import PrincipalColours, principal_colours
+from videomae_demo.analysis.probes import are_opposite
 from videomae_demo.analysis.reconstruction import Reconstruction, reconstruct
 from videomae_demo.analysis.rollout import FusedAttention, Rollout, rollout, start_from_head
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT
-from videomae_demo.config import TokenGrid, VideoMAEConfig
-from videomae_demo.engine.clips import ClipRequest, PreparedClip
+from videomae_demo.config import TokenGrid
+from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
-from videomae_demo.engine.lessons import encode_three, labels_of_changed
+from videomae_demo.engine.lessons import encode_three
 from videomae_demo.errors import RequestError, shown
 from videomae_demo.lenses.answer import share
 from videomae_demo.lenses.pictures import decibels
 from videomae_demo.lenses.recognise import classify_logits, probability
 from videomae_demo.lenses.reconstruct import ReconstructionView
+from videomae_demo.video.changes import ClipChange
 
 ENCODERS = ("untrained", "pretrained", "fine-tuned")
-OPPOSITES = (
-    ("left", "right"),
-    ("up", "down"),
-    ("in", "out"),
-    ("clockwise", "counterclockwise"),
-    ("growing", "shrinking"),
-    ("opening", "closing"),
-)
-"""Words that turn into one another when a film is played backwards."""
-JUMBLED_SEED = 0
 CHANGES = {"backwards": "played backwards", "jumbled": "with its moments jumbled"}
-"""What can be done to a clip, in words."""
+"""What is done to a clip, in words."""
+_AS_CHANGE = {"backwards": ClipChange("backwards"), "jumbled": ClipChange("shuffled")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,16 +183,7 @@ class Changed:
         return "The label changed, so the order of the frames matters; it is not the opposite."
 
 
-def are_opposite(one: str, other: str) -> bool:
-    """Tell whether two labels differ in one word, and that word is turned into its opposite."""
-    first, then = one.split(), other.split()
-    if len(first) != len(then):
-        return False
-    differing = [pair for pair in zip(first, then, strict=True) if pair[0] != pair[1]]
-    return len(differing) == 1 and any(set(differing[0]) == set(pair) for pair in OPPOSITES)
-
-
-def change(engine: Engine, prepared: PreparedClip, how: str) -> Changed:
+def change(engine: Engine, clip: ClipRequest, how: str) -> Changed:
     """Run the recogniser on a changed clip.
 
     "backwards" turns the frames around, and "jumbled" moves whole slices of time to other times, by
@@ -212,29 +196,13 @@ def change(engine: Engine, prepared: PreparedClip, how: str) -> Changed:
     """
     if how not in CHANGES:
         raise RequestError(f"The change is {shown(how)}; give {', '.join(CHANGES)}.")
-    config = engine.recogniser.model.config
-
-    def changed(pixel_values: NDArray[np.float32]) -> NDArray[np.float32]:
-        if how == "backwards":
-            return pixel_values[:, ::-1]
-        return jumbled(pixel_values, config)
-
-    logits = labels_of_changed(engine, prepared, changed, (how,))
-    pictures = PreparedClip(
-        prepared.key,
-        torch.from_numpy(np.ascontiguousarray(changed(prepared.pixel_values.numpy()))),
-        prepared.clip,
-    ).as_given(engine.recogniser.processor)
-    before = labels(engine, engine.recognise(prepared).logits)
-    return Changed(how, before, labels(engine, logits), pictures, config.tubelet_size)
-
-
-def jumbled(pixel_values: NDArray[np.float32], config: VideoMAEConfig) -> NDArray[np.float32]:
-    """Move whole slices of time of (1, T, C, H, W) to other times."""
-    grid = config.grid
-    order = np.random.default_rng(JUMBLED_SEED).permutation(grid.time)
-    slices = pixel_values.reshape(1, grid.time, config.tubelet_size, *pixel_values.shape[2:])
-    return slices[:, order].reshape(pixel_values.shape)
+    changed = replace(clip, change=_AS_CHANGE[how])
+    before, after = (
+        labels(engine, engine.recognise(engine.prepare(asked, engine.recogniser)).logits)
+        for asked in (clip, changed)
+    )
+    tubelet = engine.recogniser.card.tubelet_size
+    return Changed(how, before, after, engine.as_given(changed), tubelet)
 
 
 def labels(engine: Engine, logits: NDArray[np.float32]) -> Classification:

@@ -345,7 +345,7 @@ class Lesson(Pictures):
         pane = make_pane(seen, card, sprite("clip", "as it is", self.given_frames(), self.save))
         views, bars, said = {"forwards": [pane]}, {}, {}
         for how in ("backwards", "jumbled"):
-            found = change(explorer, prepared, how)
+            found = change(explorer, self.clip, how)
             track = sprite(how, how, found.frames, self.save)
             views[how] = [make_pane(seen, card, track)]
             bars["forwards"] = bars_of(found.before)

@@ -1,0 +1,204 @@
+"""Many changes of one clip, as a stream: what the recogniser says of each.
+
+Which probes there are depends on the clip and on how its frames are chosen. Passes run together as
+far as memory allows, and the logits of each are kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from videomae_demo.cancellation import check_cancelled
+from videomae_demo.engine.clips import ClipRequest, PreparedClip
+from videomae_demo.engine.engine import Engine
+from videomae_demo.engine.passes import clips_at_once, run
+from videomae_demo.engine.roles import usual_sampling
+from videomae_demo.errors import RequestError
+from videomae_demo.video.changes import ClipChange
+from videomae_demo.video.sampling import SamplingRule
+
+SEEDS = (0, 1, 2)
+"""Of the shuffled moments."""
+_IN_ORDER = ("backwards", "shuffled", "frozen")
+"""Kinds of changes that move frames alone: the prepared pixels are moved, no frame is read anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One change to try.
+
+    Attributes
+    ----------
+    name : str
+        For instance "backwards", "frozen:3", "half interval".
+    group : str
+        order, frame, pace, window, or look.
+    title : str
+        In words that can follow "The clip ...".
+    request : ClipRequest
+        What opens the changed clip in any other lens.
+    """
+
+    name: str
+    group: str
+    title: str
+    request: ClipRequest
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutProbe:
+    """A probe that this clip does not have, and why, as a sentence."""
+
+    name: str
+    why: str
+
+
+def probes_of(
+    engine: Engine, clip: ClipRequest
+) -> tuple[tuple[Probe, ...], tuple[LeftOutProbe, ...]]:
+    """Return which probes a clip has, and which it can't have.
+
+    Raises
+    ------
+    RequestError
+        When the clip is changed already.
+    VideoError
+        When it can't be read.
+    """
+    if clip.change is not None:
+        raise RequestError(
+            f"The clip is changed already ({clip.change.title}), and each probe changes it in its "
+            "own way; ask about the clip as it is."
+        )
+    seen = engine.prepare(clip, engine.recogniser).clip
+    count = len(seen.indices)
+    changes = [
+        ("order", ClipChange("backwards")),
+        *(("order", ClipChange("shuffled", seed)) for seed in SEEDS),
+        *(("frame", ClipChange("frozen", frame)) for frame in range(count)),
+        ("look", ClipChange("mirrored")),
+        ("look", ClipChange("grey")),
+    ]
+    left_out = []
+    if seen.source_size[0] != seen.source_size[1]:
+        changes += [("look", ClipChange("left")), ("look", ClipChange("right"))]
+    else:
+        left_out.append(LeftOutProbe("left", "The frames are square, so there are no ends to cut."))
+    found = [
+        Probe(str(change), group, change.title, replace(clip, change=change))
+        for group, change in changes
+    ]
+    for probes, missing in (_paces(engine, clip), _windows(engine, clip)):
+        found += probes
+        left_out += missing
+    return tuple(found), tuple(left_out)
+
+
+def _paces(engine: Engine, clip: ClipRequest) -> tuple[list[Probe], list[LeftOutProbe]]:
+    """Return the same moment at half and at double the interval between frames."""
+    rule = clip.sampling or usual_sampling(engine.weights)
+    half: SamplingRule | None
+    double: SamplingRule | None
+    if rule.interval_s is not None:
+        half, double = (SamplingRule.stride(rule.interval_s * by) for by in (0.5, 2.0))
+    elif rule.step is not None:
+        half = SamplingRule.every(rule.step // 2) if rule.step % 2 == 0 else None
+        double = SamplingRule.every(rule.step * 2)
+    else:
+        why = "The frames are spread over the whole clip, so their pace can't be changed."
+        return [], [LeftOutProbe("pace", why)]
+    probes, missing = [], []
+    for name, other in (("half interval", half), ("double interval", double)):
+        if other is None:
+            why = f"Every {rule.step}. frame can't be halved, for there is no frame between."
+            missing.append(LeftOutProbe(name, why))
+            continue
+        # A window that is in the middle stays there; one that was chosen keeps its start.
+        request = replace(clip, sampling=other)
+        if engine.prepare(request, engine.recogniser).clip.repeated:
+            why = f"The clip is too short for {name}: its last frame would be repeated."
+            missing.append(LeftOutProbe(name, why))
+        else:
+            probes.append(Probe(name, "pace", f"at {name} between frames", request))
+    return probes, missing
+
+
+def _windows(engine: Engine, clip: ClipRequest) -> tuple[list[Probe], list[LeftOutProbe]]:
+    """Return the same window at the beginning, in the middle and at the end of the clip."""
+    rule = clip.sampling or usual_sampling(engine.weights)
+    if rule == SamplingRule.uniform():
+        return [], [LeftOutProbe("window", "The window is the whole clip, so there is no other.")]
+    seen = engine.prepare(replace(clip, start_s=0.0), engine.recogniser).clip
+    last_s = float(engine.overview(clip).timestamps_s[-1])
+    room_s = last_s - float(seen.timestamps_s[-1])
+    if seen.repeated or room_s <= 0:
+        return [], [LeftOutProbe("window", "The window is the whole clip, so there is no other.")]
+    starts = {"first window": 0.0, "middle window": None, "last window": room_s}
+    return [
+        Probe(name, "window", f"in its {name}", replace(clip, start_s=start))
+        for name, start in starts.items()
+    ], []
+
+
+def probe(
+    engine: Engine, clip: ClipRequest, probes: Sequence[Probe]
+) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """Run the recogniser on each probe; yield the logits, (labels,), known by now, by name.
+
+    Raises
+    ------
+    CheckpointError
+        When the recogniser knows no labels, or gives values that are not finite.
+    RequestError, VideoError
+        When a clip can't be read, or a request does not fit it.
+    """
+    engine.check_labels()
+    recogniser = engine.recogniser
+    base = engine.prepare(clip, recogniser)
+    found: dict[str, NDArray[np.float32]] = {}
+    waiting = []
+    for one in probes:
+        kept = engine.known(_key(base, one))
+        if kept is None:
+            waiting.append(one)
+        else:
+            found[one.name] = kept
+    if found or not waiting:
+        yield dict(found)
+    config = recogniser.model.config
+    together = clips_at_once(config, config.grid.tokens)
+    for first in range(0, len(waiting), together):
+        check_cancelled()
+        batch = waiting[first : first + together]
+        pixel_values = np.concatenate([_pixels(engine, base, one) for one in batch])
+        with engine.at_work():
+            began = time.monotonic()
+            logits = run(recogniser, pixel_values).logits
+        engine.seconds["probe"] = (time.monotonic() - began) / len(batch)
+        for one, row in zip(batch, logits, strict=True):
+            # A copy, so that the batch's memory can go.
+            found[one.name] = engine.keep(_key(base, one), row.copy)
+        yield dict(found)
+
+
+def _pixels(engine: Engine, base: PreparedClip, one: Probe) -> NDArray[np.float32]:
+    """Return what the recogniser gets, (1, T, C, H, W)."""
+    change = one.request.change
+    values: torch.Tensor
+    if change is not None and change.kind in _IN_ORDER:
+        count = base.pixel_values.shape[1]
+        order = change.order(count, engine.recogniser.card.tubelet_size)
+        values = base.pixel_values[:, torch.from_numpy(order)]
+    else:
+        values = engine.prepare(one.request, engine.recogniser).pixel_values
+    return values.numpy()
+
+
+def _key(base: PreparedClip, one: Probe) -> Hashable:
+    return "probed", base.key, one.name
