@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
-from videomae_demo.lenses import attend, explain, heads, recognise, reconstruct
+from videomae_demo.lenses import attend, explain, heads, recognise, reconstruct, what_if
 from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.lenses.explain import DEFAULT_QUESTION, ExplainRequest, RelevanceView
 from videomae_demo.lenses.heads import DEFAULT_HEADS, HeadsRequest, HeadsView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest, ReconstructionView
+from videomae_demo.lenses.what_if import WhatIfView
 
 if TYPE_CHECKING:
     from videomae_demo.analysis.sweeping import Sweep
@@ -64,6 +65,13 @@ class Explorer(Engine):
     def heads(self, clip: ClipRequest, request: HeadsRequest = DEFAULT_HEADS) -> HeadsView:
         """Say what each attention head reads and does, with some switched off; see `heads.ask`."""
         return heads.ask(self, clip, request)
+
+    def probe(self, clip: ClipRequest, label: str | None = None) -> Iterator[WhatIfView]:
+        """Change the clip in many ways, and follow a label; yield the answer as it grows.
+
+        See `what_if.ask`.
+        """
+        return what_if.ask(self, clip, label)
 
     def reconstruct(
         self, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK

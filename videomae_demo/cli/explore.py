@@ -22,22 +22,24 @@ def add_explore(commands: Any) -> None:
     summary = "All views of the clip at once."
     # An option of two lenses is one, for both.
     command = add_clip_command(commands, "explore", _explore, summary, conflict_handler="resolve")
-    for lens in lens_commands():
+    for lens in _explored():
         lens.add_options(command)
+
+
+def _explored() -> list[LensCommand]:
+    return [lens for lens in lens_commands() if lens.is_explored]
 
 
 def _explore(parsed: Parsed) -> None:
     explorer, clip = make_explorer(parsed), read_clip(parsed)
     answers = {
-        lens: lens.ask(explorer, clip, parsed)
-        for lens in lens_commands()
-        if lens.can_answer(explorer)
+        lens: lens.ask(explorer, clip, parsed) for lens in _explored() if lens.can_answer(explorer)
     }
     if parsed.out is not None:
         report_files(parsed.out, lambda: _save(answers, parsed))
     result = {
         lens.part: lens.to_json(answers[lens], parsed) if lens in answers else None
-        for lens in lens_commands()
+        for lens in _explored()
     }
     parts = ["\n".join(lens.lines(answer, parsed)) for lens, answer in answers.items()]
     tell(parsed, result, ["\n\n".join(parts)])

@@ -47,6 +47,8 @@ class LensCommand:
         Writes the answer's files into a folder and returns their paths.
     can_answer : callable
         Tells whether ``explore`` may ask: not every checkpoint knows labels.
+    is_explored : bool
+        Whether ``explore`` asks it at all: what takes dozens of passes is asked for by its name.
     """
 
     name: str
@@ -58,6 +60,7 @@ class LensCommand:
     to_json: Callable[[Any, Parsed], dict[str, Any]] = lambda answer, _parsed: answer.to_json()
     save: Callable[[Any, Path, Parsed], list[Path]] = lambda answer, to, _parsed: answer.save(to)
     can_answer: Callable[[Explorer], bool] = lambda _explorer: True
+    is_explored: bool = True
 
 
 def lens_commands() -> list[LensCommand]:
@@ -118,6 +121,13 @@ def add_clip_command(
         action="store_true",
         help="take pixels as they are stored, though the file says that they are not square",
     )
+    command.add_argument(
+        "--change",
+        metavar="KIND",
+        help="what is done to the frames first: backwards, shuffled or shuffled:SEED (whole "
+        "tokens, other moments), frozen or frozen:FRAME (one frame throughout, the middle one), "
+        "mirrored, grey, left or right (the end of a frame that is no square)",
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--out", type=Path, metavar="DIR", help="write files into this folder")
     return command
@@ -171,10 +181,12 @@ def _writing(folder: Path) -> Iterator[None]:
 def read_clip(parsed: Parsed) -> ClipRequest:
     """Return which frames of which clip were asked for."""
     from videomae_demo.engine.clips import ClipRequest
+    from videomae_demo.video.changes import ClipChange
     from videomae_demo.video.sampling import SamplingRule
 
     rule = None if parsed.sampling is None else SamplingRule.parse(parsed.sampling)
-    return ClipRequest(parsed.clip, parsed.start, rule, stored_pixels=parsed.stored_pixels)
+    change = None if parsed.change is None else ClipChange.parse(parsed.change)
+    return ClipRequest(parsed.clip, parsed.start, rule, parsed.stored_pixels, change)
 
 
 def read_numbers(text: str, separator: str, count: int, option: str, form: str) -> list[int]:

@@ -28,4 +28,5 @@ LENSES = [
     Lens("explain", "videomae_demo.cli.explain"),
     Lens("reconstruct", "videomae_demo.cli.reconstruct"),
     Lens("heads", "videomae_demo.cli.heads"),
+    Lens("what_if", "videomae_demo.cli.what_if"),
 ]

@@ -1,0 +1,56 @@
+"""The command ``probe``: change the clip, and see what becomes of its label."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from videomae_demo.cli.shared import LensCommand, Parsed, knows_labels, noted, progress
+from videomae_demo.lenses.recognise import probability
+
+if TYPE_CHECKING:
+    from videomae_demo.engine.clips import ClipRequest
+    from videomae_demo.explorer import Explorer
+    from videomae_demo.lenses.what_if import WhatIfView
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the options for the probes."""
+    command.add_argument(
+        "--label", metavar="NAME", help="follow this label (the most probable one)"
+    )
+
+
+def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> WhatIfView:
+    for view in explorer.probe(clip, parsed.label):  # the last one counts
+        progress(f"Changing the clip: {len(view.found)} of {len(view.probes)} ...")
+    return view
+
+
+def _lines(view: WhatIfView, _parsed: Parsed) -> list[str]:
+    rows = [("as it is", view.whole)]
+    rows += [(one.name, read) for one in view.probes if (read := view.read(one.name)) is not None]
+    width = max(len(name) for name, _ in rows)
+    return [
+        f"{view.labels[view.label]} when the clip is changed ({view.checkpoint.public_name}):",
+        *(
+            f"  {name:<{width}}  {probability(read.probability):>7}  "
+            f"{view.labels[read.best]} {probability(read.best_probability)}"
+            for name, read in rows
+        ),
+        *(f"  {said}" for said in view.sentences()),
+        *(f"  {one.why}" for one in view.left_out),
+        *noted(view),
+    ]
+
+
+COMMAND = LensCommand(
+    name="probe",
+    summary="Change the clip (order, single frames, pace, window, look), and follow a label.",
+    part="what_if",
+    add_options=add_options,
+    ask=_ask,
+    lines=_lines,
+    can_answer=knows_labels,
+    is_explored=False,
+)

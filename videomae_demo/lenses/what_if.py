@@ -1,0 +1,311 @@
+"""What if the clip were another? What becomes of a label when order, pace, window or look change.
+
+Owns the words and files of this answer. Computes nothing; needs torch only to ask.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from videomae_demo.analysis.probes import ReadOut, opposite_of, read_out
+from videomae_demo.engine.clips import ClipRequest, SeenClip
+from videomae_demo.lenses.answer import Answer, describe_clip, share, write_json
+from videomae_demo.lenses.explain import check_label
+from videomae_demo.lenses.recognise import probability
+
+if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does not wait for them
+    from matplotlib.figure import Figure
+
+    from videomae_demo.engine.engine import Engine
+    from videomae_demo.engine.probing import LeftOutProbe, Probe
+    from videomae_demo.engine.roles import CheckpointCard
+
+ENOUGH = 0.9
+"""A frame that gives a label this share of its probability shows that no motion is needed."""
+SMALL = 0.05
+"""Changes of a probability below this one are told together."""
+
+
+def ask(engine: Engine, clip: ClipRequest, label: str | None = None) -> Iterator[WhatIfView]:
+    """Try all changes of a clip; yield the answer as it grows. Errors as in `recognise.ask`.
+
+    Parameters
+    ----------
+    label : str, optional
+        Whose probability is followed; default: the most probable one of the clip as it is.
+
+    Raises
+    ------
+    RequestError
+        Also when the recogniser does not know the label, or the clip is changed already.
+    """
+    from videomae_demo.engine.probing import probe, probes_of
+    from videomae_demo.lenses import recognise
+
+    check_label("label", label)
+    probes, left_out = probes_of(engine, clip)
+    found = recognise.ask(engine, clip)
+    whole = found.classification
+    followed = whole.top(1)[0] if label is None else whole.find(label)
+    prepared = engine.prepare(clip, engine.recogniser)
+    view = WhatIfView(
+        checkpoint=engine.recogniser.card,
+        clip=prepared.clip,
+        labels=whole.labels,
+        label=followed.index,
+        logits=engine.recognise(prepared).logits,
+        probes=probes,
+        left_out=left_out,
+        found={},
+    )
+    for known in probe(engine, clip, probes):
+        yield replace(view, found=known)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WhatIfView(Answer):
+    """What the recogniser says of the clip, and of each change of it.
+
+    Attributes
+    ----------
+    labels : tuple of str
+    label : int
+        The index of the label that is followed.
+    logits : ndarray
+        (labels,) float32, of the clip as it is.
+    probes : tuple of Probe
+        All changes that are tried.
+    left_out : tuple of LeftOutProbe
+        Those that this clip does not have.
+    found : dict of str to ndarray
+        The logits, (labels,) float32, of those that are done, by name.
+    """
+
+    checkpoint: CheckpointCard
+    clip: SeenClip
+    labels: tuple[str, ...]
+    label: int
+    logits: NDArray[np.float32]
+    probes: tuple[Probe, ...]
+    left_out: tuple[LeftOutProbe, ...]
+    found: dict[str, NDArray[np.float32]]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all probes are done."""
+        return len(self.found) == len(self.probes)
+
+    @property
+    def opposite(self) -> int | None:
+        """The index of the label that is the opposite, if there is one."""
+        return opposite_of(self.label, self.labels)
+
+    @property
+    def whole(self) -> ReadOut:
+        """What is read out of the clip as it is."""
+        return read_out(self.logits, self.label, self.opposite)
+
+    def read(self, name: str) -> ReadOut | None:
+        """Return what is read out of a probe; None if it is not done, or not there."""
+        logits = self.found.get(name)
+        return None if logits is None else read_out(logits, self.label, self.opposite)
+
+    def of_group(self, group: str) -> list[tuple[Probe, ReadOut]]:
+        """Return the probes of a group that are done."""
+        found = [(one, self.read(one.name)) for one in self.probes if one.group == group]
+        return [(one, read) for one, read in found if read is not None]
+
+    def single_frames(self) -> NDArray[np.float64]:
+        """Return the label's probability with each frame throughout, (frames,); NaN: not done."""
+        names = [one.name for one in self.probes if one.group == "frame"]
+        reads = [self.read(name) for name in names]
+        return np.array([np.nan if read is None else read.probability for read in reads])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all read-outs, ready for JSON."""
+        opposite = self.opposite
+        return {
+            "checkpoint": self.checkpoint.public_name,
+            "label": self.labels[self.label],
+            "opposite": None if opposite is None else self.labels[opposite],
+            "done": len(self.found) / len(self.probes),
+            "as_it_is": self._figures(self.whole),
+            "probes": [
+                {
+                    "name": one.name,
+                    "group": one.group,
+                    "title": one.title,
+                    **self._figures(read),
+                    "difference": read.probability - self.whole.probability,
+                }
+                for one in self.probes
+                if (read := self.read(one.name)) is not None
+            ],
+            "left_out": {one.name: one.why for one in self.left_out},
+            "verdict": self.sentences(),
+            **describe_clip(self.clip),
+            "notes": self.notes,
+        }
+
+    def _figures(self, read: ReadOut) -> dict[str, Any]:
+        return {
+            "probability": read.probability,
+            "rank": read.rank,
+            "best": self.labels[read.best],
+            "best_probability": read.best_probability,
+            "margin": read.margin if np.isfinite(read.margin) else None,
+            "log_odds": read.log_odds,
+        }
+
+    # ---- words -----------------------------------------------------------------------------------
+
+    def sentences(self) -> list[str]:
+        """Say what order, single frames, and the other changes do to the label."""
+        if not self.is_done:
+            return [f"So far, {len(self.found)} of {len(self.probes)} changes are tried."]
+        return [
+            *self._about_backwards(),
+            *self._about_shuffled(),
+            *self._about_frames(),
+            *self._about_others(),
+        ]
+
+    def became(self, read: ReadOut) -> str:
+        """Say what became of the label, as the end of a sentence."""
+        name, before = self.labels[self.label], probability(self.whole.probability)
+        after = probability(read.probability)
+        if read.best == self.label:
+            return f"it stays {name}, {after} after {before}"
+        best = f"{self.labels[read.best]} {probability(read.best_probability)}"
+        if self.whole.best == self.label:
+            return f"{name} {before} becomes {best}"
+        return f"it says {best}, and {name} has {after} after {before}"
+
+    def _about_backwards(self) -> list[str]:
+        read = self.read("backwards")
+        if read is None:
+            return []
+        said = f"Played backwards, {self.became(read)}"
+        if self.whole.best != self.label:
+            return [f"{said}."]
+        if read.best == self.label:
+            return [f"{said}: the direction of time does not decide it."]
+        if read.best != self.opposite:
+            return [f"{said}: the direction of time matters, though this is not the opposite."]
+        assert read.log_odds is not None and self.whole.log_odds is not None
+        return [
+            f"{said}: the order of the frames is what it reads. The log-odds of the two go from "
+            f"{self.whole.log_odds:+.1f} to {read.log_odds:+.1f}."
+        ]
+
+    def _about_shuffled(self) -> list[str]:
+        reads = [read for one, read in self.of_group("order") if one.name.startswith("shuffled")]
+        if not reads or self.whole.best != self.label:
+            return []
+        kept = sum(read.best == self.label for read in reads)
+        mean = float(np.mean([read.probability for read in reads]))
+        said = (
+            f"With its moments shuffled, {kept} of {len(reads)} orders stay "
+            f"{self.labels[self.label]}, {probability(mean)} on average"
+        )
+        tubelet = self.checkpoint.tubelet_size
+        if kept == len(reads):
+            return [f"{said}: what happens inside of a token ({tubelet} frames) is enough."]
+        return [f"{said}: the order of the moments matters."]
+
+    def _about_frames(self) -> list[str]:
+        each = self.single_frames()
+        if not each.size or self.whole.best != self.label:
+            return []
+        at = int(np.nanargmax(each))
+        best, whole = float(each[at]), self.whole.probability
+        of_it = f"The best single frame, frame {at} throughout, gives {probability(best)}"
+        if best >= ENOUGH * whole:
+            return [f"{of_it}, {share(best / whole)} of the whole clip's: it needs no motion."]
+        return [f"{of_it} where the clip gives {probability(whole)}: it needs motion."]
+
+    def _about_others(self) -> list[str]:
+        others = [pair for group in ("look", "pace", "window") for pair in self.of_group(group)]
+        said, still = [], []
+        for one, read in others:
+            moved = abs(read.probability - self.whole.probability)
+            if read.best != self.whole.best or moved >= SMALL:
+                said.append(f"{one.title[0].upper()}{one.title[1:]}, {self.became(read)}.")
+            else:
+                still.append(one.name)
+        if still:
+            said.append(f"Changes by less than {share(SMALL)} of probability: {', '.join(still)}.")
+        return said
+
+    # ---- files -----------------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write ``what_if.json``, ``what_if.csv``, ``what_if.png`` and ``frames.png``.
+
+        The table has a row for the clip as it is, and one per change: ``name``, ``group``,
+        ``probability``, ``rank``, ``best``, ``best_probability``, ``margin``, ``log_odds``.
+        """
+        from videomae_demo.rendering.plots import save_figure, time_curve
+
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "what_if.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["name", "group", *self._figures(self.whole)])
+            rows.writerow(["as it is", "", *self._figures(self.whole).values()])
+            for one in self.probes:
+                if (read := self.read(one.name)) is not None:
+                    rows.writerow([one.name, one.group, *self._figures(read).values()])
+        frames = time_curve(
+            self.clip.timestamps_s,
+            self.single_frames(),
+            value_name=f"{self.labels[self.label]}, one frame",
+            reference=self.whole.probability,
+            reference_name="whole clip",
+        )
+        return [
+            write_json(folder / "what_if.json", self.to_json()),
+            path,
+            save_figure(self._bars(), folder / "what_if.png"),
+            save_figure(frames, folder / "frames.png"),
+        ]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return ``logits`` (labels,), ``probe_logits`` (probes, labels), and their names."""
+        done = [one.name for one in self.probes if one.name in self.found]
+        rows = [self.found[name] for name in done]
+        return {
+            "labels": np.array(self.labels),
+            "logits": self.logits,
+            "probes": np.array(done, dtype=str),
+            "probe_logits": np.array(rows, np.float32).reshape(len(done), len(self.labels)),
+        }
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Draw the label's probability after each change as bars; single frames left aside."""
+        from videomae_demo.rendering.plots import to_pixels
+
+        return to_pixels(self._bars())
+
+    def _bars(self) -> Figure:
+        from videomae_demo.rendering.plots import label_bars
+
+        groups = ("order", "look", "pace", "window")
+        pairs = [pair for group in groups for pair in self.of_group(group)]
+        return label_bars(
+            ["as it is", *(one.title for one, _ in pairs)],
+            [self.whole.probability, *(read.probability for _, read in pairs)],
+            title=f"Probability of {self.labels[self.label]}",
+        )
+
+    def __repr__(self) -> str:
+        name, whole = self.labels[self.label], probability(self.whole.probability)
+        done = f"{len(self.found)} of {len(self.probes)} changes"
+        return f"WhatIfView({self.clip.path.name!r}: {name} {whole}, {done})"
