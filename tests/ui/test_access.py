@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 
 from videomae_demo.ui.lenses.registry import LENSES
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_keyboard_does_all_that_the_mouse_does(open_page):
     visitor = open_page()

@@ -1,7 +1,10 @@
 """What is known waits for nobody else's model, and the events of one page follow one another."""
 
+import pytest
 from conftest import wait_until
 from playwright.sync_api import expect
+
+pytestmark = pytest.mark.slow
 
 
 def test_what_is_cached_does_not_wait_for_another_visitors_pass(open_page, hold, asked):

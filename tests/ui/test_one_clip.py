@@ -2,8 +2,11 @@
 
 import re
 
+import pytest
 from conftest import wait_until
 from playwright.sync_api import expect
+
+pytestmark = pytest.mark.slow
 
 FIRST, SECOND = "a-moving_square.mp4", "b ${1}<b>bold.mp4"
 FILES = {FIRST: r"a-moving_square\.mp4$", SECOND: r"bold\.mp4$"}

@@ -3,10 +3,13 @@
 import re
 
 import numpy as np
+import pytest
 from conftest import wait_until
 from playwright.sync_api import expect
 
 from videomae_demo import MaskRequest
+
+pytestmark = pytest.mark.slow
 
 
 def begin_to_paint(visitor):
