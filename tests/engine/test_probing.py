@@ -129,7 +129,7 @@ def test_what_a_clip_does_not_have_is_told(engine, tmp_path, clip_frames):
     assert not {"left", "right", "double interval"} & {one.name for one in probes}
     why = {one.name: one.why for one in left_out}
     assert why["left"].startswith("The frames are square")
-    assert why["double interval"].startswith("The clip is too short for double interval")
+    assert why["double interval"].startswith("The clip is too short for twice the time")
     uniform = ClipRequest(square, sampling=SamplingRule.uniform())
     _, left_out = probes_of(engine, uniform)
     assert [one.name for one in left_out] == ["left", "pace", "window"]

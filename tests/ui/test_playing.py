@@ -123,6 +123,7 @@ def test_a_slider_moved_by_keys_counts(open_page):
     visitor = open_page()
     visitor.go_to("Attend")
     expect(visitor.page.locator("#attention")).to_contain_text("through all layers")
+    visitor.wait_until_explored()
     visitor.page.locator("#first-layer input[type=range]").focus()
     visitor.page.keyboard.press("ArrowRight")
     expect(visitor.page.locator("#attention")).to_contain_text("through layers 2 to the last")

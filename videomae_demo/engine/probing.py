@@ -114,7 +114,10 @@ def _paces(engine: Engine, clip: ClipRequest) -> tuple[list[Probe], list[LeftOut
         why = "The frames are spread over the whole clip, so their pace can't be changed."
         return [], [LeftOutProbe("pace", why)]
     probes, missing = [], []
-    for name, other in (("half interval", half), ("double interval", double)):
+    for name, times, other in (
+        ("half interval", "half", half),
+        ("double interval", "twice", double),
+    ):
         if other is None:
             why = f"Every {rule.step}. frame can't be halved, for there is no frame between."
             missing.append(LeftOutProbe(name, why))
@@ -122,10 +125,12 @@ def _paces(engine: Engine, clip: ClipRequest) -> tuple[list[Probe], list[LeftOut
         # A window that is in the middle stays there; one that was chosen keeps its start.
         request = replace(clip, sampling=other)
         if engine.prepare(request, engine.recogniser).clip.repeated:
-            why = f"The clip is too short for {name}: its last frame would be repeated."
+            why = (
+                f"The clip is too short for {times} the time between frames: its end would repeat."
+            )
             missing.append(LeftOutProbe(name, why))
         else:
-            probes.append(Probe(name, "pace", f"at {name} between frames", request))
+            probes.append(Probe(name, "pace", f"with {times} the time between frames", request))
     return probes, missing
 
 
