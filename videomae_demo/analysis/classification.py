@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from videomae_demo.analysis.dropping import probabilities
 from videomae_demo.errors import RequestError
 
 TIED_SHARE = 0.9
@@ -96,6 +97,5 @@ class Classification:
 def classify(logits: Tensor, id2label: Mapping[int, str]) -> Classification:
     """Turn the logits of one clip, (labels,), into probabilities; softmax in float64."""
     values = logits.detach().double().cpu().numpy()
-    powers = np.exp(values - values.max())
     names = tuple(id2label[index] for index in range(len(values)))
-    return Classification(names, values, powers / powers.sum())
+    return Classification(names, values, probabilities(values))

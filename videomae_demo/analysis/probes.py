@@ -7,11 +7,13 @@ time alone, their sign tells which direction was read. Needs no torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from videomae_demo.analysis.dropping import probabilities
 
 OPPOSITES = (
     ("left", "right"),
@@ -57,8 +59,7 @@ class ReadOut:
 def read_out(logits: ArrayLike, label: int, opposite: int | None) -> ReadOut:
     """Read a label out of the logits, (labels,); of equal ones, the first is the best."""
     values = np.asarray(logits, dtype=np.float64)
-    powers = np.exp(values - values.max())
-    shares = powers / powers.sum()
+    shares = probabilities(values)
     order = np.argsort(-values, kind="stable")
     others = np.delete(values, label)
     return ReadOut(
@@ -80,7 +81,8 @@ def are_opposite(one: str, other: str) -> bool:
     return bool(differing) and all(pair in _PAIRS for pair in differing)
 
 
-def opposite_of(label: int, labels: Sequence[str]) -> int | None:
+@lru_cache(maxsize=64)  # each read-out of a clip asks again
+def opposite_of(label: int, labels: tuple[str, ...]) -> int | None:
     """Return the index of the one label that is the opposite; None if there is none, or several."""
     found = [at for at, other in enumerate(labels) if are_opposite(labels[label], other)]
     return found[0] if len(found) == 1 else None
