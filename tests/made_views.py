@@ -4,6 +4,7 @@ Six frames, of which the last repeats the one before, make three slices of time 
 """
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from videomae_demo.analysis.relevance import Relevance
 from videomae_demo.analysis.rollout import Rollout
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.config import TokenGrid
-from videomae_demo.engine.clips import SeenClip
+from videomae_demo.engine.clips import ClipRequest, SeenClip
+from videomae_demo.engine.probing import LeftOutProbe, Probe
 from videomae_demo.engine.roles import CheckpointCard
 from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.lenses.explain import ExplainRequest, RelevanceView
@@ -26,7 +28,9 @@ from videomae_demo.lenses.heads import HeadsRequest, HeadsView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
 from videomae_demo.lenses.trial import Trial
+from videomae_demo.lenses.what_if import WhatIfView
 from videomae_demo.model.processor import CropBox
+from videomae_demo.video.changes import ClipChange
 from videomae_demo.video.sampling import SamplingRule
 
 GRID = TokenGrid(3, 2, 4)
@@ -215,4 +219,47 @@ def made_heads(request: HeadsRequest | None = None) -> HeadsView:
         Classification(LABELS, np.log(now), now),
         Classification(LABELS, np.log(whole), whole),
         "where it starts",
+    )
+
+
+MOTIONS = ("moving left", "moving right", "waving")
+LEFT, RIGHT, WAVING = np.eye(3) * 4  # 96.5 % each
+
+
+def made_what_if(
+    label: int = 0, done: bool = True, shown: str = "backwards", **found
+) -> WhatIfView:
+    """A view of a clip that moves left; probes that are not given leave it so."""
+    base = made_labels()
+    clip = ClipRequest("made.mp4")
+    changes = ["backwards", "shuffled:0", "shuffled:1", "mirrored", "grey"]
+    groups = {"mirrored": "look", "grey": "look"}
+    probes = [
+        Probe(
+            text,
+            groups.get(text, "order"),
+            ClipChange.parse(text).title,
+            replace(clip, change=ClipChange.parse(text)),
+        )
+        for text in changes
+    ]
+    for frame in range(len(base.clip.indices)):
+        change = ClipChange("frozen", frame)
+        probes.append(Probe(str(change), "frame", change.title, replace(clip, change=change)))
+    logits = {one.name: LEFT for one in probes} | {
+        name.replace("_", ":"): value for name, value in found.items()
+    }
+    if not done:
+        logits = dict(list(logits.items())[:3])
+    return WhatIfView(
+        checkpoint=base.checkpoint,
+        clip=base.clip,
+        labels=MOTIONS,
+        label=label,
+        logits=LEFT.astype(np.float32),
+        probes=tuple(probes),
+        left_out=(LeftOutProbe("left", "The frames are square, so there are no ends to cut."),),
+        found={name: value.astype(np.float32) for name, value in logits.items()},
+        shown=shown,
+        changed=replace(base.clip, frames=base.clip.frames[::-1]),
     )

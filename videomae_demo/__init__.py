@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from videomae_demo.lenses.explain import ExplainRequest
     from videomae_demo.lenses.heads import HeadsRequest
     from videomae_demo.lenses.reconstruct import MaskRequest
+    from videomae_demo.lenses.what_if import WhatIfRequest
     from videomae_demo.limits import Limits
     from videomae_demo.model.processor import VideoMAEImageProcessor
     from videomae_demo.model.videomae import (
@@ -50,6 +51,7 @@ _HOMES = {
     "VideoMAEForVideoClassification": "model.videomae",
     "VideoMAEImageProcessor": "model.processor",
     "VideoMAEModel": "model.videomae",
+    "WhatIfRequest": "lenses.what_if",
 }
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "VideoMAEForVideoClassification",
     "VideoMAEImageProcessor",
     "VideoMAEModel",
+    "WhatIfRequest",
 ]
 
 

@@ -17,7 +17,7 @@ from videomae_demo.lenses.explain import DEFAULT_QUESTION, ExplainRequest, Relev
 from videomae_demo.lenses.heads import DEFAULT_HEADS, HeadsRequest, HeadsView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest, ReconstructionView
-from videomae_demo.lenses.what_if import WhatIfView
+from videomae_demo.lenses.what_if import DEFAULT_WHAT_IF, WhatIfRequest, WhatIfView
 
 if TYPE_CHECKING:
     from videomae_demo.analysis.sweeping import Sweep
@@ -66,12 +66,18 @@ class Explorer(Engine):
         """Say what each attention head reads and does, with some switched off; see `heads.ask`."""
         return heads.ask(self, clip, request)
 
-    def probe(self, clip: ClipRequest, label: str | None = None) -> Iterator[WhatIfView]:
+    def probe(
+        self, clip: ClipRequest, request: WhatIfRequest = DEFAULT_WHAT_IF
+    ) -> Iterator[WhatIfView]:
         """Change the clip in many ways, and follow a label; yield the answer as it grows.
 
         See `what_if.ask`.
         """
-        return what_if.ask(self, clip, label)
+        return what_if.ask(self, clip, request)
+
+    def probe_one(self, clip: ClipRequest, request: WhatIfRequest = DEFAULT_WHAT_IF) -> WhatIfView:
+        """Change the clip in one way; see `what_if.ask_one`."""
+        return what_if.ask_one(self, clip, request)
 
     def reconstruct(
         self, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK

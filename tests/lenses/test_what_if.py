@@ -2,54 +2,11 @@
 
 import csv
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_views import made_labels
-
-from videomae_demo.engine.clips import ClipRequest
-from videomae_demo.engine.probing import LeftOutProbe, Probe
-from videomae_demo.lenses.what_if import WhatIfView
-from videomae_demo.video.changes import ClipChange
-
-LABELS = ("moving left", "moving right", "waving")
-LEFT, RIGHT, WAVING = np.eye(3) * 4  # 96.5 % each
-
-
-def made(label: int = 0, done: bool = True, **found) -> WhatIfView:
-    """A view of a clip that moves left; probes that are not given leave it so."""
-    base = made_labels()
-    clip = ClipRequest("made.mp4")
-    changes = ["backwards", "shuffled:0", "shuffled:1", "mirrored", "grey"]
-    groups = {"mirrored": "look", "grey": "look"}
-    probes = [
-        Probe(
-            text,
-            groups.get(text, "order"),
-            ClipChange.parse(text).title,
-            replace(clip, change=ClipChange.parse(text)),
-        )
-        for text in changes
-    ]
-    for frame in range(len(base.clip.indices)):
-        change = ClipChange("frozen", frame)
-        probes.append(Probe(str(change), "frame", change.title, replace(clip, change=change)))
-    logits = {one.name: LEFT for one in probes} | {
-        name.replace("_", ":"): value for name, value in found.items()
-    }
-    if not done:
-        logits = dict(list(logits.items())[:3])
-    return WhatIfView(
-        checkpoint=base.checkpoint,
-        clip=base.clip,
-        labels=LABELS,
-        label=label,
-        logits=LEFT.astype(np.float32),
-        probes=tuple(probes),
-        left_out=(LeftOutProbe("left", "The frames are square, so there are no ends to cut."),),
-        found={name: value.astype(np.float32) for name, value in logits.items()},
-    )
+from made_views import LEFT, RIGHT, WAVING, made_labels
+from made_views import made_what_if as made
 
 
 def said(**found) -> str:
@@ -117,7 +74,7 @@ def test_of_a_label_that_is_not_the_best_nothing_is_concluded():
 
 def test_while_it_grows_it_says_how_far_it_is():
     view = made(done=False)
-    assert view.sentences() == [f"So far, 3 of {len(view.probes)} changes are tried."]
+    assert view.sentences() == [f"3 of {len(view.probes)} changes are tried so far."]
     assert view.to_json()["done"] == pytest.approx(3 / len(view.probes))
     assert np.isnan(view.single_frames()).all()
     assert view.picture().ndim == 3
@@ -126,7 +83,8 @@ def test_while_it_grows_it_says_how_far_it_is():
 def test_its_files_hold_the_numbers(tmp_path):
     view = made(backwards=RIGHT)
     paths = view.save(tmp_path)
-    names = ["what_if.json", "what_if.csv", "what_if.png", "frames.png"]
+    endings = ("json", "npz", "csv", "mp4", "png")
+    names = [*(f"what_if.{ending}" for ending in endings), "frames.png"]
     assert [path.name for path in paths] == names
     told = json.loads((tmp_path / "what_if.json").read_text())
     assert told["as_it_is"]["probability"] == pytest.approx(np.exp(4) / (np.exp(4) + 2), rel=1e-5)
@@ -145,3 +103,18 @@ def test_its_files_hold_the_numbers(tmp_path):
     assert arrays["probe_logits"].shape == (len(view.probes), 3)
     assert arrays["probes"][0] == "backwards"
     np.testing.assert_array_equal(arrays["probe_logits"][0], RIGHT.astype(np.float32))
+
+
+def test_what_is_played_is_told_and_drawn_beside_the_clip():
+    view = made(backwards=RIGHT)
+    assert view.about_shown() == "Played backwards, moving left 96% becomes moving right 96%."
+    left, right = view.tracks()
+    assert (left.title, right.title) == ("as it is", "played backwards")
+    np.testing.assert_array_equal(right.frames, left.frames[::-1])
+    plain = made(backwards=RIGHT, shown="as it is")
+    assert plain.about_shown() == "As it is, the clip says moving left 96%."
+    assert [track.title for track in plain.tracks()] == ["as it is"]
+    other = made(label=1, shown="as it is")
+    said = "As it is, the clip says moving left 96%, and moving right 1.8%."
+    assert other.about_shown() == said
+    assert made(done=False, shown="grey").about_shown() == "Without colour was not tried yet."

@@ -49,6 +49,7 @@ from videomae_demo.lenses.explain import RelevanceView
 from videomae_demo.lenses.heads import HeadsView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
+from videomae_demo.lenses.what_if import WhatIfView
 from videomae_demo.limits import Limits
 from videomae_demo.model.processor import CropBox
 from videomae_demo.pool import HALVES, ExplorerPool, Offer
@@ -144,6 +145,16 @@ class FakeExplorer:
         effects = HeadEffects(Target(0), reads, reads, found.logits.astype("f4"), asked.query)
         seen = self.see(request)
         return HeadsView(self.recogniser.card, seen, asked, effects, found, found, "it")
+
+    def probe_one(self, request, asked):
+        self.asked.append(("what_if", asked))
+        seen = self.see(request)
+        logits = np.log([0.5, 0.3, 0.2]).astype("f4")
+        card = self.recogniser.card
+        return WhatIfView(card, seen, LABELS, 0, logits, (), (), {}, asked.shown, seen)
+
+    def probe(self, request, asked):
+        yield self.probe_one(request, asked)
 
     def known_sweep(self, request, kind):
         return None
@@ -319,7 +330,7 @@ def test_what_a_click_costs_stands_on_its_button_once_it_was_measured(made, expl
         page.bar for page in made.pick(session, "b") if not isinstance(page.bar, Unchanged)
     ]
     tabs = [{name for name in bar.costs if name.startswith("tab")} for bar in shown_now]
-    of_one_pass = {"tab-recognise-button", "tab-attend-button", "tab-heads-button"}
+    of_one_pass = {f"tab-{name}-button" for name in ("recognise", "attend", "heads", "what_if")}
     assert tabs == [of_one_pass | {"tab-reconstruct-button"}, {"tab-reconstruct-button"}]
 
 
@@ -895,11 +906,11 @@ def test_changes_beyond_values_are_repeated_to_the_end(made, layout):
         with contextlib.suppress(gr.Error):
             yield from outputs.deliver(set_rollout(made, session, "mean", 0.0, 9, 1), write)
 
-    # The weights, the labels of three lenses, two layers and a head, the files of five lenses.
-    assert check(outputs.deliver(made.open(Session("tested")), write)) == 13
+    # The weights, the labels of four lenses, two layers and a head, the files of six lenses.
+    assert check(outputs.deliver(made.open(Session("tested")), write)) == 15
     session = explored(made)
     assert (
-        check(outputs.deliver(made.pick(session, "b"), write)) == 6
+        check(outputs.deliver(made.pick(session, "b"), write)) == 7
     )  # layers and heads are known by now
     assert check(refused()) == 3
 

@@ -27,6 +27,7 @@ from made_views import (
     made_reconstruction,
     made_relevance,
     made_rollout,
+    made_what_if,
 )
 
 from videomae_demo.analysis.settings import RolloutSettings
@@ -68,6 +69,12 @@ class MadeExplorer:
 
     def heads(self, request, asked):
         return replace(made_heads(asked), clip=self.see(request))
+
+    def probe_one(self, request, asked):
+        return replace(made_what_if(shown=asked.shown), clip=self.see(request))
+
+    def probe(self, request, asked):
+        yield self.probe_one(request, asked)
 
     def attend(self, request, settings):
         self.asked.append(settings)

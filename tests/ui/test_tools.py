@@ -23,8 +23,8 @@ from videomae_demo.ui import tools
 from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.tools import Tools
 
-NAMES = ["recognise", "attend", "explain", "reconstruct", "heads"]
-ENDPOINTS = {name: "classify" if name == "recognise" else name for name in NAMES}
+NAMES = ["recognise", "attend", "explain", "reconstruct", "heads", "what_if"]
+ENDPOINTS = {name: name for name in NAMES} | {"recognise": "classify", "what_if": "probe"}
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,8 @@ def test_each_lens_is_a_tool_and_each_argument_is_typed_and_described(address, f
         ("attend", {"fusion": "max", "query": [1, 2, 0]}, "--fusion max --query 1,2,0"),
         ("explain", {"method": "chefer"}, "--method chefer"),
         ("heads", {"off": ["2.1"]}, "--off 2.1"),
+        ("what_if", {"shown": "mirrored"}, "--show mirrored"),
+        ("attend", {"change": "frozen:1"}, "--change frozen:1"),
         ("reconstruct", {"kind": "random", "ratio": 0.5, "seed": 3}, "--mask random --ratio 0.5"),
     ],
 )
@@ -182,7 +184,7 @@ def test_what_is_no_clip_to_use_is_refused_in_a_sentence(address, clip, sentence
         (
             "dream",
             {},
-            "There is no tool 'dream'; see recognise, attend, explain, reconstruct, heads.",
+            f"There is no tool 'dream'; see {', '.join(NAMES)}.",
         ),
     ],
 )

@@ -44,7 +44,7 @@ class Visitor:
         if self.page.locator(".sheet-open").count():
             self.page.keyboard.press("Escape")
         self.page.get_by_role("tab", name=lens).click()
-        name = lens.lower()
+        name = lens.lower().replace(" ", "_")
         expect(self.page.locator(f"#player .vp[data-lens={name}]")).to_be_visible()
         drawn = self.page.locator(f"#player .vp-stage[data-drawn^={name}]")
         expect(drawn.first).to_be_visible()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from videomae_demo.cli.shared import LensCommand, Parsed, knows_labels, noted, progress
 from videomae_demo.lenses.recognise import probability
+from videomae_demo.lenses.what_if import AS_IT_IS, DEFAULT_WHAT_IF, WhatIfRequest
 
 if TYPE_CHECKING:
     from videomae_demo.engine.clips import ClipRequest
@@ -19,16 +20,23 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--label", metavar="NAME", help="follow this label (the most probable one)"
     )
+    command.add_argument(
+        "--show",
+        metavar="CHANGE",
+        default=DEFAULT_WHAT_IF.shown,
+        help="the change that the movie of --out plays, by its name in the list (backwards)",
+    )
 
 
 def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> WhatIfView:
-    for view in explorer.probe(clip, parsed.label):  # the last one counts
+    request = WhatIfRequest(parsed.label, parsed.show)
+    for view in explorer.probe(clip, request):  # the last one counts
         progress(f"Changing the clip: {len(view.found)} of {len(view.probes)} ...")
     return view
 
 
 def _lines(view: WhatIfView, _parsed: Parsed) -> list[str]:
-    rows = [("as it is", view.whole)]
+    rows = [(AS_IT_IS, view.whole)]
     rows += [(one.name, read) for one in view.probes if (read := view.read(one.name)) is not None]
     width = max(len(name) for name, _ in rows)
     return [

@@ -151,6 +151,15 @@ def _windows(engine: Engine, clip: ClipRequest) -> tuple[list[Probe], list[LeftO
     ], []
 
 
+def known_probes(
+    engine: Engine, clip: ClipRequest, probes: Sequence[Probe]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the logits of probes that ran already, by name. Errors as in `probe`."""
+    base = engine.prepare(clip, engine.recogniser)
+    kept = {one.name: engine.known(_key(base, one)) for one in probes}
+    return {name: logits for name, logits in kept.items() if logits is not None}
+
+
 def probe(
     engine: Engine, clip: ClipRequest, probes: Sequence[Probe]
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
@@ -166,14 +175,8 @@ def probe(
     engine.check_labels()
     recogniser = engine.recogniser
     base = engine.prepare(clip, recogniser)
-    found: dict[str, NDArray[np.float32]] = {}
-    waiting = []
-    for one in probes:
-        kept = engine.known(_key(base, one))
-        if kept is None:
-            waiting.append(one)
-        else:
-            found[one.name] = kept
+    found = known_probes(engine, clip, probes)
+    waiting = [one for one in probes if one.name not in found]
     if found or not waiting:
         yield dict(found)
     config = recogniser.model.config

@@ -16,9 +16,19 @@ from numpy.typing import NDArray
 
 from videomae_demo.analysis.probes import ReadOut, opposite_of, read_out
 from videomae_demo.engine.clips import ClipRequest, SeenClip
-from videomae_demo.lenses.answer import Answer, describe_clip, share, write_json
+from videomae_demo.errors import RequestError, shown
+from videomae_demo.lenses.answer import (
+    MOVIE_HEIGHT_PX,
+    Answer,
+    describe_clip,
+    frame_rate,
+    share,
+    write_json,
+    write_npz,
+)
 from videomae_demo.lenses.explain import check_label
 from videomae_demo.lenses.recognise import probability
+from videomae_demo.rendering.frames import Track
 
 if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does not wait for them
     from matplotlib.figure import Figure
@@ -33,29 +43,88 @@ SMALL = 0.05
 """Changes of a probability below this one are told together."""
 
 
-def ask(engine: Engine, clip: ClipRequest, label: str | None = None) -> Iterator[WhatIfView]:
-    """Try all changes of a clip; yield the answer as it grows. Errors as in `recognise.ask`.
+AS_IT_IS = "as it is"
+"""The name of the clip without a change, among those of the probes."""
 
-    Parameters
+
+@dataclass(frozen=True, slots=True)
+class WhatIfRequest:
+    """What is asked of the changes of a clip.
+
+    Attributes
     ----------
     label : str, optional
         Whose probability is followed; default: the most probable one of the clip as it is.
+    shown : str
+        The change that is played, by its name (see `probing.Probe`), or `AS_IT_IS`.
+    """
+
+    label: str | None = None
+    shown: str = "backwards"
+
+    def __post_init__(self) -> None:
+        check_label("label", self.label)
+        if not isinstance(self.shown, str):
+            raise RequestError(
+                f"The change to play is {shown(self.shown)}; give its name, for instance "
+                "backwards or frozen:3."
+            )
+
+
+DEFAULT_WHAT_IF = WhatIfRequest()
+
+
+def ask(
+    engine: Engine, clip: ClipRequest, request: WhatIfRequest = DEFAULT_WHAT_IF
+) -> Iterator[WhatIfView]:
+    """Try all changes of a clip; yield the answer as it grows. Errors as in `recognise.ask`.
 
     Raises
     ------
     RequestError
-        Also when the recogniser does not know the label, or the clip is changed already.
+        Also when the recogniser does not know the label, when there is no such change to play, or
+        when the clip is changed already.
     """
-    from videomae_demo.engine.probing import probe, probes_of
+    from videomae_demo.engine.probing import probe
+
+    view = _begin(engine, clip, request)
+    for known in probe(engine, clip, view.probes):
+        yield replace(view, found=known)
+
+
+def ask_one(
+    engine: Engine, clip: ClipRequest, request: WhatIfRequest = DEFAULT_WHAT_IF
+) -> WhatIfView:
+    """Try the change alone that is played; of others, tell what is known. Errors as in `ask`."""
+    from videomae_demo.engine.probing import known_probes, probe
+
+    view = _begin(engine, clip, request)
+    found = known_probes(engine, clip, view.probes)
+    one = [probe for probe in view.probes if probe.name == request.shown]
+    for now in probe(engine, clip, one):
+        found |= now
+    return replace(view, found=found)
+
+
+def _begin(engine: Engine, clip: ClipRequest, request: WhatIfRequest) -> WhatIfView:
+    """Return the answer for the clip as it is, before any change is tried."""
+    from videomae_demo.engine.probing import probes_of
     from videomae_demo.lenses import recognise
 
-    check_label("label", label)
     probes, left_out = probes_of(engine, clip)
-    found = recognise.ask(engine, clip)
-    whole = found.classification
-    followed = whole.top(1)[0] if label is None else whole.find(label)
+    changes = {AS_IT_IS: clip} | {one.name: one.request for one in probes}
+    if request.shown not in changes:
+        why = [one.why for one in left_out if one.name == request.shown]
+        raise RequestError(
+            f"The change {shown(request.shown)} can't be played: {why[0]}"
+            if why
+            else f"There is no change {shown(request.shown)} of this clip; give one of "
+            f"{', '.join(changes)}."
+        )
+    whole = recognise.ask(engine, clip).classification
+    followed = whole.top(1)[0] if request.label is None else whole.find(request.label)
     prepared = engine.prepare(clip, engine.recogniser)
-    view = WhatIfView(
+    return WhatIfView(
         checkpoint=engine.recogniser.card,
         clip=prepared.clip,
         labels=whole.labels,
@@ -64,9 +133,9 @@ def ask(engine: Engine, clip: ClipRequest, label: str | None = None) -> Iterator
         probes=probes,
         left_out=left_out,
         found={},
+        shown=request.shown,
+        changed=engine.prepare(changes[request.shown], engine.recogniser).clip,
     )
-    for known in probe(engine, clip, probes):
-        yield replace(view, found=known)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -86,6 +155,10 @@ class WhatIfView(Answer):
         Those that this clip does not have.
     found : dict of str to ndarray
         The logits, (labels,) float32, of those that are done, by name.
+    shown : str
+        The name of the change that is played, or `AS_IT_IS`.
+    changed : SeenClip
+        What the model got of it.
     """
 
     checkpoint: CheckpointCard
@@ -96,6 +169,8 @@ class WhatIfView(Answer):
     probes: tuple[Probe, ...]
     left_out: tuple[LeftOutProbe, ...]
     found: dict[str, NDArray[np.float32]]
+    shown: str
+    changed: SeenClip
 
     @property
     def is_done(self) -> bool:
@@ -114,7 +189,7 @@ class WhatIfView(Answer):
 
     def read(self, name: str) -> ReadOut | None:
         """Return what is read out of a probe; None if it is not done, or not there."""
-        logits = self.found.get(name)
+        logits = self.logits if name == AS_IT_IS else self.found.get(name)
         return None if logits is None else read_out(logits, self.label, self.opposite)
 
     def of_group(self, group: str) -> list[tuple[Probe, ReadOut]]:
@@ -137,6 +212,7 @@ class WhatIfView(Answer):
             "opposite": None if opposite is None else self.labels[opposite],
             "done": len(self.found) / len(self.probes),
             "as_it_is": self._figures(self.whole),
+            "shown": self.shown,
             "probes": [
                 {
                     "name": one.name,
@@ -169,13 +245,29 @@ class WhatIfView(Answer):
     def sentences(self) -> list[str]:
         """Say what order, single frames, and the other changes do to the label."""
         if not self.is_done:
-            return [f"So far, {len(self.found)} of {len(self.probes)} changes are tried."]
+            return [f"{len(self.found)} of {len(self.probes)} changes are tried so far."]
         return [
             *self._about_backwards(),
             *self._about_shuffled(),
             *self._about_frames(),
             *self._about_others(),
         ]
+
+    def title_of(self, name: str) -> str:
+        """Return a change in words, for instance "played backwards"."""
+        return next((one.title for one in self.probes if one.name == name), name)
+
+    def about_shown(self) -> str:
+        """Say what the change that is played does to the label."""
+        read = self.read(self.shown)
+        if read is None:
+            return f"{_upper(self.title_of(self.shown))} was not tried yet."
+        if self.shown == AS_IT_IS:
+            said = f"{self.labels[read.best]} {probability(read.best_probability)}"
+            if read.best != self.label:
+                said += f", and {self.labels[self.label]} {probability(read.probability)}"
+            return f"As it is, the clip says {said}."
+        return f"{_upper(self.title_of(self.shown))}, {self.became(read)}."
 
     def became(self, read: ReadOut) -> str:
         """Say what became of the label, as the end of a sentence."""
@@ -237,7 +329,7 @@ class WhatIfView(Answer):
         for one, read in others:
             moved = abs(read.probability - self.whole.probability)
             if read.best != self.whole.best or moved >= SMALL:
-                said.append(f"{one.title[0].upper()}{one.title[1:]}, {self.became(read)}.")
+                said.append(f"{_upper(one.title)}, {self.became(read)}.")
             else:
                 still.append(one.name)
         if still:
@@ -247,19 +339,22 @@ class WhatIfView(Answer):
     # ---- files -----------------------------------------------------------------------------------
 
     def save(self, folder: Path) -> list[Path]:
-        """Write ``what_if.json``, ``what_if.csv``, ``what_if.png`` and ``frames.png``.
+        """Write ``what_if.json``, ``.npz``, ``.csv``, ``.png`` and ``.mp4``, and ``frames.png``.
 
-        The table has a row for the clip as it is, and one per change: ``name``, ``group``,
-        ``probability``, ``rank``, ``best``, ``best_probability``, ``margin``, ``log_odds``.
+        The movie plays the clip as it is beside the change that is shown. The table has a row for
+        the clip as it is, and one per change: ``name``, ``group``, ``probability``, ``rank``,
+        ``best``, ``best_probability``, ``margin``, ``log_odds``.
         """
         from videomae_demo.rendering.plots import save_figure, time_curve
+        from videomae_demo.rendering.side_by_side import side_by_side
+        from videomae_demo.video.encode import write_mp4
 
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "what_if.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
             rows.writerow(["name", "group", *self._figures(self.whole)])
-            rows.writerow(["as it is", "", *self._figures(self.whole).values()])
+            rows.writerow([AS_IT_IS, "", *self._figures(self.whole).values()])
             for one in self.probes:
                 if (read := self.read(one.name)) is not None:
                     rows.writerow([one.name, one.group, *self._figures(read).values()])
@@ -270,12 +365,24 @@ class WhatIfView(Answer):
             reference=self.whole.probability,
             reference_name="whole clip",
         )
+        movie = side_by_side(self.tracks(), height_px=MOVIE_HEIGHT_PX, footnote=self.about_shown())
+        arrays = folder / "what_if.npz"
+        write_npz(arrays, self.arrays())
         return [
             write_json(folder / "what_if.json", self.to_json()),
+            arrays,
             path,
+            write_mp4(folder / "what_if.mp4", movie, frame_rate(self.clip)),
             save_figure(self._bars(), folder / "what_if.png"),
             save_figure(frames, folder / "frames.png"),
         ]
+
+    def tracks(self) -> list[Track]:
+        """Return the frames as they are and, if a change is played, as the model got them then."""
+        tracks = [Track(AS_IT_IS, self.clip.frames)]
+        if self.shown != AS_IT_IS:
+            tracks.append(Track(self.title_of(self.shown), self.changed.frames))
+        return tracks
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return ``logits`` (labels,), ``probe_logits`` (probes, labels), and their names."""
@@ -300,7 +407,7 @@ class WhatIfView(Answer):
         groups = ("order", "look", "pace", "window")
         pairs = [pair for group in groups for pair in self.of_group(group)]
         return label_bars(
-            ["as it is", *(one.title for one, _ in pairs)],
+            [AS_IT_IS, *(one.title for one, _ in pairs)],
             [self.whole.probability, *(read.probability for _, read in pairs)],
             title=f"Probability of {self.labels[self.label]}",
         )
@@ -309,3 +416,8 @@ class WhatIfView(Answer):
         name, whole = self.labels[self.label], probability(self.whole.probability)
         done = f"{len(self.found)} of {len(self.probes)} changes"
         return f"WhatIfView({self.clip.path.name!r}: {name} {whole}, {done})"
+
+
+def _upper(title: str) -> str:
+    """Write words as the beginning of a sentence."""
+    return title[0].upper() + title[1:]

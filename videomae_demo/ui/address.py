@@ -60,6 +60,7 @@ def read_sampling(given: Mapping[str, str]) -> Sampling:
         if name in given:
             fields[field] = controls.plain_number(given[name])
     fields["stored_pixels"] = "stored_pixels" in given
+    fields["change"] = given.get("change")
     return controls.read_sampling(Sampling(), fields)[0]
 
 
@@ -95,4 +96,6 @@ def _write_sampling(sampling: Sampling) -> dict[str, str]:
         query["start"] = f"{sampling.start_s:g}"
     if sampling.stored_pixels:
         query["stored_pixels"] = "1"
+    if sampling.change:
+        query["change"] = sampling.change
     return query

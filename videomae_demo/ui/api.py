@@ -29,6 +29,7 @@ from videomae_demo.ui.gradio_edge.clip_fields import ClipFile
 from videomae_demo.ui.gradio_edge.visitors import Visitors
 from videomae_demo.ui.lenses.argument import Argument, example, switch, text
 from videomae_demo.ui.lenses.lens import Endpoint, PageLens
+from videomae_demo.video.changes import ClipChange
 from videomae_demo.video.sampling import SamplingRule
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ FRAMES = (
         {"type": ["number", "null"], "minimum": 0},
     ),
     switch("stored_pixels", "Take the pixels as they are stored, whatever their shape."),
+    text(
+        "change",
+        "What is done to the frames first: backwards, shuffled:SEED, frozen:FRAME, mirrored, grey, "
+        "left or right (the end of a frame that is no square); empty for nothing.",
+    ),
 )
 ARRAYS = switch("arrays", "Give all arrays, too: as `npz`, a file in base64.")
 PICTURE = switch("picture", "Give the picture, too.")
@@ -97,7 +103,7 @@ def ask(pool: ExplorerPool, lens: PageLens, endpoint: Endpoint, *given: Any, **n
     asked.apply_defaults()
     values = dict(asked.arguments)
     clip, weights = values.pop("clip"), values.pop("weights")
-    frames = [values.pop(name) for name in ("sampling", "start", "stored_pixels")]
+    frames = [values.pop(name) for name in ("sampling", "start", "stored_pixels", "change")]
     arrays, picture = (values.pop(name) for name in ("arrays", "picture"))
     request = _clip(clip, *frames)
     answer = endpoint.ask(_explorer(pool, weights, lens), request, **values)
@@ -147,11 +153,16 @@ def _answering(
 
 
 def _clip(
-    path: str | None, sampling: str | None, start: float | str | None, stored_pixels: bool
+    path: str | None,
+    sampling: str | None,
+    start: float | str | None,
+    stored_pixels: bool,
+    change: str | None,
 ) -> ClipRequest:
-    """Return the request; `sampling` as `SamplingRule.parse` reads it, "" for the usual one."""
+    """Return the request; `sampling` and `change` as `parse` reads them, "" for the usual."""
     if not path:
         raise RequestError(said.NO_CLIP)
     rule = SamplingRule.parse(sampling) if sampling else None
     start_s = None if start in (None, "") else number(start, "start")
-    return ClipRequest(Path(path), start_s, rule, stored_pixels=stored_pixels)
+    changed = ClipChange.parse(change) if change else None
+    return ClipRequest(Path(path), start_s, rule, stored_pixels, changed)

@@ -17,6 +17,7 @@ from typing import Any
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import RequestError, shown
 from videomae_demo.given import number
+from videomae_demo.video.changes import KINDS, ClipChange
 from videomae_demo.video.sampling import SamplingRule
 
 LARGEST_WHOLE = 2**53 - 1
@@ -29,12 +30,15 @@ OWN, SECONDS, FRAMES, UNIFORM = (
     "spread over the whole clip",
 )
 SAMPLINGS = (OWN, SECONDS, FRAMES, UNIFORM)
+CHANGES = [("none", ""), *((title, kind) for kind, title in KINDS.items())]
+"""What the choice of a change offers: a title, and the change; others may be written."""
 LABELS = {
     "kind": "Frames",
     "interval_s": "Seconds between frames",
     "step": "Frames from one to the next",
     "start_s": "Start in seconds",
     "stored_pixels": "Stored pixels",
+    "change": "Change",
     "ratio": "Share to hide",
     "seed": "Seed",
     "discard": "Discard the lowest share of each map",
@@ -65,6 +69,8 @@ class Sampling:
         Where the window starts; None stands for the middle of the clip.
     stored_pixels : bool
         Whether a pixel aspect that the file tells is left alone.
+    change : str
+        What is done to the frames, as `ClipChange.parse` reads it; empty for nothing.
     """
 
     kind: str = OWN
@@ -72,6 +78,7 @@ class Sampling:
     step: int = 4
     start_s: float | None = None
     stored_pixels: bool = False
+    change: str = ""
 
     def rule(self) -> SamplingRule | None:
         """Return the sampling rule; None stands for the checkpoint's own."""
@@ -88,7 +95,26 @@ class Sampling:
         """
         rule = self.rule()
         start_s = None if (rule or own).kind == "uniform" else self.start_s
-        return ClipRequest(path, start_s, rule, stored_pixels=self.stored_pixels)
+        change = ClipChange.parse(self.change) if self.change else None
+        return ClipRequest(path, start_s, rule, self.stored_pixels, change)
+
+    def of(self, request: ClipRequest) -> Sampling:
+        """Return the sampling that makes a request."""
+        rule, change = request.sampling, request.change
+        sampling = replace(
+            self,
+            kind=OWN,
+            start_s=request.start_s,
+            stored_pixels=request.stored_pixels,
+            change="" if change is None else str(change),
+        )
+        if rule is None:
+            return sampling
+        if rule.interval_s is not None:
+            return replace(sampling, kind=SECONDS, interval_s=rule.interval_s)
+        if rule.step is not None:
+            return replace(sampling, kind=FRAMES, step=rule.step)
+        return replace(sampling, kind=UNIFORM)
 
 
 def read_sampling(
@@ -107,6 +133,7 @@ def read_sampling(
             "step": _step,
             "start_s": _start,
             "stored_pixels": bool,
+            "change": _change,
         },
     )
 
@@ -160,6 +187,12 @@ def _start(given: Any) -> float | None:
             "nothing for the middle of the clip."
         )
     return start_s
+
+
+def _change(given: Any) -> str:
+    if given in (None, ""):
+        return ""
+    return str(ClipChange.parse(given if isinstance(given, str) else repr(given)))
 
 
 def whole(given: Any, name: str) -> int:

@@ -21,7 +21,13 @@ from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import controls, text
 from videomae_demo.ui.address import read_query, read_sampling
 from videomae_demo.ui.examples import Shelf, have_same_bytes
-from videomae_demo.ui.lenses.lens import ChangeOf, PageLens, TakenBackError, WorkOf
+from videomae_demo.ui.lenses.lens import (
+    ChangeOf,
+    PageLens,
+    SamplingOf,
+    TakenBackError,
+    WorkOf,
+)
 from videomae_demo.ui.page import Page, Pages, WeightsList
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.preview.preview import make_preview
@@ -145,7 +151,8 @@ class Handlers:
     def _explore_anew(self, session: Session, path: Path, given: Sequence[Any]) -> Pages:
         chosen = self._sampling(session, given)[0]
         if session.clip is None or Path(session.clip.path) != path:
-            chosen = replace(chosen, start_s=None)  # in another clip, a moment is another one
+            # In another clip, a moment is another one; and it is first seen as it is.
+            chosen = replace(chosen, start_s=None, change="")
         yield from self._stages.explore(session, path, chosen, session.weights)
 
     def resample(self, session: Session, changed: str, *sampling: Any) -> Pages:
@@ -169,6 +176,13 @@ class Handlers:
         chosen = replace(session.sampling, start_s=number(start_s, "start of the window"))
         yield Page(start=f"{chosen.start_s:g}")
         yield from self._stages.explore(session, Path(clip.path), chosen, session.weights)
+
+    def take_sampling(self, session: Session, sampling: SamplingOf) -> Pages:
+        """Explore the present clip by what a lens says of its frames."""
+        chosen = sampling(session, self._stages.explorer(session))
+        yield Page(sampling=chosen)
+        path = Path(clip_of(session).path)
+        yield from self._stages.explore(session, path, chosen, session.weights)
 
     def _sampling(
         self, session: Session, given: Sequence[Any]

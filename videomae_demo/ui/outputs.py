@@ -130,6 +130,7 @@ def to_outputs(page: Page, layout: Layout) -> Outputs:
             page.weights_list, lambda now: gr.update(choices=list(now.choices), value=now.chosen)
         ),
         layout.clip.controls["start_s"]: page.start,
+        layout.clip.controls["change"]: page.change,
     }
     if not isinstance(page.sampling, Unchanged):
         changed |= {layout.clip.controls[name]: value for name, value in _held(page.sampling)}

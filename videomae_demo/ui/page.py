@@ -64,6 +64,8 @@ class Page:
         Path of what the clip field plays instead of a clip that the browser can't.
     start : str
         What the field for the window's start holds.
+    change : str
+        What the field for the change of the clip holds.
     sampling : Sampling
         What all controls of sampling hold.
     bar : Bar
@@ -92,6 +94,7 @@ class Page:
     code: str | Unchanged = UNCHANGED
     video: str | Unchanged = UNCHANGED
     start: str | Unchanged = UNCHANGED
+    change: str | Unchanged = UNCHANGED
     sampling: Sampling | Unchanged = UNCHANGED
     bar: Bar | Unchanged = UNCHANGED
     lens: str | Unchanged = UNCHANGED

@@ -23,10 +23,11 @@ from videomae_demo.ui.token_player.value import View, Whole
 if TYPE_CHECKING:
     from videomae_demo.engine.roles import CheckpointCard
     from videomae_demo.explorer import Explorer
+    from videomae_demo.video.changes import ClipChange
 
 LEAST_ROOM_S = 0.5
-CLIP_TITLE = "the clip, cropped as the model saw it"
-GIVEN_TITLE = "the clip, as the model gets it"
+CLIP_TITLE = "the clip{how} cropped as the model saw it"
+GIVEN_TITLE = "the clip{how} as the model gets it"
 CLIP_HINT = (
     "These {count} frames are all that the model saw of the clip, and it saw them at {seen}; here "
     "they are {shown}. Choose a token, and Attend starts from it."
@@ -34,16 +35,21 @@ CLIP_HINT = (
 
 
 def clip_view(
-    seen: SeenClip, given: NDArray[np.uint8], card: CheckpointCard, save: SaveBytes
+    seen: SeenClip,
+    given: NDArray[np.uint8],
+    card: CheckpointCard,
+    save: SaveBytes,
+    change: ClipChange | None = None,
 ) -> View:
-    """Show the frames alone: as they are, and as they are `given` to the model."""
+    """Show the frames alone: as people see them, and as they are `given` to the model."""
     hint = CLIP_HINT.format(
         count=len(seen.timestamps_s),
         seen=_size(card.frame_size),
         shown=_size(seen.frames.shape[1:3]),
     )
-    track = sprite("clip", CLIP_TITLE, seen.frames, save)
-    small = sprite("given", GIVEN_TITLE, given, save)
+    how = "" if change is None else f" {change.title},"
+    track = sprite("clip", CLIP_TITLE.format(how=how or ","), seen.frames, save)
+    small = sprite("given", GIVEN_TITLE.format(how=how or ","), given, save)
     return View(
         title="The frames the model saw",
         panes=(make_pane(seen, card, track, given=small),),
@@ -74,7 +80,9 @@ def weights_panel(explorer: Explorer, reconstructor: str = "") -> list[panel.Blo
     return [panel.small(halves), *([panel.note(remark)] if remark else [])]
 
 
-def clip_panel(seen: SeenClip, card: CheckpointCard, view: View) -> list[panel.Block]:
+def clip_panel(
+    seen: SeenClip, card: CheckpointCard, view: View, change: ClipChange | None = None
+) -> list[panel.Block]:
     """Say which part of the clip the model sees: in time, and of its frames."""
     height, width = seen.source_size
     box = seen.crop
@@ -88,6 +96,8 @@ def clip_panel(seen: SeenClip, card: CheckpointCard, view: View) -> list[panel.B
         ("seen", sees),
         ("model's frames", _size(card.frame_size)),
     ]
+    if change is not None:
+        rows.insert(1, ("changed", change.title))
     track = view.panes[0].tracks[0]
     return [
         panel.crop(seen.source_size, (box.left, box.top, box.width, box.height), track),
@@ -105,12 +115,13 @@ def whole_clip(seen: SeenClip, overview: Overview, save: SaveBytes) -> Whole | N
     return Whole(sprite("whole", "the whole clip", overview.frames, save), times, (first, last))
 
 
-def about_clip(seen: SeenClip) -> str:
-    """Say in a line which part of the clip is seen: in time, and of its frames."""
+def about_clip(seen: SeenClip, change: ClipChange | None = None) -> str:
+    """Say in a line which part of the clip is seen: in time, and of its frames, and how."""
     first, last = seen.timestamps_s[0], seen.timestamps_s[-1]
     count = len(seen.timestamps_s)
+    changed = "" if change is None else f"{change.title}; "
     return (
-        f"{seen.duration_s:.2f} s; {count} frames, from {first:.2f} to {last:.2f} s; "
+        f"{changed}{seen.duration_s:.2f} s; {count} frames, from {first:.2f} to {last:.2f} s; "
         f"{_seen_share(seen)[0]}"
     )
 

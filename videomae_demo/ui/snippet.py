@@ -21,6 +21,8 @@ def view_in_python(
     parts = [lens.code(session) for lens in lenses]
     names = sorted({"ClipRequest", "Explorer", *(name for part in parts for name in part.names)})
     imports = f"from pathlib import Path\n\nfrom videomae_demo import {', '.join(names)}\n"
+    if session.clip.change is not None:
+        names = sorted({*names, "ClipChange"})
     if session.clip.sampling is not None:
         imports += "from videomae_demo.video.sampling import SamplingRule\n"
     weights = repr(session.weights)
@@ -39,6 +41,7 @@ def _clip(clip: ClipRequest) -> str:
         None if clip.start_s is None else f"start_s={clip.start_s!r}",
         None if clip.sampling is None else f"sampling={_rule(clip.sampling)}",
         "stored_pixels=True" if clip.stored_pixels else None,
+        None if clip.change is None else f"change=ClipChange.parse({str(clip.change)!r})",
     )
 
 

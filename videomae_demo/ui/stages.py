@@ -82,7 +82,7 @@ class Stages:
         yield Page(status=stage("Reading the clip", 1))
         request = sampling.request(path, card.sampling)
         seen = explorer.see(request)
-        base = present.clip_view(seen, explorer.as_given(request), card, self._save)
+        base = present.clip_view(seen, explorer.as_given(request), card, self._save, request.change)
         session = replace(
             self._asked_anew(before, weights, is_other, explorer),
             weights=weights,
@@ -91,7 +91,7 @@ class Stages:
             answered={},
             # At other times, or in another clip, a token is another one.
             token=before.token if request == before.clip and not loads else None,
-            about=present.about_clip(seen),
+            about=present.about_clip(seen, request.change),
             base=base,
             # It stays while only its window moves, so that nothing flickers.
             whole=None if is_other else before.whole,
@@ -112,11 +112,12 @@ class Stages:
             weights=self.weights_panel(session) if loads else UNCHANGED,
             weights_list=self.weights_list(session) if loads else UNCHANGED,
             examples=self.examples(weights) if loads else UNCHANGED,
-            clip=present.clip_panel(seen, card, base),
+            clip=present.clip_panel(seen, card, base, request.change),
             panels={lens.name: [] for lens in self._lenses},
             controls=controls_now,
             stale="",
             start="" if is_other else UNCHANGED,
+            change=sampling.change if is_other else UNCHANGED,
             code=self._code(session),
         )
         now = yield from self.show(session, self.open_lens(session), done=2)

@@ -79,5 +79,9 @@ START = (
     "Where the window of frames starts. Empty: the window lies in the middle of the clip. Frames "
     "spread over the whole clip have no start."
 )
+CHANGE = (
+    "What is done to the frames first; every lens then shows the changed clip. You can also write "
+    "shuffled:SEED or frozen:FRAME."
+)
 STORED_PIXELS = "Leave the pixels as they are stored, whatever aspect the file says they have."
 CROWDED = "{count} things that you asked for are waiting already; wait for them, or press Cancel."

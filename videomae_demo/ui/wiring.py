@@ -13,7 +13,7 @@ import gradio as gr
 
 from videomae_demo.ui.gradio_edge.sealed import seal
 from videomae_demo.ui.handlers import Handlers
-from videomae_demo.ui.lenses.lens import ChangeOf, PageLens, WorkOf
+from videomae_demo.ui.lenses.lens import ChangeOf, PageLens, SamplingOf, WorkOf
 from videomae_demo.ui.outputs import components_of
 from videomae_demo.ui.page import Page, Pages
 from videomae_demo.ui.pages.layout import Layout
@@ -52,6 +52,14 @@ class LensWires:
         lane = self._wiring.quick if quick else None
         handler = ask if source is not None else by_letter(ask)
         self._wiring.changes(event, handler, list(inputs), source, lane=lane)
+
+    def explores(self, event: Any, sampling: SamplingOf, source: str) -> None:
+        """Explore other frames of the present clip when an event comes."""
+
+        def explore(session: Session) -> Pages:
+            yield from self._handlers.take_sampling(session, sampling)
+
+        self._wiring.explores(event, explore, [], as_shown, source)
 
     def works(self, event: Any, work: WorkOf, source: str) -> None:
         """Work beside the page when an event comes."""

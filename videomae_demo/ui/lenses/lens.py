@@ -20,6 +20,7 @@ from videomae_demo.engine.clips import SeenClip
 from videomae_demo.errors import RequestError
 from videomae_demo.lenses.answer import Answer
 from videomae_demo.pool import Half
+from videomae_demo.ui.controls import Sampling
 from videomae_demo.ui.lenses.argument import Argument
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.token_player.sprites import SaveBytes
@@ -110,6 +111,8 @@ It raises a RequestError where what was given is nonsense.
 """
 WorkOf = Callable[["Explorer", "Session"], Iterator[Step]]
 """From the Explorer and the session to steps."""
+SamplingOf = Callable[["Session", "Explorer"], Sampling]
+"""From the session and the Explorer to how frames are chosen."""
 
 
 class Wires(Protocol):
@@ -129,6 +132,9 @@ class Wires(Protocol):
         The event is one of the part named `source`; without one, a letter, see `mailbox`: then
         `change` gets what the letter says. `quick` if no model has to run.
         """
+
+    def explores(self, event: Any, sampling: SamplingOf, source: str) -> None:
+        """Explore other frames of the present clip when an event of the part `source` comes."""
 
     def works(self, event: Any, work: WorkOf, source: str) -> None:
         """Work beside the page when an event of the part named `source` comes.

@@ -11,7 +11,7 @@ import gradio as gr
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import text
 from videomae_demo.ui.bar.bar import make_bar
-from videomae_demo.ui.controls import LABELS, SAMPLINGS, Sampling
+from videomae_demo.ui.controls import CHANGES, LABELS, SAMPLINGS, Sampling
 from videomae_demo.ui.examples import SUFFIXES
 from videomae_demo.ui.gradio_edge.clip_fields import ClipButton, ClipVideo
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_clock, make_mailbox
@@ -31,7 +31,7 @@ SHEETS = {"clip": "clip-sheet", "weights": "weights-sheet"}
 
 TOUCHED = (
     *("clip", "upload", "explore", "cancel", "load"),
-    *("sampling", "interval", "step", "start", "stored-pixels"),
+    *("sampling", "interval", "step", "start", "stored-pixels", "change"),
 )
 """The parts of the page, besides those of lenses, whose last touch the clock remembers."""
 
@@ -238,6 +238,14 @@ def _build_sampling() -> dict[str, Any]:
             label=LABELS["stored_pixels"],
             info=text.STORED_PIXELS,
             elem_id="stored-pixels",
+        ),
+        "change": gr.Dropdown(
+            CHANGES,
+            value=usual.change,
+            label=LABELS["change"],
+            info=text.CHANGE,
+            allow_custom_value=True,
+            elem_id="change",
         ),
     }
 

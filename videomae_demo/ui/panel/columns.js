@@ -18,6 +18,11 @@ function drawColumns(block) {
     fill.style.height = `${100 * row.share}%`;
     column.append(fill);
     for (const event of ["pointerenter", "focus", "click"]) column.addEventListener(event, () => tell(at));
+    if (block.tells) {
+      column.classList.add("panel-choosable");
+      column.dataset.keep = block.names[at];
+      column.addEventListener("click", () => say(block.tells, block.names[at]));
+    }
     return column;
   });
   list.append(...columns);

@@ -45,6 +45,7 @@ const DRAW = {
   curves: drawCurves,
   gallery: drawGallery,
   columns: drawColumns,
+  changes: drawChanges,
   shares: drawShares,
   box: (block) => {
     const holder = make("div", "panel-box");
@@ -130,6 +131,7 @@ function render() {
   element.querySelector(".panel").replaceChildren(...nodes);
   keepPlace(focused);
   keepShare(focused);
+  keepChoice(focused);
   if (!blocks.some((block) => block.kind === "curves")) giveBack();
 }
 

@@ -18,7 +18,7 @@ from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 from videomae_demo.ui.token_player.player import LEAVE_OUT
 from videomae_demo.ui.token_player.value import Track
 
-PARTS = ("curves", "gallery", "columns", "shares", "panel")
+PARTS = ("curves", "gallery", "columns", "shares", "changes", "panel")
 """The scripts of a panel, in order: gradio takes one script, so they share one scope."""
 
 _HERE = Path(__file__).parent
@@ -250,10 +250,64 @@ def curves(
     }
 
 
-def columns(title: str, rows: Sequence[tuple[float, str]], even: float, marked: int) -> Block:
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One change of a clip, and what became of a label.
+
+    Attributes
+    ----------
+    name, title : str
+        How it is called, and how it reads.
+    share : float or None
+        The label's probability, 0..1; None if it was not tried yet.
+    value, moved : str
+        The probability, and by how many points it moved, as they are told.
+    instead : str
+        The label that is the most probable one now; empty if that did not change.
+    """
+
+    name: str
+    title: str
+    share: float | None = None
+    value: str = ""
+    moved: str = ""
+    instead: str = ""
+
+
+def changes(title: str, rows: Sequence[ChangeRow], chosen: str, tells: str) -> Block:
+    """List changes of a clip, to choose one of them: the mailbox `tells` gets its name."""
+    return {
+        "kind": "changes",
+        "title": title,
+        "rows": [
+            {
+                "name": row.name,
+                "title": row.title,
+                "share": row.share,
+                "value": row.value,
+                "moved": row.moved,
+                "instead": row.instead,
+            }
+            for row in rows
+        ],
+        "chosen": chosen,
+        "tells": tells,
+    }
+
+
+def columns(
+    title: str,
+    rows: Sequence[tuple[float, str]],
+    even: float,
+    marked: int,
+    *,
+    names: Sequence[str] = (),
+    tells: str = "",
+) -> Block:
     """Draw a column for each of several moments: a share in 0..1, and what is said of it.
 
-    A dashed line stands at `even`, in 0..1; the column that is `marked` is told at first.
+    A dashed line stands at `even`, in 0..1; the column that is `marked` is told at first. With
+    `tells`, one can be chosen: then this mailbox gets its name.
     """
     return {
         "kind": "columns",
@@ -261,6 +315,8 @@ def columns(title: str, rows: Sequence[tuple[float, str]], even: float, marked: 
         "rows": [{"share": share, "said": said} for share, said in rows],
         "even": even,
         "marked": marked,
+        "names": list(names),
+        "tells": tells,
     }
 
 

@@ -1,0 +1,49 @@
+// Changes of a clip: a row for each, with what became of a label; a click chooses one.
+
+function drawChanges(block) {
+  const list = make("div", "panel-changes");
+  list.setAttribute("role", "group");
+  list.setAttribute("aria-label", block.title);
+  const rows = block.rows.map((row) => {
+    const button = make("button", "panel-change");
+    button.type = "button";
+    button.dataset.keep = row.name;
+    const isChosen = row.name === block.chosen;
+    button.setAttribute("aria-pressed", String(isChosen));
+    button.tabIndex = isChosen ? 0 : -1;
+    const known = row.share !== null;
+    button.append(
+      make("span", "panel-change-title", row.title),
+      make("span", "panel-value", known ? row.value : "?"),
+      make("span", "panel-value panel-moved", row.moved),
+      make("span", "panel-instead", row.instead),
+    );
+    const track = make("span", "panel-track");
+    const fill = make("span", "panel-fill");
+    fill.style.width = `${100 * (row.share ?? 0)}%`;
+    track.append(fill);
+    button.append(track);
+    button.addEventListener("click", () => say(block.tells, row.name));
+    return button;
+  });
+  if (!rows.some((row) => row.tabIndex === 0)) rows[0].tabIndex = 0;
+  list.append(...rows);
+  list.addEventListener("keydown", (event) => moveByArrows(event, rows, 1));
+  const holder = make("figure", "panel-columns");
+  const head = make("div", "panel-change panel-change-head");
+  head.append(
+    make("span", "", block.title),
+    make("span", "panel-value", ""),
+    make("span", "panel-value panel-moved", "points"),
+    make("span", "panel-instead", "label now"),
+  );
+  holder.append(head, list);
+  return holder;
+}
+
+// What had the focus in a list of choices before the panel was drawn anew.
+function keepChoice(before) {
+  const name = before?.closest("[data-keep]")?.dataset.keep;
+  if (name === undefined) return;
+  [...element.querySelectorAll("[data-keep]")].find((one) => one.dataset.keep === name)?.focus({ preventScroll: true });
+}
