@@ -137,3 +137,22 @@ def test_painted_returns_a_copy():
 def test_painted_says_what_is_wrong(array, message):
     with pytest.raises(RequestError, match=message):
         masking.painted(array, OBLONG)
+
+
+def test_the_future_is_the_last_slices_of_time():
+    mask = masking.future(OBLONG, 0.5)
+    hidden = int(0.5 * OBLONG.time)
+    assert mask[-hidden:].all() and not mask[:-hidden].any()
+    with pytest.raises(RequestError, match="hides none of the"):
+        masking.future(SQUARE, 0.01)
+
+
+def test_the_highest_scores_are_hidden_and_of_equal_ones_the_first():
+    grid = TokenGrid(1, 2, 3)
+    scores = np.array([[[0.1, 0.9, 0.5], [0.5, 0.5, -1.0]]])
+    assert masking.highest(scores, grid, 0.5).tolist() == [
+        [[False, True, True], [True, False, False]]
+    ]
+    assert masking.highest(-scores, grid, 0.34).tolist() == [
+        [[True, False, False], [False, False, True]]
+    ]

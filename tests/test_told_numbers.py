@@ -233,7 +233,7 @@ def test_reconstruct_prints_the_mask_and_every_measure(made, capsys):
     assert measured["visible-mean"] == ["12.34", "dB"]
     assert measured["distance-weighted"] == ["14.56", "dB"]
     assert measured["nearest-visible"] == ["exact"]
-    assert number_after("loss", line_with(lines, "loss")) == 0.1235
+    assert number_after("loss here:", line_with(lines, "loss")) == 0.123
 
 
 def test_reconstruct_marks_what_leaks(made, capsys):

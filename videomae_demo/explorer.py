@@ -16,7 +16,12 @@ from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.lenses.explain import DEFAULT_QUESTION, ExplainRequest, RelevanceView
 from videomae_demo.lenses.heads import DEFAULT_HEADS, HeadsRequest, HeadsView
 from videomae_demo.lenses.recognise import LabelsView
-from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest, ReconstructionView
+from videomae_demo.lenses.reconstruct import (
+    DEFAULT_MASK,
+    TIMES,
+    MaskRequest,
+    ReconstructionView,
+)
 from videomae_demo.lenses.what_if import DEFAULT_WHAT_IF, WhatIfRequest, WhatIfView
 
 if TYPE_CHECKING:
@@ -96,6 +101,15 @@ class Explorer(Engine):
         See `reconstruct.sweep`.
         """
         return reconstruct.sweep(self, clip, mask)
+
+    def many_masks(
+        self, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK, times: int = TIMES
+    ) -> Iterator[ReconstructionView]:
+        """Hide each token several times; yield the answer with maps that grow.
+
+        See `reconstruct.many_masks`.
+        """
+        return reconstruct.many_masks(self, clip, mask, times)
 
     def known_sweep(self, clip: ClipRequest, kind: str) -> Sweep | None:
         """Return what earlier sweeps left behind, without a pass; see `reconstruct.known_sweep`."""

@@ -86,6 +86,28 @@ def cell(grid: TokenGrid, ratio: float, seed: int) -> Mask:
     return painted(mask, grid)
 
 
+def future(grid: TokenGrid, ratio: float) -> Mask:
+    """Hide the last ``int(ratio * grid.time)`` slices of time: what comes is to be predicted.
+
+    Arguments and errors as `tube`; there is one such mask, so it takes no seed.
+    """
+    hidden = _hidden_count(grid.time, ratio, "slices of time")
+    mask = np.zeros(grid.shape, dtype=np.bool_)
+    mask[grid.time - hidden :] = True
+    return mask
+
+
+def highest(scores: NDArray[np.floating], grid: TokenGrid, ratio: float) -> Mask:
+    """Hide the ``int(ratio * grid.tokens)`` tokens with the highest scores, (time, height, width).
+
+    Of equal scores, the first tokens are hidden first. Errors as `tube`.
+    """
+    hidden = _hidden_count(grid.tokens, ratio, "tokens of the clip")
+    mask = np.zeros(grid.tokens, dtype=np.bool_)
+    mask[np.argsort(-scores.reshape(-1), kind="stable")[:hidden]] = True
+    return mask.reshape(grid.shape)
+
+
 def painted(array: ArrayLike, grid: TokenGrid) -> Mask:
     """Check a mask that was made elsewhere, by hand for instance.
 

@@ -10,6 +10,9 @@ import torch
 from tiny import tiny_config
 
 from videomae_demo import device
+from videomae_demo.analysis.colours import TrueColours
+from videomae_demo.analysis.many_masks import masks_that_cover
+from videomae_demo.analysis.reconstruction import reconstruct
 from videomae_demo.analysis.sweeping import RATIOS, SEEDS
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.device import one_at_a_time
@@ -207,3 +210,41 @@ def test_a_sweep_ends_when_nobody_waits_and_what_it_knows_stays(engine, prepared
 def test_kinds_without_shares_are_refused(engine, prepared):
     with pytest.raises(RequestError, match="'cell' can't hide every share"):
         next(sweeps.sweep(engine, prepared, "cell"))
+
+
+def test_many_masks_are_those_of_single_calls_and_kept(engine, prepared, ran):
+    *growing, found = sweeps.many_masks(engine, prepared, "random", 0.5, 2, 3)
+    masks = masks_that_cover("random", GRID, 0.5, 2, 3)
+    assert [one.done for one in growing] == sorted(one.done for one in growing)
+    assert (found.masks, found.done) == (len(masks), 1)
+    assert sum(ran) == len(masks)
+    errors = []
+    for mask in masks:
+        predicted = torch.from_numpy(engine.predict(prepared, mask))
+        model = engine.reconstructor.model
+        colours = TrueColours.behind(engine.reconstructor.processor)
+        original = model.to_pixels(prepared.pixel_values)[0]
+        errors.append(reconstruct(predicted, original, mask, model.config, colours).token_error)
+    expected = np.sqrt(np.nanmean(errors, axis=0))
+    np.testing.assert_allclose(found.error, expected, atol=1e-6)
+    (again,) = sweeps.many_masks(engine, prepared, "random", 0.5, 2, 3)
+    assert again is found
+
+
+@pytest.mark.parametrize(
+    "other",
+    [("tube", 0.5, 2, 0), ("random", 0.75, 2, 0), ("random", 0.5, 3, 0), ("random", 0.5, 2, 9)],
+)
+def test_other_masks_are_another_question(engine, prepared, ran, other):
+    *_, first = sweeps.many_masks(engine, prepared, "random", 0.5, 2, 0)
+    before = sum(ran)
+    *_, second = sweeps.many_masks(engine, prepared, *other)
+    assert sum(ran) > before and (second.error != first.error).any()
+
+
+def test_many_masks_end_when_nobody_waits(engine, prepared):
+    wish = threading.Event()
+    answers = sweeps.many_masks(engine, prepared, "random", 0.5, 40)
+    with cancellable(wish), pytest.raises(Cancelled):
+        wish.set()
+        next(answers)

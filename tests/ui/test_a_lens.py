@@ -18,7 +18,7 @@ def address(tmp_path_factory, recogniser_folder, reconstructor_folder, examples_
 
 
 def test_it_has_a_tab_that_asks_and_shows(browser, address):
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    context = browser.new_context(viewport={"width": 1920, "height": 900}, reduced_motion="reduce")
     try:
         visitor = Visitor(context.new_page(), address)
         visitor.go_to("Count")

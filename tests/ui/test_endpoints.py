@@ -18,7 +18,7 @@ from videomae_demo.cli.main import main
 from videomae_demo.ui.api import EXAMPLE_CLIP
 
 HIDDEN = np.arange(32).reshape(2, 4, 4) % 3 == 0
-ENDPOINTS = ("/attend", "/classify", "/explain", "/heads", "/reconstruct")
+ENDPOINTS = ("/attend", "/classify", "/explain", "/heads", "/probe", "/reconstruct")
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +139,10 @@ SETTINGS = [
     ("reconstruct", {"ratio": 0.5}, "--ratio 0.5"),
     ("reconstruct", {"sweep": True, "kind": "random"}, "--sweep --mask random"),
     ("reconstruct", {"kind": "frame", "start": 0.5}, "--mask frame --start 0.5"),
+    ("reconstruct", {"kind": "relevant", "ratio": 0.5}, "--mask relevant --ratio 0.5"),
+    ("reconstruct", {"many": 2, "ratio": 0.5, "change": "grey"},
+     "--many 2 --ratio 0.5 --change grey"),
+    ("probe", {"shown": "mirrored"}, "--show mirrored"),
 ]  # fmt: skip
 
 

@@ -141,13 +141,13 @@ def reconstruct(
     RequestError
         When the shapes do not belong together.
     """
-    filled = _fill(predicted, clip, mask, config, colours)
+    filled = fill(predicted, clip, mask, config, colours)
     tokens, hidden, leaks = filled.tokens, filled.hidden, filled.leaks
 
     def frames(values: Tensor) -> NDArray[np.float32]:
         whole = tokens.clone()
         whole[hidden] = values
-        return _frames(whole, config)
+        return frames_of(whole, config)
 
     prediction, *baselines = (
         Picture(name, frames(values), filled.psnr_db(name), leaks[name])
@@ -157,7 +157,7 @@ def reconstruct(
     error[hidden] = (filled.values[PREDICTION] - tokens[hidden]).square().mean(dim=1)
     return Reconstruction(
         mask=mask,
-        target=_frames(tokens, config),
+        target=frames_of(tokens, config),
         prediction=prediction,
         baselines=tuple(baselines),
         normalised=None if filled.raw is None else frames(filled.raw),
@@ -178,7 +178,7 @@ def measure(
     A filling's loss is that of a decoder that would have predicted it, in the space in which this
     one was trained.
     """
-    filled = _fill(predicted, clip, mask, config, colours)
+    filled = fill(predicted, clip, mask, config, colours)
     return Measures(
         names=tuple(filled.values),
         psnr_db=tuple(filled.psnr_db(name) for name in filled.values),
@@ -193,7 +193,7 @@ def psnr_db(error: float) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Filled:
+class Filled:
     """What the hidden tokens are filled with, by the model and without it.
 
     Attributes
@@ -229,13 +229,14 @@ class _Filled:
         }
 
 
-def _fill(
+def fill(
     predicted: Tensor,
     clip: Tensor,
     mask: NDArray[np.bool_],
     config: VideoMAEConfig,
-    colours: TrueColours,
-) -> _Filled:
+    colours: TrueColours = AS_THE_MODEL_HAS_THEM,
+) -> Filled:
+    """Put a decoder's output and the fillings into the hidden tokens; see `reconstruct`."""
     grid = config.grid
     if mask.shape != grid.shape or len(predicted) != mask.sum():
         raise RequestError(
@@ -260,10 +261,11 @@ def _fill(
             error = normalise_differences(error[None], statistics)[0]
         losses[name] = float(error.square().mean())
     values = {PREDICTION: colours.of(pixels).clamp(0, 1), **values}
-    return _Filled(tokens, hidden, values, losses, raw)
+    return Filled(tokens, hidden, values, losses, raw)
 
 
-def _frames(tokens: Tensor, config: VideoMAEConfig) -> NDArray[np.float32]:
+def frames_of(tokens: Tensor, config: VideoMAEConfig) -> NDArray[np.float32]:
+    """Return tokens, (N, P) in 0..1, as frames, (T, H, W, C)."""
     clip = unpatchify(tokens[None], config.grid, config.tubelet_size, config.patch_size)[0]
     frames: NDArray[np.float32] = clip.clamp(0, 1).permute(0, 2, 3, 1).contiguous().numpy()
     return frames

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from videomae_demo.cli.shared import LensCommand, Parsed, noted, progress
+from videomae_demo.lenses.reconstruct import TIMES
 
 if TYPE_CHECKING:
     from videomae_demo.engine.clips import ClipRequest
@@ -21,6 +23,15 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--sweep",
         action="store_true",
         help="try all shares from 0.5 to 0.95, with several masks each; many passes",
+    )
+    command.add_argument(
+        "--many",
+        type=int,
+        nargs="?",
+        const=TIMES,
+        metavar="TIMES",
+        help=f"hide each token so many times ({TIMES}) by many masks: mean, spread, error and "
+        "surprise",
     )
 
 
@@ -38,7 +49,11 @@ def add_mask_options(command: argparse.ArgumentParser) -> None:
         help="attention heads of its encoder, where it does not tell (as --heads)",
     )
     command.add_argument(
-        "--mask", default="tube", metavar="KIND", help="tube, random, frame or cell (tube)"
+        "--mask",
+        default="tube",
+        metavar="KIND",
+        help="tube, random, frame or cell, drawn from a seed; future (the last moments); attended, "
+        "unattended, relevant or irrelevant (what Attend and Why mark most or least) (tube)",
     )
     command.add_argument(
         "--ratio", type=float, help="share to hide (0.9; 0.75 where patches are few)"
@@ -50,14 +65,17 @@ def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> Reconstructio
     from videomae_demo.lenses.reconstruct import MaskRequest
 
     mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)
-    if not parsed.sweep:
-        return explorer.reconstruct(clip, mask)
     view = None
-    for view in explorer.sweep(clip, mask):
-        assert view.sweep is not None
-        progress(f"Hiding more and more: {view.sweep.done:.0%}")
-    assert view is not None
-    return view
+    if parsed.sweep:
+        for view in explorer.sweep(clip, mask):
+            assert view.sweep is not None
+            progress(f"Hiding more and more: {view.sweep.done:.0%}")
+    if parsed.many is not None:
+        for tried in explorer.many_masks(clip, mask, parsed.many):
+            assert tried.many is not None
+            progress(f"Trying many masks: {tried.many.done:.0%}")
+        view = tried if view is None else replace(view, many=tried.many)
+    return explorer.reconstruct(clip, mask) if view is None else view
 
 
 def _lines(view: ReconstructionView, _parsed: Parsed) -> list[str]:
@@ -77,7 +95,8 @@ def _lines(view: ReconstructionView, _parsed: Parsed) -> list[str]:
         leak = "  (uses the hidden patches' statistics)" if picture.leaks else ""
         lines.append(f"    {picture.name:<18} {value}{leak}")
     lines += [f"  {how_near(result)}", f"  {never_visible(result)}"]
-    lines += [f"  loss: {result.loss:.4f}", *_swept(view), *noted(view)]
+    lines += [f"  {view.loss()}", *_swept(view), *(f"  {said}" for said in view.together())]
+    lines += noted(view)
     return [line for line in lines if line.strip()]
 
 

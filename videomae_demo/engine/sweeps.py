@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from videomae_demo.analysis.colours import TrueColours
+from videomae_demo.analysis.many_masks import ManyMasks, Together, masks_that_cover
 from videomae_demo.analysis.reconstruction import measure
 from videomae_demo.analysis.sweeping import SEEDS, Measures, Sweep, known_sweep, sweep_ratios
 from videomae_demo.cancellation import check_cancelled
@@ -49,6 +50,46 @@ def what_is_known(engine: Engine, prepared: PreparedClip, kind: str) -> Sweep | 
         return [engine.known(_key(prepared, mask)) for mask in masks]
 
     return known_sweep(kind, engine.reconstructor.card.grid, look_up)
+
+
+def many_masks(
+    engine: Engine, prepared: PreparedClip, kind: str, ratio: float, times: int, first_seed: int = 0
+) -> Iterator[ManyMasks]:
+    """Predict behind many masks of one kind and share; yield what they say together, as it grows.
+
+    The masks are those of `analysis.many_masks.masks_that_cover`, which says what can't be asked.
+    The last answer is kept; predictions that are known are not made again.
+    """
+    reconstructor = engine.reconstructor
+    model, config = reconstructor.model, reconstructor.model.config
+    masks = masks_that_cover(kind, config.grid, ratio, times, first_seed)
+    key = ("many masks", prepared.key, np.packbits(masks).tobytes())
+    if (kept := engine.known(key)) is not None:
+        yield kept
+        return
+    original = model.to_pixels(prepared.pixel_values)[0]
+    together = Together(original, config, TrueColours.behind(reconstructor.processor))
+    at_once = masks_at_once(config, config.grid.tokens - int(masks.sum(axis=(1, 2, 3)).max()))
+    pixel_values = prepared.pixel_values.numpy()
+    while True:
+        batch = _alike(masks, together.masks, at_once)
+        check_cancelled()
+        with engine.at_work():
+            began = time.monotonic()
+            rows = predict_each(reconstructor, pixel_values, batch.reshape(len(batch), -1))
+        engine.seconds["sweep"] = (time.monotonic() - began) / len(batch)
+        for row, mask in zip(rows, batch, strict=True):
+            together.add(torch.from_numpy(row), mask)
+        if together.masks == len(masks):
+            break
+        yield together.found(len(masks))
+    yield engine.keep(key, partial(together.found, len(masks)))
+
+
+def _alike(masks: Mask, first: int, most: int) -> Mask:
+    """Return the masks from `first` on that hide as many tokens as it does, at most so many."""
+    hidden = masks[first : first + most].sum(axis=(1, 2, 3))
+    return masks[first : first + int((hidden == hidden[0]).cumprod().sum())]
 
 
 def measure_each(

@@ -27,6 +27,8 @@ from videomae_demo.lenses.answer import (
     share,
     write_npz,
 )
+from videomae_demo.lenses.guided import FUTURE, GUIDED_KINDS, guided_mask
+from videomae_demo.lenses.many_masks import many_arrays, many_json, many_sentences, save_many
 from videomae_demo.lenses.pictures import (
     PICTURE_TITLES,
     decibels,
@@ -34,12 +36,19 @@ from videomae_demo.lenses.pictures import (
     never_visible,
     title_with_psnr,
 )
-from videomae_demo.lenses.sweep import save_sweep, sweep_json, sweep_sentences, why_not
-from videomae_demo.masking import make_mask, painted
+from videomae_demo.lenses.sweep import (
+    save_sweep,
+    sweep_json,
+    sweep_sentences,
+    told_loss,
+    why_not,
+)
+from videomae_demo.masking import MASK_KINDS, make_mask, painted
 from videomae_demo.rendering.frames import Track, to_uint8, write_png
 from videomae_demo.rendering.overlay import hide
 
 if TYPE_CHECKING:  # torch takes seconds to import: the page does not wait for it
+    from videomae_demo.analysis.many_masks import ManyMasks
     from videomae_demo.analysis.reconstruction import Reconstruction
     from videomae_demo.analysis.sweeping import Sweep
     from videomae_demo.engine.engine import Engine
@@ -48,10 +57,12 @@ if TYPE_CHECKING:  # torch takes seconds to import: the page does not wait for i
 COARSE_GRID_PATCHES = 144
 """With fewer patches a slice, a mask of 90 % leaves too few to say anything; 75 % is then used."""
 LEAK = "uses the hidden patches' true mean and contrast"
-UNITS = {
+KINDS = (*MASK_KINDS, *GUIDED_KINDS)
+"""The kinds of mask that need no painting."""
+UNITS = dict.fromkeys(KINDS, "whole tokens make it") | {
     "tube": "whole patches make it",
-    "random": "whole tokens make it",
     "frame": "whole moments make it",
+    FUTURE: "whole moments make it",
     "cell": "this mask goes in steps of a quarter, which makes it",
 }
 """Why a mask hides another share than was asked for, by its kind."""
@@ -64,7 +75,7 @@ class MaskRequest:
     Attributes
     ----------
     kind : str
-        One of `masking.MASK_KINDS`, or "painted".
+        One of `masking.MASK_KINDS` or `guided.GUIDED_KINDS`, or "painted".
     ratio : float, optional
         Share to hide, in 0..1; default: `default_ratio` of the reconstructor's grid. The share of a
         painted mask follows from the mask.
@@ -105,6 +116,8 @@ class MaskRequest:
 
 
 DEFAULT_MASK = MaskRequest()
+TIMES = 4
+"""How often many masks hide each token, at least."""
 
 
 def ask(engine: Engine, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK) -> ReconstructionView:
@@ -124,7 +137,7 @@ def ask(engine: Engine, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK) -> 
 
     reconstructor = engine.reconstructor
     model, grid = reconstructor.model, reconstructor.card.grid
-    hidden, used = _make_mask(mask, grid)
+    hidden, used = _make_mask(engine, clip, mask, grid)
     prepared = engine.prepare(clip, reconstructor)
     predicted = engine.predict(prepared, hidden)
     original = model.to_pixels(prepared.pixel_values)[0]
@@ -152,6 +165,32 @@ def sweep(
         yield replace(view, sweep=found)
 
 
+def many_masks(
+    engine: Engine, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK, times: int = TIMES
+) -> Iterator[ReconstructionView]:
+    """Hide each token several times, by masks of this kind and share; yield what is known.
+
+    Each answer holds `ManyMasks`, the last one all of them. The first mask is `mask`. Errors as in
+    `ask`; also a RequestError for a kind that is not drawn from seeds, or where too many masks were
+    needed.
+
+    Parameters
+    ----------
+    times : int
+        How often each token is hidden, at least; from 1.
+    """
+    from videomae_demo.engine import sweeps
+
+    if whole(times, "number of times") < 1:
+        raise RequestError("Each token is to be hidden 0 times; give a whole number from 1.")
+    view = ask(engine, clip, mask)
+    prepared = engine.prepare(clip, engine.reconstructor)
+    ratio = view.mask.ratio
+    assert ratio is not None
+    for found in sweeps.many_masks(engine, prepared, mask.kind, ratio, times, mask.seed):
+        yield replace(view, many=found)
+
+
 def known_sweep(engine: Engine, clip: ClipRequest, kind: str) -> Sweep | None:
     """Return what earlier sweeps left behind of this clip and kind of mask; None if nothing."""
     from videomae_demo.engine.sweeps import what_is_known
@@ -165,7 +204,8 @@ def known_sweep(engine: Engine, clip: ClipRequest, kind: str) -> Sweep | None:
 class ReconstructionView(Answer):
     """What the reconstructor imagines behind the mask; `mask.ratio` is the share asked for.
 
-    `sweep` holds the measures for other shares, if those were asked for.
+    `sweep` holds the measures for other shares, and `many` what many masks say together, if those
+    were asked for.
     """
 
     checkpoint: CheckpointCard
@@ -173,6 +213,7 @@ class ReconstructionView(Answer):
     mask: MaskRequest
     reconstruction: Reconstruction
     sweep: Sweep | None = None
+    many: ManyMasks | None = None
 
     @property
     def hidden_share(self) -> float:
@@ -200,13 +241,28 @@ class ReconstructionView(Answer):
             "verdict": how_near(result),
             "leaks": [picture.name for picture in result.pictures if picture.leaks],
             "sweep": None if self.sweep is None else sweep_json(self.sweep, self.mask.ratio),
+            "many": None if self.many is None else many_json(self.many),
             **describe_clip(self.clip),
             "notes": self.notes,
         }
 
     def sentences(self) -> list[str]:
-        """Say what `explanation` says, and how much may be hidden, if that was swept."""
-        return [self.explanation(), *self.swept()]
+        """Say what `explanation` says, and what a sweep or many masks say, if they were tried."""
+        return [self.explanation(), *self.swept(), *self.together()]
+
+    def together(self) -> list[str]:
+        """Say what many masks say together; empty if they were not tried."""
+        return [] if self.many is None else many_sentences(self.many, self.clip)
+
+    def loss(self) -> str:
+        """State the training loss of this clip and mask."""
+        space = "pixels normalised for each token" if self._is_normalised else "plain pixels"
+        value = told_loss(self.reconstruction.loss)
+        return f"Training loss here: {value} (mean squared error of {space})."
+
+    @property
+    def _is_normalised(self) -> bool:
+        return self.reconstruction.normalised is not None
 
     def swept(self) -> list[str]:
         """Say how near the model comes for other shares; empty if they were not tried."""
@@ -214,19 +270,18 @@ class ReconstructionView(Answer):
 
     def explanation(self) -> str:
         """Say whose picture it is, what was hidden, how near it came, and whether it leaks."""
-        result, mask = self.reconstruction, self.mask
-        painted = mask.kind == "painted"
-        drawn = "a mask painted by hand" if painted else f"{mask.kind} mask, seed {mask.seed}"
+        result = self.reconstruction
         scores = ", ".join(
             f"{PICTURE_TITLES[p.name]} {decibels(p)}{' (leak)' if p.leaks else ''}"
             for p in result.pictures
         )
         sentences = (
-            f"{share(self.hidden_share)} of the tokens were hidden ({drawn}); visible ones are "
-            "kept as they are.",
+            f"{share(self.hidden_share)} of the tokens were hidden ({self.drawn()}); visible ones "
+            "are kept as they are.",
             self.other_share(),
             f"PSNR over hidden pixels in dB (higher is nearer): {scores}.",
             how_near(result),
+            self.loss(),
             f"The reconstruction {LEAK}, since this decoder predicts normalised pixels."
             if result.prediction.leaks
             else "",
@@ -234,6 +289,13 @@ class ReconstructionView(Answer):
             self.made_by(),
         )
         return " ".join(sentence for sentence in sentences if sentence)
+
+    def drawn(self) -> str:
+        """Say which mask it is: how it was drawn, or what it follows."""
+        kind = self.mask.kind
+        if kind == "painted":
+            return "painted by hand"
+        return f"{kind} mask" if kind in GUIDED_KINDS else f"{kind} mask, seed {self.mask.seed}"
 
     def made_by(self) -> str:
         """Say whose reconstruction it is."""
@@ -254,7 +316,8 @@ class ReconstructionView(Answer):
         Arrays: ``mask`` (time, height, width) bool; ``prediction`` and ``target`` (T, H, W, 3)
         float32 in 0..1, the visible patches kept; ``token_error`` (time, height, width), NaN where
         visible; and for a decoder of normalised pixels, ``normalised`` (T, H, W, 3): its raw
-        output. With a sweep, ``ratio.png`` and ``ratio.csv`` come too.
+        output. With a sweep, ``ratio.png`` and ``ratio.csv`` come too, and after many masks the
+        files of `many_masks.save_many`.
         """
         from videomae_demo.rendering.side_by_side import side_by_side
         from videomae_demo.video.encode import write_mp4
@@ -270,7 +333,11 @@ class ReconstructionView(Answer):
             write_mp4(folder / "reconstruction.mp4", movie, frame_rate(clip)),
             write_png(folder / "filmstrip.png", self._filmstrip(tracks)),
         ]
-        return paths if self.sweep is None else paths + save_sweep(self.sweep, folder)
+        if self.sweep is not None:
+            paths += save_sweep(self.sweep, folder)
+        if self.many is not None:
+            paths += save_many(self.many, clip, self.reconstruction.target, folder)
+        return paths
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return ``mask``, ``prediction``, ``target``, ``token_error`` and more; see `save`."""
@@ -283,6 +350,8 @@ class ReconstructionView(Answer):
         }
         if result.normalised is not None:
             arrays["normalised"] = result.normalised
+        if self.many is not None:
+            arrays |= {f"many_{name}": values for name, values in many_arrays(self.many).items()}
         return arrays
 
     def picture(self) -> NDArray[np.uint8]:
@@ -332,11 +401,18 @@ def default_ratio(grid: TokenGrid) -> float:
     return 0.9 if grid.patches >= COARSE_GRID_PATCHES else 0.75
 
 
-def _make_mask(mask: MaskRequest, grid: TokenGrid) -> tuple[NDArray[np.bool_], MaskRequest]:
+def _make_mask(
+    engine: Engine, clip: ClipRequest, mask: MaskRequest, grid: TokenGrid
+) -> tuple[NDArray[np.bool_], MaskRequest]:
     """Return the hidden tokens, (time, height, width), and the request with the share it hid."""
     if mask.kind != "painted":
         ratio = default_ratio(grid) if mask.ratio is None else mask.ratio
-        return make_mask(mask.kind, grid, ratio, mask.seed), replace(mask, ratio=ratio)
+        used = replace(mask, ratio=ratio)
+        if mask.kind in GUIDED_KINDS:
+            return guided_mask(engine, clip, mask.kind, grid, ratio), used
+        if mask.kind not in MASK_KINDS:
+            raise RequestError(f"There is no mask kind {mask.kind!r}; give {', '.join(KINDS)}.")
+        return make_mask(mask.kind, grid, ratio, mask.seed), used
     given = mask.painted or b""
     if len(given) != math.ceil(grid.tokens / 8):
         raise RequestError(

@@ -8,7 +8,6 @@ share; a handler that is closed between two stages leaves nothing behind.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from videomae_demo.ui.page import Page, Pages, WeightsList
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.preview.preview import make_preview
 from videomae_demo.ui.session import Session
-from videomae_demo.ui.stages import Stages, clip_of, stage
+from videomae_demo.ui.stages import Stages, clip_of, stage, with_time_left
 from videomae_demo.ui.token_player.sprites import SaveBytes
 from videomae_demo.ui.token_player.value import Shown
 
@@ -275,11 +274,8 @@ class Handlers:
 
     def work(self, session: Session, lens: PageLens, work: WorkOf) -> Pages:
         """Show the steps of a lens's work in its panel; it changes nothing of the session."""
-        began = time.monotonic()
-        for step in work(self._stages.explorer(session), session):
-            left_s = (time.monotonic() - began) * (1 - step.done) / step.done if step.done else None
-            doing = panel.progress(f"{step.doing} ...", round(100 * step.done), 100, left_s)
-            yield Page(status=[] if step.done >= 1 else [doing], panels={lens.name: step.panel})
+        for step, status in with_time_left(work(self._stages.explorer(session), session)):
+            yield Page(status=status, panels={lens.name: step.panel})
 
     def files(self, session: Session, name: str, folder: Path) -> Pages:
         """Write the files of one lens into `folder`."""

@@ -7,7 +7,8 @@ of what visitors do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping, Sequence
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +23,7 @@ from videomae_demo.ui import controls, present, text
 from videomae_demo.ui.address import read_view, write_address
 from videomae_demo.ui.bar.bar import Bar
 from videomae_demo.ui.examples import Shelf
-from videomae_demo.ui.lenses.lens import PageLens
+from videomae_demo.ui.lenses.lens import PageLens, Step
 from videomae_demo.ui.page import UNCHANGED, Examples, Page, Pages, WeightsList
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.session import Answered, Session
@@ -158,7 +159,10 @@ class Stages:
         yield from self.fetch(session.weights, lens.uses)
         if done:
             yield Page(status=stage(lens.doing, done, explorer.seconds.get(lens.runs)))
-        timed = set(explorer.seconds)
+        timed, prepared = set(explorer.seconds), False
+        for _, status in with_time_left(lens.prepare(explorer, session)):
+            prepared = True
+            yield Page(status=status)
         showing = lens.show(explorer, session, self._save)
         if not all(Path(file).is_file() for file in session.player.files()):
             raise RequestError(text.cleared(self._limits.kept_hours))
@@ -167,7 +171,7 @@ class Stages:
         now = session.knowing(lens.name, Answered(lens.key(session), showing.view))
         yield Page(
             now,
-            status=[] if done else UNCHANGED,
+            status=[] if done or prepared else UNCHANGED,
             player=now.player,
             panels={lens.name: showing.panel},
             controls={lens.name: showing.controls},
@@ -256,6 +260,15 @@ class Stages:
     def _code(self, session: Session) -> str:
         reconstructor = self._pool.reconstructor_of(session.weights)
         return view_in_python(session, self._lenses, reconstructor)
+
+
+def with_time_left(steps: Iterator[Step]) -> Iterator[tuple[Step, list[panel.Block]]]:
+    """Go through the steps of some work; beside each, what the progress card says of it."""
+    began = time.monotonic()
+    for step in steps:
+        left_s = (time.monotonic() - began) * (1 - step.done) / step.done if step.done else None
+        doing = panel.progress(f"{step.doing} ...", round(100 * step.done), 100, left_s)
+        yield step, [] if step.done >= 1 else [doing]
 
 
 def clip_of(session: Session) -> ClipRequest:

@@ -238,6 +238,11 @@ class PageLens(ABC):
     def show(self, explorer: Explorer, session: Session, save: SaveBytes) -> Showing:
         """Ask the Explorer what the session asks, and show the answer."""
 
+    def prepare(self, explorer: Explorer, session: Session) -> Iterator[Step]:
+        """Do what takes many passes and `show` then finds done; the panels of steps are ignored."""
+        del explorer, session
+        yield from ()
+
     @abstractmethod
     def write(self, explorer: Explorer, session: Session, folder: Path) -> list[Path]:
         """Write the files to take away into a folder, and return their paths."""

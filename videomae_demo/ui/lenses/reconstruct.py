@@ -15,6 +15,7 @@ from videomae_demo.errors import RequestError
 from videomae_demo.given import number
 from videomae_demo.lenses.reconstruct import (
     DEFAULT_MASK,
+    KINDS,
     MaskRequest,
     ReconstructionView,
     default_ratio,
@@ -46,6 +47,7 @@ from videomae_demo.ui.lenses.painted import (
 )
 from videomae_demo.ui.lenses.reconstruction import (
     PAINT,
+    many_view,
     reconstruction_panel,
     reconstruction_view,
 )
@@ -57,6 +59,9 @@ if TYPE_CHECKING:
     from videomae_demo.explorer import Explorer
     from videomae_demo.ui.session import Session
 
+MANY = "many-masks"
+USUAL_MASKS = 12
+"""About as many masks hide each token often enough."""
 PRESETS = (0.75, 0.9, 0.95)
 MASK_ADVICE = (
     "VideoMAE learnt by filling in 90% of the tokens, hidden in tubes: the same places in every "
@@ -81,12 +86,15 @@ class MaskQuestion:
         The number of the last painting that was reconstructed, as the page counts them.
     usual : float, optional
         The share that is hidden if nobody chooses one; None before the first clip.
+    many : bool
+        Whether many masks like this one are shown together.
     """
 
     mask: MaskRequest = DEFAULT_MASK
     drawn: int = 0
     painting: int = 0
     usual: float | None = None
+    many: bool = False
 
 
 class Reconstruct(PageLens):
@@ -101,7 +109,10 @@ class Reconstruct(PageLens):
     uses = ("reconstructor",)
     runs = "predict"
     costly = ("another",)
-    repeats: ClassVar = {EVERY: Repeated("sweep", len(RATIOS) * len(SEEDS))}
+    repeats: ClassVar = {
+        EVERY: Repeated("sweep", len(RATIOS) * len(SEEDS)),
+        MANY: Repeated("sweep", USUAL_MASKS),
+    }
 
     def build(self) -> Parts:
         """Place the mask's settings."""
@@ -120,16 +131,24 @@ class Reconstruct(PageLens):
             }
             # With room for what it costs.
             every = gr.Button(TRY_ALL, size="sm", scale=3, min_width=200, elem_id=EVERY)
-        kind = gr.Radio([*MASK_KINDS, "painted"], value="tube", label="Mask", elem_id="mask-kind")
+        kind = gr.Radio([*KINDS, "painted"], value="tube", label="Mask", elem_id="mask-kind")
         with gr.Row(elem_classes="tight"):
             seed = gr.Number(0, label=LABELS["seed"], min_width=80, elem_id="seed")
             another = gr.Button("Another mask", size="sm", min_width=110, elem_id="another")
+            many = gr.Button("Many masks", size="sm", min_width=180, elem_id=MANY)
         with gr.Accordion("Why hide so much, and why tubes?", open=False):
             gr.Markdown(MASK_ADVICE)
         paint, share = make_mailbox(PAINT), make_mailbox(SHARE)
         return Parts(
             {"kind": kind, "ratio": ratio, "seed": seed},
-            {**presets, "every": every, "another": another, "paint": paint, "share": share},
+            {
+                **presets,
+                "every": every,
+                "another": another,
+                "many": many,
+                "paint": paint,
+                "share": share,
+            },
         )
 
     def wire(self, parts: Parts, wires: Wires) -> None:
@@ -154,6 +173,7 @@ class Reconstruct(PageLens):
         share, every = parts.others["share"], parts.others["every"]
         wires.asks(share.input, self.choose_share, [share], None)
         wires.works(every.click, self.try_all, EVERY)
+        wires.asks(parts.others["many"].click, self.show_many, [], MANY)
 
     def set_mask(
         self, changed: str, session: Session, explorer: Explorer, kind: str, ratio: Any, seed: Any
@@ -178,7 +198,7 @@ class Reconstruct(PageLens):
             raise wrong[changed]
         if changed in ("ratio", "seed") and given[changed] == getattr(asked.mask, changed):
             return None  # the field was left as it is, and so is what was painted
-        question = replace(asked, mask=mask, drawn=asked.drawn + 1)
+        question = replace(asked, mask=mask, drawn=asked.drawn + 1, many=False)
         return Change(question, {"kind": mask.kind} if kind == "painted" else {})
 
     def paint(self, session: Session, explorer: Explorer, said: Any) -> Change | None:
@@ -194,7 +214,7 @@ class Reconstruct(PageLens):
         count = whole(said.get("painting"), "painting's number")
         tokens = explorer.reconstructor.card.grid.tokens
         mask = _painted(bits_of_page(said.get("mask"), tokens))
-        return Change(replace(asked, mask=mask, painting=count))
+        return Change(replace(asked, mask=mask, painting=count, many=False))
 
     def choose_share(self, session: Session, explorer: Explorer, said: Any) -> Change | None:
         """Hide the share that was chosen on the curve."""
@@ -203,8 +223,19 @@ class Reconstruct(PageLens):
         mask = MaskRequest(_drawn_kind(asked.mask.kind), number(said, "share"), asked.mask.seed)
         if mask == asked.mask:
             return None
-        question = replace(asked, mask=mask, drawn=asked.drawn + 1)
+        question = replace(asked, mask=mask, drawn=asked.drawn + 1, many=False)
         return Change(question, {"ratio": mask.ratio})
+
+    def show_many(self, session: Session, explorer: Explorer) -> Change:
+        """Show what many masks like this one say together, or that one alone again."""
+        del explorer
+        asked: MaskQuestion = self.question(session)
+        if not asked.many and asked.mask.kind not in MASK_KINDS:
+            raise TakenBackError(
+                f"Of the kind {asked.mask.kind!r} there is one mask for each share; choose "
+                f"{', '.join(MASK_KINDS)} to try many."
+            )
+        return Change(replace(asked, many=not asked.many))
 
     def try_all(self, explorer: Explorer, session: Session) -> Iterator[Step]:
         """Hide every share by masks of the present kind."""
@@ -224,7 +255,7 @@ class Reconstruct(PageLens):
         mask = asked.mask
         if changed == "weights" or mask == DEFAULT_MASK:
             mask = MaskRequest(_drawn_kind(mask.kind), usual, mask.seed)
-        return replace(asked, mask=mask, drawn=asked.drawn + 1, usual=usual)
+        return replace(asked, mask=mask, drawn=asked.drawn + 1, usual=usual, many=False)
 
     def met(self, session: Session, loads: bool) -> Mapping[str, Any]:
         """Show the usual share of other weights."""
@@ -236,16 +267,18 @@ class Reconstruct(PageLens):
         mask = asked.mask
         if mask.painted is not None:
             return {"painted": to_address(mask.painted)}
+        many = {"many": "1"} if asked.many else {}
         if mask == MaskRequest(ratio=asked.usual):
-            return {}
-        return {"mask": mask.kind, "ratio": f"{mask.ratio:g}", "seed": str(mask.seed)}
+            return many
+        return {"mask": mask.kind, "ratio": f"{mask.ratio:g}", "seed": str(mask.seed), **many}
 
     def read(self, session: Session, given: Mapping[str, str]) -> MaskQuestion:
         """Take a mask that was drawn or painted."""
         asked: MaskQuestion = self.question(session)
         if "painted" in given:
             return replace(asked, mask=_painted(bits_of_address(given["painted"])))
-        if given.get("mask") not in MASK_KINDS:
+        asked = replace(asked, many="many" in given and given.get("mask", "tube") in MASK_KINDS)
+        if given.get("mask") not in KINDS:
             return asked
         said: dict[str, Any] = {"kind": given["mask"]}
         said |= {name: plain_number(given[name]) for name in ("ratio", "seed") if name in given}
@@ -264,21 +297,35 @@ class Reconstruct(PageLens):
             asked = replace(asked, mask=MaskRequest(ratio=asked.usual))
         view = explorer.reconstruct(session.clip, asked.mask)
         view = replace(view, sweep=explorer.known_sweep(session.clip, asked.mask.kind))
+        if asked.many:
+            *_, view = explorer.many_masks(session.clip, asked.mask)
         # What a visitor set is not set again, since they may have gone on by now.
         decided_here = {} if is_fit and asked.mask.ratio is not None else _held(view.mask)
         grid = explorer.recogniser.card.grid
+        draw = many_view if asked.many else reconstruction_view
         return Showing(
             reconstruction_panel(view),
-            reconstruction_view(view, grid, asked, save),
+            draw(view, grid, asked, save),
             replace(asked, mask=view.mask),
             decided_here,
         )
 
+    def prepare(self, explorer: Explorer, session: Session) -> Iterator[Step]:
+        """Try many masks, if they are asked for."""
+        asked: MaskQuestion = self.question(session)
+        if asked.many and session.clip is not None:
+            for view in explorer.many_masks(session.clip, asked.mask):
+                assert view.many is not None
+                yield Step([], "Trying many masks", view.many.done)
+
     def write(self, explorer: Explorer, session: Session, folder: Path) -> list[Path]:
         """Write the reconstruction, and the curve if all shares were tried."""
         assert session.clip is not None
-        mask = self.question(session).mask
+        asked: MaskQuestion = self.question(session)
+        mask = asked.mask
         view = explorer.reconstruct(session.clip, mask)
+        if asked.many:
+            *_, view = explorer.many_masks(session.clip, mask)
         known = explorer.known_sweep(session.clip, mask.kind)
         if known is not None and known.done == 1:
             view = replace(view, sweep=known)
@@ -307,19 +354,24 @@ for picture in explorer.reconstruct(clip, mask).reconstruction.pictures:
             seed: float,
             painted: Any,
             sweep: bool,
+            many: float,
         ) -> ReconstructionView:
             if painted:
                 grid = explorer.reconstructor.card.grid
                 mask = _painted(bits_of_lists(painted, grid, "The painted mask"))
             else:
                 mask = MaskRequest(kind, number(ratio, "ratio") or None, whole(seed, "seed"))
-            if not sweep:
-                return explorer.reconstruct(clip, mask)
-            *_, last = explorer.sweep(clip, mask)
-            return last
+            view = explorer.reconstruct(clip, mask)
+            if sweep:
+                *_, swept = explorer.sweep(clip, mask)
+                view = replace(view, sweep=swept.sweep)
+            if times := whole(many, "many"):
+                *_, tried = explorer.many_masks(clip, mask, times)
+                view = replace(view, many=tried.many)
+            return view
 
         parameters = [
-            choice("kind", "How the hidden tokens are drawn.", tuple(MASK_KINDS)),
+            choice("kind", "How the hidden tokens are drawn, or what they follow.", KINDS),
             fraction("ratio", "The share of tokens to hide; 0 for the kind's default.", 0),
             whole_number("seed", "The seed of the drawing.", 0),
             token_marks(
@@ -332,11 +384,18 @@ for picture in explorer.reconstruct(clip, mask).reconstruction.pictures:
                 "Try all shares from 0.5 to 0.95 with several masks of this kind each, too: many "
                 "passes.",
             ),
+            whole_number(
+                "many",
+                "Hide each token so many times, by many masks, for mean, spread, error and "
+                "surprise; 0 for one mask.",
+                0,
+            ),
         ]
         summary = (
             "Hide a part of a clip and measure the reconstruction; `ratio` 0 takes the default, "
             "and `painted`, lists of 0 and 1 by time, row and column, takes the place of all "
-            "three. With `sweep`, PSNR and loss for every share, of the model and of the fillings."
+            "three. With `sweep`, PSNR and loss for every share, of the model and of the fillings; "
+            "with `many`, what many masks say together."
         )
         return Endpoint("reconstruct", summary, parameters, reconstruct)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from videomae_demo.lenses.answer import share as percentage
+from videomae_demo.lenses.guided import GUIDED_KINDS
+from videomae_demo.lenses.many_masks import many_scales
 from videomae_demo.lenses.pictures import PICTURE_TITLES, decibels, how_near, never_visible
 from videomae_demo.lenses.reconstruct import ReconstructionView
 from videomae_demo.rendering.frames import to_uint8
@@ -14,7 +16,15 @@ from videomae_demo.ui.lenses.lens import make_pane
 from videomae_demo.ui.lenses.sweep import sweep_chart, why_no_chart
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.token_player.sprites import SaveBytes, sprite
-from videomae_demo.ui.token_player.value import Mask, Scores, View, encode_mask, encode_scores
+from videomae_demo.ui.token_player.value import (
+    Mask,
+    Scores,
+    View,
+    encode_mask,
+    encode_scores,
+    scores_on,
+    signed_scores,
+)
 
 if TYPE_CHECKING:
     from videomae_demo.analysis.reconstruction import Reconstruction
@@ -22,6 +32,10 @@ if TYPE_CHECKING:
     from videomae_demo.ui.lenses.reconstruct import MaskQuestion
 
 PAINT = "videomae-paint"
+MANY_HINT = (
+    "Mean of all predictions, then the original under three maps: error, spread, and surprise "
+    "(orange: further from the clip than a blend of what is near). 'Many masks' again: one mask."
+)
 HINT = "All pictures play in step. Grey is what was hidden from the model."
 WHY_MASK = {
     "tube": "The same places are hidden at every time, so none can be copied from another moment.",
@@ -30,11 +44,9 @@ WHY_MASK = {
     "cell": "A part of each unit of 2 x 2 patches is hidden, in steps of a quarter, and moves on "
     "from moment to moment.",
     "painted": "Hide what matters, and see what the model puts there.",
+    **GUIDED_KINDS,
 }
-PSNR = (
-    "PSNR over the hidden pixels, higher is nearer to the original; beside the reconstruction, "
-    "fillings that need no model at all."
-)
+PSNR = "PSNR over the hidden pixels, higher is nearer; the others need no model."
 LEAK = (
     "This decoder predicts pixels normalised per token. To show them, the hidden tokens' true mean "
     "and contrast are put back, which leaks them: compare with the true patch mean, which is that "
@@ -83,6 +95,31 @@ def reconstruction_view(
     )
 
 
+def many_view(
+    view: ReconstructionView, recogniser_grid: TokenGrid, asked: MaskQuestion, save: SaveBytes
+) -> View:
+    """Show the mean prediction of many masks, and over the original, error, spread and surprise."""
+    del asked
+    many, card, seen = view.many, view.checkpoint, view.clip
+    assert many is not None
+    target = sprite("target", "original", to_uint8(view.reconstruction.target), save)
+    mean = sprite("mean", "mean prediction", to_uint8(many.mean), save)
+    plain, signed = many_scales(many)
+    surprise = signed_scores(many.surprise, signed, smooth=False)
+    return View(
+        title="What many masks say together",
+        panes=(
+            make_pane(seen, card, mean),
+            make_pane(seen, card, target, title="error", scores=scores_on(many.error, plain)),
+            make_pane(seen, card, target, title="spread", scores=scores_on(many.spread, plain)),
+            make_pane(seen, card, target, title="surprise", scores=surprise),
+        ),
+        hint=MANY_HINT,
+        text=" ".join(view.together()),
+        chooses=card.grid == recogniser_grid,
+    )
+
+
 def error_scores(result: Reconstruction) -> Scores:
     """Return the error of each hidden token as the player draws it."""
     error = np.sqrt(result.token_error)
@@ -105,14 +142,13 @@ def reconstruction_panel(view: ReconstructionView) -> list[panel.Block]:
     for picture in result.pictures:
         name = PICTURE_TITLES[picture.name] + (" (leaks)" if picture.leaks else "")
         rows.append((name, None if np.isinf(picture.psnr_db) else picture.psnr_db))
-    kind = "painted by hand" if mask.kind == "painted" else f"{mask.kind} mask, seed {mask.seed}"
     reasons = (view.other_share(), WHY_MASK.get(mask.kind, ""))
     explained = " ".join(reason for reason in reasons if reason)
     blocks = [
         panel.lead(
             f"{percentage(view.hidden_share)} hidden: {hidden} of {result.mask.size} tokens"
         ),
-        panel.sentence(f"Mask: {kind}. {explained}"),
+        panel.sentence(f"Mask: {view.drawn()}. {explained}"),
         panel.sentence(how_near(result)),
     ]
     if never := never_visible(result):
@@ -121,8 +157,11 @@ def reconstruction_panel(view: ReconstructionView) -> list[panel.Block]:
         blocks.append(panel.note(LEAK))
     notes = [panel.note(note) for note in (*view.checkpoint.notes, *view.clip.remarks)]
     last = [*notes, panel.small(view.made_by())]
+    if view.many is not None:
+        said = [panel.sentence(sentence) for sentence in view.together()]
+        return [blocks[0], blocks[1], *said, *last]
     if view.sweep is not None:
         return [*blocks, panel.box([sweep_chart(view.sweep, mask.ratio)], len(rows)), *last]
-    below = [panel.small(said) for said in (PSNR, *why_no_chart(mask.kind))]
+    below = [panel.small(said) for said in (PSNR, view.loss(), *why_no_chart(mask.kind))]
     measures = panel.measures(rows, "dB", rows[0][0])
     return [*blocks, panel.box([measures, *below], len(rows)), *last]

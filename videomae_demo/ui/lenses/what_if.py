@@ -248,13 +248,13 @@ def _row(view: WhatIfView, name: str) -> panel.ChangeRow:
     read, title = view.read(name), name.replace(":", " ")  # there is no room for a sentence
     if read is None:
         return panel.ChangeRow(name, title)
-    moved = read.probability - view.whole.probability
+    points = round(100 * (read.probability - view.whole.probability))
     return panel.ChangeRow(
         name,
         title,
         read.probability,
         probability(read.probability),
-        "" if name == AS_IT_IS else f"{100 * moved:+.0f}",
+        "" if name == AS_IT_IS else f"{points:+d}" if points else "0",
         "" if read.best == view.label else view.labels[read.best],
     )
 
