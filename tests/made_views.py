@@ -12,7 +12,9 @@ import numpy as np
 from videomae_demo.analysis.classification import Classification
 from videomae_demo.analysis.dropping import Course, LeftOut
 from videomae_demo.analysis.faithfulness import Curve, Faithfulness
+from videomae_demo.analysis.features import PrincipalColours
 from videomae_demo.analysis.heads import HeadEffects
+from videomae_demo.analysis.many_masks import ManyMasks
 from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.reconstruction import Picture, Reconstruction
 from videomae_demo.analysis.relevance import Relevance
@@ -27,6 +29,7 @@ from videomae_demo.lenses.explain import ExplainRequest, RelevanceView
 from videomae_demo.lenses.heads import HeadsRequest, HeadsView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
+from videomae_demo.lenses.tokens import TokensRequest, TokensView
 from videomae_demo.lenses.trial import Trial
 from videomae_demo.lenses.what_if import WhatIfView
 from videomae_demo.model.processor import CropBox
@@ -263,3 +266,40 @@ def made_what_if(
         shown=shown,
         changed=replace(base.clip, frames=base.clip.frames[::-1]),
     )
+
+
+def made_tokens() -> TokensView:
+    """All are alike by 0.125 to the token of row 0, column 1 in the middle, but three."""
+    cosines = np.full(GRID.shape, 0.125, np.float32)
+    cosines[1, 0, 1], cosines[2, 1, 3], cosines[0, 1, 0] = 1, 0.75, 0.5
+    cosines[2, 0, 0] = -0.5
+    marked = np.zeros(GRID.shape, np.bool_)
+    marked[[0, 1, 2], [1, 0, 1], [0, 1, 3]] = True
+    colours = np.linspace(0, 1, GRID.tokens * 3, dtype=np.float32).reshape(*GRID.shape, 3)
+    return TokensView(
+        checkpoint=made_card(),
+        clip=made_clip(),
+        request=TokensRequest(),
+        query=(1, 0, 1),
+        layer=4,
+        layers=6,
+        cosines=cosines,
+        nearest=marked,
+        groups=PrincipalColours(colours, (0.5, 0.25, 0.125)),
+        blank=PrincipalColours(1 - colours, (0.6, 0.2, 0.1)),
+        like_blank=0.4242,
+    )
+
+
+def made_many(planned: int = 5, leaks: bool = False, best: float = 0.0) -> ManyMasks:
+    """Errors of 0.3 and 0.4; the filling is at 0.35, but far off at one token."""
+    error = np.full(GRID.shape, 0.3, np.float32)
+    error[:, 0] = 0.4
+    filling = np.full(GRID.shape, 0.35, np.float32)
+    filling[0, 0, 0] = 1.0
+    error[2, 0, 3] += best
+    times = np.full(GRID.shape, 3)
+    times[0, 0, 1] = 4
+    frames = np.full((6, 32, 64, 3), 0.5, np.float32)
+    spread = np.full(GRID.shape, 0.125, np.float32)
+    return ManyMasks(5, planned, times, frames, spread, error, filling, leaks)

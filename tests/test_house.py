@@ -48,6 +48,7 @@ ROOMS = (
     "engine.single_heads",
     "engine.lessons",
     "engine.probing",
+    "engine.token_features",
     "lenses",
     "explorer",
     "lessons",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from videomae_demo.lenses.explain import ExplainRequest
     from videomae_demo.lenses.heads import HeadsRequest
     from videomae_demo.lenses.reconstruct import MaskRequest
+    from videomae_demo.lenses.tokens import TokensRequest
     from videomae_demo.lenses.what_if import WhatIfRequest
     from videomae_demo.limits import Limits
     from videomae_demo.model.processor import VideoMAEImageProcessor
@@ -45,6 +46,7 @@ _HOMES = {
     "RolloutSettings": "analysis.settings",
     "SamplingRule": "video.sampling",
     "TokenGrid": "config",
+    "TokensRequest": "lenses.tokens",
     "VideoError": "errors",
     "VideoMAEConfig": "config",
     "VideoMAEForPreTraining": "model.videomae",
@@ -69,6 +71,7 @@ __all__ = [
     "RolloutSettings",
     "SamplingRule",
     "TokenGrid",
+    "TokensRequest",
     "VideoError",
     "VideoMAEConfig",
     "VideoMAEForPreTraining",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
-from videomae_demo.lenses import attend, explain, heads, recognise, reconstruct, what_if
+from videomae_demo.lenses import attend, explain, heads, recognise, reconstruct, tokens, what_if
 from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.lenses.explain import DEFAULT_QUESTION, ExplainRequest, RelevanceView
 from videomae_demo.lenses.heads import DEFAULT_HEADS, HeadsRequest, HeadsView
@@ -22,6 +22,7 @@ from videomae_demo.lenses.reconstruct import (
     MaskRequest,
     ReconstructionView,
 )
+from videomae_demo.lenses.tokens import DEFAULT_TOKENS, TokensRequest, TokensView
 from videomae_demo.lenses.what_if import DEFAULT_WHAT_IF, WhatIfRequest, WhatIfView
 
 if TYPE_CHECKING:
@@ -83,6 +84,10 @@ class Explorer(Engine):
     def probe_one(self, clip: ClipRequest, request: WhatIfRequest = DEFAULT_WHAT_IF) -> WhatIfView:
         """Change the clip in one way; see `what_if.ask_one`."""
         return what_if.ask_one(self, clip, request)
+
+    def tokens(self, clip: ClipRequest, request: TokensRequest = DEFAULT_TOKENS) -> TokensView:
+        """Say which tokens are alike; see `tokens.ask`."""
+        return tokens.ask(self, clip, request)
 
     def reconstruct(
         self, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK

@@ -4,26 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_views import GRID, made_reconstruction
+from made_views import made_many, made_reconstruction
 
 from videomae_demo import ClipRequest, Explorer, MaskRequest, RequestError
-from videomae_demo.analysis.many_masks import ManyMasks
 from videomae_demo.lenses import many_masks as words
 from videomae_demo.lenses.reconstruct import GUIDED_KINDS, ReconstructionView
-
-
-def made_many(planned: int = 5, leaks: bool = False, best: float = 0.0) -> ManyMasks:
-    """Errors of 0.3 and 0.4; the filling is at 0.35, but far off at one token."""
-    error = np.full(GRID.shape, 0.3, np.float32)
-    error[:, 0] = 0.4
-    filling = np.full(GRID.shape, 0.35, np.float32)
-    filling[0, 0, 0] = 1.0
-    error[2, 0, 3] += best
-    times = np.full(GRID.shape, 3)
-    times[0, 0, 1] = 4
-    frames = np.full((6, 32, 64, 3), 0.5, np.float32)
-    spread = np.full(GRID.shape, 0.125, np.float32)
-    return ManyMasks(5, planned, times, frames, spread, error, filling, leaks)
 
 
 def made(**options) -> ReconstructionView:

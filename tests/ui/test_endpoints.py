@@ -18,7 +18,7 @@ from videomae_demo.cli.main import main
 from videomae_demo.ui.api import EXAMPLE_CLIP
 
 HIDDEN = np.arange(32).reshape(2, 4, 4) % 3 == 0
-ENDPOINTS = ("/attend", "/classify", "/explain", "/heads", "/probe", "/reconstruct")
+ENDPOINTS = ("/attend", "/classify", "/explain", "/heads", "/probe", "/reconstruct", "/tokens")
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,8 @@ SETTINGS = [
     ("reconstruct", {"many": 2, "ratio": 0.5, "change": "grey"},
      "--many 2 --ratio 0.5 --change grey"),
     ("probe", {"shown": "mirrored"}, "--show mirrored"),
+    ("tokens", {"query": [1, 2, 0], "half": "reconstructor"}, "--query 1,2,0 --of reconstructor"),
+    ("tokens", {"layer": 0, "skip_near": True}, "--layer 0 --skip-near"),
 ]  # fmt: skip
 
 
@@ -154,7 +156,7 @@ def test_the_json_is_that_of_the_command_line(
     weights = ["--weights", str(recogniser_folder), "--device", "cpu"]
     np.savez(tmp_path / "hidden.npz", hidden=HIDDEN)
     options = options.replace("HIDDEN", str(tmp_path / "hidden.npz"))
-    if name == "reconstruct":
+    if name in ("reconstruct", "tokens"):
         weights += ["--reconstructor", str(reconstructor_folder)]
     written = [option.replace("_", " ") if "=" in option else option for option in options.split()]
     assert main([name, str(clip_path), *weights, *written, "--json"]) == 0

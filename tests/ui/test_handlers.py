@@ -33,6 +33,7 @@ from asking import (
 
 from videomae_demo import pool as pools
 from videomae_demo.analysis.classification import Classification
+from videomae_demo.analysis.features import PrincipalColours
 from videomae_demo.analysis.heads import HeadEffects
 from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.reconstruction import Picture, Reconstruction
@@ -49,6 +50,7 @@ from videomae_demo.lenses.explain import RelevanceView
 from videomae_demo.lenses.heads import HeadsView
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
+from videomae_demo.lenses.tokens import TokensView
 from videomae_demo.lenses.what_if import WhatIfView
 from videomae_demo.limits import Limits
 from videomae_demo.model.processor import CropBox
@@ -90,7 +92,9 @@ class FakeExplorer:
         self.recogniser = SimpleNamespace(
             card=card("recogniser", labels), model=SimpleNamespace(config=config)
         )
-        self.reconstructor = SimpleNamespace(card=card("reconstructor"))
+        self.reconstructor = SimpleNamespace(
+            card=card("reconstructor"), model=SimpleNamespace(config=config)
+        )
         self.device = "cpu"
         self.seconds = {}
         self.failure: Exception | None = None
@@ -145,6 +149,24 @@ class FakeExplorer:
         effects = HeadEffects(Target(0), reads, reads, found.logits.astype("f4"), asked.query)
         seen = self.see(request)
         return HeadsView(self.recogniser.card, seen, asked, effects, found, found, "it")
+
+    def tokens(self, request, asked):
+        self.asked.append(("tokens", asked))
+        shape = GRID.shape
+        colours = PrincipalColours(np.full((*shape, 3), 0.5, np.float32), (0.5, 0.3, 0.2))
+        return TokensView(
+            self.recogniser.card,
+            self.see(request),
+            asked,
+            (0, 0, 0),
+            4,
+            4,
+            np.zeros(shape, np.float32),
+            np.zeros(shape, np.bool_),
+            colours,
+            colours,
+            0.5,
+        )
 
     def probe_one(self, request, asked):
         self.asked.append(("what_if", asked))
@@ -330,7 +352,9 @@ def test_what_a_click_costs_stands_on_its_button_once_it_was_measured(made, expl
         page.bar for page in made.pick(session, "b") if not isinstance(page.bar, Unchanged)
     ]
     tabs = [{name for name in bar.costs if name.startswith("tab")} for bar in shown_now]
-    of_one_pass = {f"tab-{name}-button" for name in ("recognise", "attend", "heads", "what_if")}
+    of_one_pass = {
+        f"tab-{name}-button" for name in ("recognise", "attend", "heads", "what_if", "tokens")
+    }
     assert tabs == [of_one_pass | {"tab-reconstruct-button"}, {"tab-reconstruct-button"}]
 
 
@@ -906,11 +930,11 @@ def test_changes_beyond_values_are_repeated_to_the_end(made, layout):
         with contextlib.suppress(gr.Error):
             yield from outputs.deliver(set_rollout(made, session, "mean", 0.0, 9, 1), write)
 
-    # The weights, the labels of four lenses, two layers and a head, the files of six lenses.
-    assert check(outputs.deliver(made.open(Session("tested")), write)) == 15
+    # The weights, the labels of four lenses, three layers and a head, the files of seven lenses.
+    assert check(outputs.deliver(made.open(Session("tested")), write)) == 17
     session = explored(made)
     assert (
-        check(outputs.deliver(made.pick(session, "b"), write)) == 7
+        check(outputs.deliver(made.pick(session, "b"), write)) == 8
     )  # layers and heads are known by now
     assert check(refused()) == 3
 

@@ -24,9 +24,11 @@ from made_views import (
     made_clip,
     made_heads,
     made_labels,
+    made_many,
     made_reconstruction,
     made_relevance,
     made_rollout,
+    made_tokens,
     made_what_if,
 )
 
@@ -48,7 +50,7 @@ class MadeExplorer:
         self.id2label = dict(enumerate(made_labels().classification.labels))
         config = SimpleNamespace(num_hidden_layers=6, num_attention_heads=3, id2label=self.id2label)
         self.recogniser = SimpleNamespace(card=made_card(), model=SimpleNamespace(config=config))
-        self.reconstructor = SimpleNamespace(card=made_card())
+        self.reconstructor = SimpleNamespace(card=made_card(), model=self.recogniser.model)
         self.device = "cpu"
         self.seconds = {}
 
@@ -69,6 +71,14 @@ class MadeExplorer:
 
     def heads(self, request, asked):
         return replace(made_heads(asked), clip=self.see(request))
+
+    def tokens(self, request, asked):
+        return replace(made_tokens(), clip=self.see(request), request=asked)
+
+    def many_masks(self, request, mask):
+        view = self.reconstruct(request, mask)
+        yield replace(view, many=replace(made_many(), masks=2, planned=4))
+        yield replace(view, many=made_many())
 
     def probe_one(self, request, asked):
         return replace(made_what_if(shown=asked.shown), clip=self.see(request))

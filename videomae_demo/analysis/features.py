@@ -93,3 +93,48 @@ def likeness(features: Tensor, token: int) -> Tensor:
         raise RequestError(f"There is no token {token}; there are {len(features)}, from 0.")
     wide = features.double()
     return torch.nn.functional.cosine_similarity(wide, wide[token][None], dim=1).clamp(-1, 1)
+
+
+def linear_cka(one: Tensor, other: Tensor) -> float:
+    """Return how alike two sets of codes of the same tokens are, 0..1: 1 if a turn and a scale do.
+
+    Linear centred kernel alignment (Kornblith et al. 2019, arXiv 1905.00414, equation 3). 0 where
+    the tokens of either do not differ.
+
+    Parameters
+    ----------
+    one, other : Tensor
+        (N, D) and (N, D').
+    """
+    first, second = (codes.double() - codes.double().mean(0) for codes in (one, other))
+    shared = (first.T @ second).square().sum()
+    own = (first.T @ first).norm() * (second.T @ second).norm()
+    return float(shared / own) if own > 0 else 0.0
+
+
+def neighbourhood(grid: TokenGrid, token: tuple[int, int, int]) -> NDArray[np.bool_]:
+    """Return the token and all that touch it, in time or space: (time, height, width) bool."""
+    near = np.ones(grid.shape, dtype=np.bool_)
+    for axis, at in enumerate(token):
+        places = np.abs(np.arange(grid.shape[axis]) - at) <= 1
+        near &= places.reshape([-1 if other == axis else 1 for other in range(3)])
+    return near
+
+
+def nearest_by_slice(cosines: NDArray[np.floating], count: int) -> NDArray[np.bool_]:
+    """Mark the `count` largest cosines of each slice of time; NaN is never one of them.
+
+    Parameters
+    ----------
+    cosines : (time, height, width) float
+
+    Returns
+    -------
+    (time, height, width) bool
+    """
+    flat = np.nan_to_num(cosines.reshape(len(cosines), -1), nan=-np.inf)
+    order = np.argsort(-flat, axis=1, kind="stable")[:, :count]
+    marked = np.zeros(flat.shape, dtype=np.bool_)
+    np.put_along_axis(marked, order, True, axis=1)
+    nearest: NDArray[np.bool_] = marked.reshape(cosines.shape) & ~np.isnan(cosines)
+    return nearest

@@ -53,7 +53,7 @@ TRACED = "libragrad"
 TRACE_SHARE = 0.6
 """Of the cache, at the most: with the default limit, base at 16 frames of 224 px fits (602 MB)."""
 
-Pass = Literal["recognise", "explain", "predict", "sweep", "probe"]
+Pass = Literal["recognise", "explain", "predict", "sweep", "probe", "encode"]
 """What is timed; of a sweep, one mask of many, and of probes, one change."""
 
 

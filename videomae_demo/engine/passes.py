@@ -259,6 +259,21 @@ def follow_head(
     return attention
 
 
+@on_gpu(LONGEST_PASS_S)
+def encode(
+    role: Recogniser | Reconstructor, pixel_values: NDArray[np.float32], layer: int
+) -> NDArray[np.float32]:
+    """Return the encoder's tokens of one clip, (1, T, C, H, W), after a layer: (N, D) float32.
+
+    Layers are counted from 1; 0 stands for the embedded patches. Nothing is hidden.
+    """
+    encoder = role.model.videomae
+    clips = torch.from_numpy(pixel_values).to(role.model.device)
+    with torch.inference_mode(), inference_precision(role.model.device):
+        output = encoder(clips, output_hidden_states=True, before_layer=check_cancelled)
+    return check_finite(_to_host(output.hidden_states[layer])[0], "encoder")
+
+
 def predict(
     reconstructor: Reconstructor, pixel_values: NDArray[np.float32], hidden: NDArray[np.bool_]
 ) -> NDArray[np.float32]:

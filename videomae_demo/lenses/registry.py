@@ -29,4 +29,5 @@ LENSES = [
     Lens("reconstruct", "videomae_demo.cli.reconstruct"),
     Lens("heads", "videomae_demo.cli.heads"),
     Lens("what_if", "videomae_demo.cli.what_if"),
+    Lens("tokens", "videomae_demo.cli.tokens"),
 ]

@@ -76,15 +76,18 @@ def fraction(name: str, description: str, default: float) -> Argument:
     return Argument(name, description, default, {"type": "number", "minimum": 0, "maximum": 1})
 
 
-def token_place(what: str) -> Argument:
-    """Describe a query: one token's place; `what` says what the token is, without a full stop."""
+def token_place(what: str, none: str = "the average of all") -> Argument:
+    """Describe a query: one token's place; `what` says what the token is, without a full stop.
+
+    `none` says what stands for it where it is not given.
+    """
     schema = {
         "type": ["array", "null"],
         "items": {"type": "integer", "minimum": 0},
         "minItems": 3,
         "maxItems": 3,
     }
-    description = f"{what}: [time, row, column], counted from 0; null for the average of all."
+    description = f"{what}: [time, row, column], counted from 0; null for {none}."
     return Argument("query", description, None, schema, [0, 0, 0])
 
 

@@ -8,6 +8,7 @@ from videomae_demo.ui.lenses.heads import Heads
 from videomae_demo.ui.lenses.lens import PageLens
 from videomae_demo.ui.lenses.recognise import Recognise
 from videomae_demo.ui.lenses.reconstruct import Reconstruct
+from videomae_demo.ui.lenses.tokens import Tokens
 from videomae_demo.ui.lenses.what_if import WhatIf
 
 LENSES: list[PageLens] = [
@@ -17,4 +18,5 @@ LENSES: list[PageLens] = [
     Reconstruct(),
     Heads(),
     WhatIf(),
+    Tokens(),
 ]

@@ -3,10 +3,18 @@
 function describeToken(token) {
   const time = lead().times[token[0] * lead().tubelet];
   const place = `${time.toFixed(2)} s, row ${token[1]}, column ${token[2]}`;
-  const told = lens().panes.filter((pane) => pane.scores).map((pane) => amountOf(pane, token)).filter(Boolean);
+  const told = amountsOf(token);
   let text = told.length ? `${place}: ${told.join(", ")}` : place;
   if (maskBytes()) text += maskBytes()[tokenIndex(maskedPane(), token)] ? " (hidden)" : " (visible)";
   return text;
+}
+
+// What all panes say of a token. Of several, each is named; what was said already is not said again.
+function amountsOf(token) {
+  const scored = lens().panes.filter((pane) => pane.scores);
+  const told = scored.map((pane) => [pane.title, amountOf(pane, token)]).filter(([, amount]) => amount);
+  const fresh = told.filter(([, amount], at) => told.findIndex((other) => other[1] === amount) === at);
+  return fresh.map(([title, amount]) => (fresh.length > 1 && title ? `${title} ${amount}` : amount));
 }
 
 // What a pane's scores say of a token, whether they are drawn or not; empty where they have no value.
