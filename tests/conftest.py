@@ -25,6 +25,13 @@ def recogniser_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def other_recogniser(tmp_path_factory) -> Path:
+    """Another checkpoint of the same shape, whose weights are drawn from another seed."""
+    folder = tmp_path_factory.mktemp("other")
+    return save_tiny(VideoMAEForVideoClassification, folder, seed=1)
+
+
+@pytest.fixture(scope="session")
 def reconstructor_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("reconstructor")
     return save_tiny(VideoMAEForPreTraining, folder, use_mean_pooling=False, norm_pix_loss=False)

@@ -30,10 +30,12 @@ def tiny_config(**changes) -> VideoMAEConfig:
     return VideoMAEConfig(**fields | changes)
 
 
-def save_tiny(model_class, folder: Path, *, with_processor: bool = True, **changes) -> Path:
+def save_tiny(
+    model_class, folder: Path, *, with_processor: bool = True, seed: int = 0, **changes
+) -> Path:
     """Save a tiny model with weights large enough that every part of it matters."""
     model = model_class(tiny_config(**changes))
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)

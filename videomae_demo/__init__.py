@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from videomae_demo.engine.clips import ClipRequest
     from videomae_demo.errors import CheckpointError, ExplorerError, RequestError, VideoError
     from videomae_demo.explorer import Explorer
+    from videomae_demo.lenses.compare import CompareRequest
     from videomae_demo.lenses.explain import ExplainRequest
     from videomae_demo.lenses.heads import HeadsRequest
     from videomae_demo.lenses.reconstruct import MaskRequest
@@ -35,6 +36,7 @@ _HOMES = {
     "CheckpointError": "errors",
     "ClipChange": "video.changes",
     "ClipRequest": "engine.clips",
+    "CompareRequest": "lenses.compare",
     "ExplainRequest": "lenses.explain",
     "Explorer": "explorer",
     "ExplorerError": "errors",
@@ -60,6 +62,7 @@ __all__ = [
     "CheckpointError",
     "ClipChange",
     "ClipRequest",
+    "CompareRequest",
     "ExplainRequest",
     "Explorer",
     "ExplorerError",

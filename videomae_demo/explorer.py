@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
-from videomae_demo.lenses import attend, explain, heads, recognise, reconstruct, tokens, what_if
+from videomae_demo.lenses import (
+    attend,
+    compare,
+    explain,
+    heads,
+    recognise,
+    reconstruct,
+    tokens,
+    what_if,
+)
 from videomae_demo.lenses.attend import RolloutView
+from videomae_demo.lenses.compare import DEFAULT_COMPARISON, CompareRequest, CompareView
 from videomae_demo.lenses.explain import DEFAULT_QUESTION, ExplainRequest, RelevanceView
 from videomae_demo.lenses.heads import DEFAULT_HEADS, HeadsRequest, HeadsView
 from videomae_demo.lenses.recognise import LabelsView
@@ -88,6 +98,16 @@ class Explorer(Engine):
     def tokens(self, clip: ClipRequest, request: TokensRequest = DEFAULT_TOKENS) -> TokensView:
         """Say which tokens are alike; see `tokens.ask`."""
         return tokens.ask(self, clip, request)
+
+    def compare(
+        self, clip: ClipRequest, other: str, request: CompareRequest = DEFAULT_COMPARISON
+    ) -> Iterator[CompareView]:
+        """Ask these weights and others the same; yield the answer, the last one counts.
+
+        `other` names a checkpoint as for a new Explorer; see `compare.ask`.
+        """
+        second = self.beside(other, with_decoder=request.what == "reconstruction")
+        return compare.ask(self, second, clip, request)
 
     def reconstruct(
         self, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK

@@ -215,6 +215,21 @@ class ExplorerPool:
                 self._explorers.popitem(last=False)
         return explorer
 
+    def beside(self, name: str, with_decoder: bool) -> Explorer:
+        """Return the Explorer of weights that are to be compared with others; downloads nothing.
+
+        Raises
+        ------
+        RequestError
+            When the name is none of the `offers`, or a file of it is not on this machine.
+        """
+        self.offer(name)
+        if self.absent(name, HALVES if with_decoder else HALVES[:1]):
+            raise RequestError(
+                f"The weights {name!r} are not on this machine; load them on the page first."
+            )
+        return self.get(name)
+
     def absent(self, name: str, halves: Sequence[Half] = HALVES) -> tuple[str, ...]:
         """Return which checkpoints these weights need that are not on this machine yet."""
         needed = dict(zip(HALVES, self._halves(name), strict=False))
@@ -321,6 +336,7 @@ class ExplorerPool:
             cache_bytes=self._share_bytes,
             limits=self._limits,
             clips=self._clips,
+            others=self,
         )
 
     def _refusal(self, entry: CatalogEntry) -> str:

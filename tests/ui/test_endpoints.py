@@ -18,7 +18,16 @@ from videomae_demo.cli.main import main
 from videomae_demo.ui.api import EXAMPLE_CLIP
 
 HIDDEN = np.arange(32).reshape(2, 4, 4) % 3 == 0
-ENDPOINTS = ("/attend", "/classify", "/explain", "/heads", "/probe", "/reconstruct", "/tokens")
+ENDPOINTS = (
+    "/attend",
+    "/classify",
+    "/compare",
+    "/explain",
+    "/heads",
+    "/probe",
+    "/reconstruct",
+    "/tokens",
+)
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +153,8 @@ SETTINGS = [
      "--many 2 --ratio 0.5 --change grey"),
     ("probe", {"shown": "mirrored"}, "--show mirrored"),
     ("tokens", {"query": [1, 2, 0], "half": "reconstructor"}, "--query 1,2,0 --of reconstructor"),
+    ("compare", {"other": "bundled", "what": "relevance"}, "--with bundled --what relevance"),
+    ("compare", {"other": "bundled", "what": "what_if"}, "--with bundled --what what_if"),
     ("tokens", {"layer": 0, "skip_near": True}, "--layer 0 --skip-near"),
 ]  # fmt: skip
 

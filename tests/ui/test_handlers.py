@@ -150,6 +150,9 @@ class FakeExplorer:
         seen = self.see(request)
         return HeadsView(self.recogniser.card, seen, asked, effects, found, found, "it")
 
+    def other_weights(self):
+        return [("Tested", "tested")]
+
     def tokens(self, request, asked):
         self.asked.append(("tokens", asked))
         shape = GRID.shape
@@ -352,9 +355,8 @@ def test_what_a_click_costs_stands_on_its_button_once_it_was_measured(made, expl
         page.bar for page in made.pick(session, "b") if not isinstance(page.bar, Unchanged)
     ]
     tabs = [{name for name in bar.costs if name.startswith("tab")} for bar in shown_now]
-    of_one_pass = {
-        f"tab-{name}-button" for name in ("recognise", "attend", "heads", "what_if", "tokens")
-    }
+    lenses = ("recognise", "attend", "heads", "what_if", "tokens", "compare")
+    of_one_pass = {f"tab-{name}-button" for name in lenses}
     assert tabs == [of_one_pass | {"tab-reconstruct-button"}, {"tab-reconstruct-button"}]
 
 
@@ -930,11 +932,12 @@ def test_changes_beyond_values_are_repeated_to_the_end(made, layout):
         with contextlib.suppress(gr.Error):
             yield from outputs.deliver(set_rollout(made, session, "mean", 0.0, 9, 1), write)
 
-    # The weights, the labels of four lenses, three layers and a head, the files of seven lenses.
-    assert check(outputs.deliver(made.open(Session("tested")), write)) == 17
+    # The weights, here and to compare, the labels of four lenses, three layers and a head, and
+    # the files of eight lenses.
+    assert check(outputs.deliver(made.open(Session("tested")), write)) == 19
     session = explored(made)
     assert (
-        check(outputs.deliver(made.pick(session, "b"), write)) == 8
+        check(outputs.deliver(made.pick(session, "b"), write)) == 9
     )  # layers and heads are known by now
     assert check(refused()) == 3
 

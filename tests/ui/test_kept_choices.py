@@ -34,6 +34,7 @@ from made_views import (
 
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.engine.clips import Overview
+from videomae_demo.lenses.compare import CompareView
 from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.pool import HALVES, ExplorerPool, Offer
 from videomae_demo.ui.examples import Example
@@ -71,6 +72,23 @@ class MadeExplorer:
 
     def heads(self, request, asked):
         return replace(made_heads(asked), clip=self.see(request))
+
+    def other_weights(self):
+        return [("Tested", "tested"), ("Other", "other")]
+
+    def beside(self, name, with_decoder=False):
+        return self
+
+    def compare(self, request, other, asked):
+        made = {
+            "labels": made_labels,
+            "attention": lambda: made_rollout(RolloutSettings()),
+            "relevance": made_relevance,
+            "reconstruction": made_reconstruction,
+            "what_if": lambda: made_what_if(shown=asked.shown),
+        }[asked.what]
+        one, two = made(), made()
+        yield CompareView(one.checkpoint, one.clip, made_card(title=other), asked, one, two)
 
     def tokens(self, request, asked):
         return replace(made_tokens(), clip=self.see(request), request=asked)

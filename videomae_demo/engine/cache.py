@@ -101,10 +101,19 @@ class ByteCache(Generic[Value]):
                 del self._makings[key]
             own.done.set()
 
+    def shrink(self, limit_bytes: int) -> None:
+        """Keep no more than so much from now on."""
+        with self._lock:
+            self.limit_bytes = min(self.limit_bytes, limit_bytes)
+            self._drop()
+
     def _keep(self, key: Hashable, value: Value, size: int) -> None:
         if size <= self.limit_bytes and key not in self._values:
             self._values[key] = (value, size)
             self._bytes += size
+        self._drop()
+
+    def _drop(self) -> None:
         while self._bytes > self.limit_bytes:
             _, (_, freed) = self._values.popitem(last=False)
             self._bytes -= freed

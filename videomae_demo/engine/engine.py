@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from videomae_demo.analysis.methods import DEFAULT_METHOD, Target, find_method
 from videomae_demo.analysis.relevance import Relevance
 from videomae_demo.analysis.settings import HeadFusion
 from videomae_demo.cancellation import holding
-from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
+from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER, CATALOG
 from videomae_demo.device import choose_device, one_at_a_time, runs_elsewhere
 from videomae_demo.engine.cache import ByteCache
 from videomae_demo.engine.clips import ClipRequest, Clips, Overview, PreparedClip, SeenClip, size_of
@@ -57,6 +57,16 @@ Pass = Literal["recognise", "explain", "predict", "sweep", "probe", "encode"]
 """What is timed; of a sweep, one mask of many, and of probes, one change."""
 
 
+class Others(Protocol):
+    """Hands out engines of other weights that share memory with one another."""
+
+    def beside(self, name: str, with_decoder: bool) -> Any:
+        """Return the engine of some weights, or raise a RequestError: they can't be had."""
+
+    def choices(self) -> list[tuple[str, str]]:
+        """Return a line and the name of each of the weights."""
+
+
 class Engine:
     """Runs VideoMAE on clips for whoever asks; safe to share between threads.
 
@@ -84,6 +94,8 @@ class Engine:
     clips : Clips, optional
         Reads the clips; engines that share one read the same frames once. Default: one of its own,
         which keeps frames in the same bytes.
+    others : Others, optional
+        Where engines of other weights come from; default: one at a time is made.
     """
 
     def __init__(
@@ -97,6 +109,7 @@ class Engine:
         cache_bytes: int | None = None,
         limits: Limits = DEFAULT_LIMITS,
         clips: Clips | None = None,
+        others: Others | None = None,
     ) -> None:
         if reconstructor_heads is not None and reconstructor is None:
             raise RequestError(
@@ -115,6 +128,9 @@ class Engine:
             limits.cache_mb * 2**20 if cache_bytes is None else cache_bytes, size_of
         )
         self._clips = Clips(limits, self._cache) if clips is None else clips
+        self._limits = limits
+        self._others = others
+        self._beside: Self | None = None
         self.seconds: dict[Pass, float] = {}
         """How long the last pass of each kind took on this machine, waiting for others aside."""
 
@@ -135,6 +151,47 @@ class Engine:
                 if self._reconstructor is None:
                     self._reconstructor = self._load_reconstructor()
         return self._reconstructor
+
+    def beside(self, weights: str, with_decoder: bool = False) -> Self:
+        """Return the engine of other weights, on the same device and with the same clips.
+
+        Without a source of such engines, the last one that was made is kept, and each of the two
+        keeps half of what one may keep.
+
+        Parameters
+        ----------
+        weights : str
+            As for a new engine; its own weights stand for this engine itself.
+        with_decoder : bool
+            Whether its reconstructor will be asked, too.
+
+        Raises
+        ------
+        RequestError
+            When the source of engines does not have it.
+        """
+        if weights == self.weights:
+            return self
+        if self._others is not None:
+            found: Self = self._others.beside(weights, with_decoder)
+            return found
+        if self._beside is None or self._beside.weights != weights:
+            half = self._limits.cache_mb * 2**19
+            self._cache.shrink(half)
+            self._beside = type(self)(
+                weights,
+                device=str(self.device),
+                cache_bytes=half,
+                limits=self._limits,
+                clips=self._clips,
+            )
+        return self._beside
+
+    def other_weights(self) -> list[tuple[str, str]]:
+        """Return a line and the name of all weights that can be had beside these."""
+        if self._others is not None:
+            return self._others.choices()
+        return [(entry.title, entry.name) for entry in CATALOG if entry.task == "classification"]
 
     def _load_reconstructor(self) -> Reconstructor:
         name, heads = self._reconstructor_name, self._reconstructor_heads

@@ -30,4 +30,5 @@ LENSES = [
     Lens("heads", "videomae_demo.cli.heads"),
     Lens("what_if", "videomae_demo.cli.what_if"),
     Lens("tokens", "videomae_demo.cli.tokens"),
+    Lens("compare", "videomae_demo.cli.compare"),
 ]

@@ -198,6 +198,19 @@ class Handlers:
         ):
             yield Page(video=self._save(make_preview(Path(path), self._limits), "preview.mp4"))
 
+    def compare_with(self, session: Session, weights: str) -> Pages:
+        """Open the lens that can ask other weights, too, and let it."""
+        explorer = self._stages.explorer(session)
+        self.pool.offer(weights)
+        for lens in self.lenses.values():
+            question = lens.with_weights(session, explorer, weights)
+            if question is not None:
+                asked = replace(session.asking(lens.name, question), lens=lens.name)
+                held = {lens.name: lens.controls(asked)}
+                yield Page(asked, lens=lens.name, controls=held, bar=self._stages.bar(asked))
+                yield from self._stages.show(asked, lens, done=2)
+                return
+
     def fetch(self, weights: str) -> Pages:
         """Download what these weights lack on this machine; whoever closes this breaks it off."""
         self.pool.offer(weights)

@@ -156,7 +156,9 @@ class Stages:
     ) -> Generator[Page, None, Session]:
         """Ask a lens what the session asks of it, and show the answer; return what is shown."""
         explorer = self.explorer(session)
-        yield from self.fetch(session.weights, lens.uses)
+        for weights, halves in lens.needs(session):
+            self._pool.offer(weights)  # refuses what no visitor may load
+            yield from self.fetch(weights, halves)
         if done:
             yield Page(status=stage(lens.doing, done, explorer.seconds.get(lens.runs)))
         timed, prepared = set(explorer.seconds), False

@@ -112,13 +112,13 @@ class Wiring:
         *,
         lane: Lane | None = None,
         **options: Any,
-    ) -> None:
+    ) -> Any:
         """Wire another handler that changes what is shown.
 
         It waits for other visitors' models, unless it has a `lane` of its own, see `Work`.
         """
         run = self._work.changing(handler, source, lane=lane)
-        self._on(event, run, inputs, **(MODEL if lane is None else QUICK), **options)
+        return self._on(event, run, inputs, **(MODEL if lane is None else QUICK), **options)
 
     def of_lens(self, lens: PageLens, handlers: Handlers) -> LensWires:
         """Return what a lens ties its events with."""

@@ -53,6 +53,10 @@ document.addEventListener("pointerdown", (event) => {
   // Lists of choices and toasts lie outside of what opened them.
   if (!isInside && event.target.closest("#columns, .bar")) close();
 });
+// Some buttons show what they do outside of their sheet.
+document.addEventListener("click", ({ target }) => {
+  if (target instanceof Element && target.closest(".closes-sheet")) close({ andReturn: true });
+});
 window.addEventListener("videomae-pick", () => {
   const name = opened();
   close({ andReturn: Boolean(name) && sheetOf(name).contains(document.activeElement) });

@@ -251,6 +251,14 @@ class PageLens(ABC):
     def endpoint(self) -> Endpoint:
         """Return how programs ask it."""
 
+    def needs(self, session: Session) -> Sequence[tuple[str, Sequence[Half]]]:
+        """Return which halves of which weights are asked, by their names."""
+        return [(session.weights, self.uses)]
+
+    def with_weights(self, session: Session, explorer: Explorer, name: str) -> Any:
+        """Return the question that brings other weights in; None if it asks about one alone."""
+        del session, explorer, name
+
     def question(self, session: Session) -> Any:
         """Return what the session asks of this lens."""
         return session.asked.get(self.name, self.usual)

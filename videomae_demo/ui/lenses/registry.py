@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from videomae_demo.ui.lenses.attend import Attend
+from videomae_demo.ui.lenses.compare import Compare
 from videomae_demo.ui.lenses.explain import Explain
 from videomae_demo.ui.lenses.heads import Heads
 from videomae_demo.ui.lenses.lens import PageLens
@@ -19,4 +20,5 @@ LENSES: list[PageLens] = [
     Heads(),
     WhatIf(),
     Tokens(),
+    Compare(),
 ]

@@ -188,7 +188,7 @@ class PageBuilder:
         def offer(name: str, visit: Visit) -> list[Any]:
             chosen = name != visit.session.weights
             blocks = [sentence(self.pool.offer(name).sentence)] if chosen else []
-            return [seal(blocks), gr.update(visible=chosen)]
+            return [seal(blocks), gr.update(visible=chosen), gr.update(visible=chosen)]
 
         def fetch(visit: Visit, weights: str) -> Iterator[Outputs]:
             hidden = {head.load: gr.update(visible=False)}
@@ -197,7 +197,21 @@ class PageBuilder:
                 yield outputs | hidden
 
         head.weights.input(
-            offer, [head.weights, visit], [head.offer, head.load], queue=False, **QUIET
+            offer,
+            [head.weights, visit],
+            [head.offer, head.load, head.compare],
+            queue=False,
+            **QUIET,
+        )
+        compare = self.handlers.compare_with
+        compared = self.wiring.changes(head.compare.click, compare, [head.weights], "compare-these")
+        # The page's weights stay what they are.
+        compared.then(
+            lambda visit: [visit.session.weights, seal([]), *[gr.update(visible=False)] * 2],
+            [visit],
+            [head.weights, head.offer, head.load, head.compare],
+            queue=False,
+            **QUIET,
         )
         fetched = head.load.click(
             fetch,

@@ -30,7 +30,7 @@ SHEETS = {"clip": "clip-sheet", "weights": "weights-sheet"}
 """What the bar's buttons open, by their names."""
 
 TOUCHED = (
-    *("clip", "upload", "explore", "cancel", "load"),
+    *("clip", "upload", "explore", "cancel", "load", "compare-these"),
     *("sampling", "interval", "step", "start", "stored-pixels", "change"),
 )
 """The parts of the page, besides those of lenses, whose last touch the clock remembers."""
@@ -43,6 +43,7 @@ class Head:
     weights: gr.Dropdown
     offer: gr.HTML
     load: gr.Button
+    compare: gr.Button
     here: gr.HTML
 
 
@@ -137,10 +138,10 @@ def build_layout(
         status = make_panel("status")
         cancel = gr.Button("Cancel", size="sm", scale=0, min_width=90, elem_id="cancel")
     with gr.Row(elem_id="columns"):
-        with gr.Column(scale=8, min_width=320, elem_id="middle"):
+        with gr.Column(scale=3, min_width=320, elem_id="middle"):
             stale = make_panel("stale")
             player = token_player("player", lenses[0].name)
-        with gr.Column(scale=5, min_width=300, elem_id="right"):
+        with gr.Column(scale=2, min_width=300, elem_id="right"):
             tabs, placed = _build_lenses(lenses)
             with gr.Accordion("This view in Python", open=False, elem_id="python"):
                 code = gr.Code(
@@ -190,6 +191,12 @@ def _build_head(pool: ExplorerPool) -> Head:
         ),
         offer=make_panel("offer"),
         load=gr.Button("Load these weights", variant="primary", visible=False, elem_id="load"),
+        compare=gr.Button(
+            "Compare with these weights",
+            visible=False,
+            elem_id="compare-these",
+            elem_classes="closes-sheet",
+        ),
         here=make_panel("weights-here"),
     )
 

@@ -46,6 +46,7 @@ const DRAW = {
   gallery: drawGallery,
   columns: drawColumns,
   changes: drawChanges,
+  pairs: drawPairs,
   shares: drawShares,
   box: (block) => {
     const holder = make("div", "panel-box");

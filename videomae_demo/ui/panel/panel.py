@@ -18,7 +18,7 @@ from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 from videomae_demo.ui.token_player.player import LEAVE_OUT
 from videomae_demo.ui.token_player.value import Track
 
-PARTS = ("curves", "gallery", "columns", "shares", "changes", "panel")
+PARTS = ("curves", "gallery", "columns", "shares", "changes", "pairs", "panel")
 """The scripts of a panel, in order: gradio takes one script, so they share one scope."""
 
 _HERE = Path(__file__).parent
@@ -292,6 +292,17 @@ def changes(title: str, rows: Sequence[ChangeRow], chosen: str, tells: str) -> B
         ],
         "chosen": chosen,
         "tells": tells,
+    }
+
+
+def pairs(rows: Sequence[tuple[str, tuple[float, str], tuple[float, str]]]) -> Block:
+    """Draw two bars per row, of A and of B: each a share in 0..1, and what is said of it."""
+    return {
+        "kind": "pairs",
+        "rows": [
+            {"name": name, "sides": [{"share": share, "said": said} for share, said in sides]}
+            for name, *sides in rows
+        ],
     }
 
 
