@@ -39,7 +39,20 @@ def test_the_python_snippets_run(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["classify", "attend", "explain", "heads", "reconstruct", "explore", "lesson"]
+    "command",
+    [
+        "classify",
+        "attend",
+        "explain",
+        "heads",
+        "reconstruct",
+        "sweep",
+        "probe",
+        "tokens",
+        "compare",
+        "explore",
+        "lesson",
+    ],
 )
 def test_every_option_that_is_named_exists(command):
     (listing,) = [block for block in blocks("") if f"videomae_demo {command}" in block]

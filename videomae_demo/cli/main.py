@@ -16,6 +16,7 @@ from videomae_demo.cli.explore import add_explore
 from videomae_demo.cli.lesson import add_lesson
 from videomae_demo.cli.page import add_page
 from videomae_demo.cli.shared import add_command, lens_commands
+from videomae_demo.cli.sweep import add_sweep
 from videomae_demo.cli.verify import add_verify
 from videomae_demo.errors import ExplorerError
 from videomae_demo.training.command import add_train
@@ -52,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in lens_commands():
         add_command(commands, command)
+    add_sweep(commands)
     add_explore(commands)
     add_lesson(commands)
     add_page(commands)
