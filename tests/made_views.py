@@ -27,8 +27,9 @@ from videomae_demo.engine.roles import CheckpointCard
 from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.lenses.explain import ExplainRequest, RelevanceView
 from videomae_demo.lenses.heads import HeadsRequest, HeadsView
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lenses.recognise import LabelsView
-from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
+from videomae_demo.lenses.reconstruct import ReconstructionView
 from videomae_demo.lenses.tokens import TokensRequest, TokensView
 from videomae_demo.lenses.trial import Trial
 from videomae_demo.lenses.what_if import WhatIfView

@@ -11,7 +11,7 @@ from videomae_demo.config import TokenGrid
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import CheckpointError, RequestError, VideoError
 from videomae_demo.explorer import Explorer, RolloutSettings
-from videomae_demo.lenses.reconstruct import MaskRequest, default_ratio
+from videomae_demo.lenses.masks import MaskRequest, default_ratio
 from videomae_demo.limits import Limits
 from videomae_demo.masking import tube
 from videomae_demo.model.processor import VideoMAEImageProcessor

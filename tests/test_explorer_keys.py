@@ -11,7 +11,7 @@ from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.config import TokenGrid
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.explorer import Explorer
-from videomae_demo.lenses.reconstruct import MaskRequest, default_ratio
+from videomae_demo.lenses.masks import MaskRequest, default_ratio
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae_demo.video.changes import ClipChange

@@ -37,6 +37,7 @@ ROOMS = (
     "analysis",
     "engine.cache",
     "engine.roles",
+    "engine.others",
     "engine.clips",
     "engine.passes",
     "engine.explaining",

@@ -18,7 +18,7 @@ from videomae_demo.engine.cache import ByteCache
 from videomae_demo.engine.clips import ClipRequest, Clips, size_of
 from videomae_demo.errors import VideoError
 from videomae_demo.explorer import Explorer, RolloutSettings
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.limits import Limits
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae_demo.video.encode import write_mp4

@@ -8,7 +8,7 @@ from made_views import made_reconstruction
 
 from videomae_demo import explorer
 from videomae_demo.cli.main import main
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lenses.sweep import sweep_sentences
 
 

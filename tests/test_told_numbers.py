@@ -24,7 +24,7 @@ from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.cli.main import main
 from videomae_demo.lenses.answer import describe_clip
 from videomae_demo.lenses.explain import ExplainRequest
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.video.sampling import SamplingRule
 
 NOTES = ["A note of the checkpoint.", "A note of the clip."]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from videomae_demo.lenses.compare import CompareRequest
     from videomae_demo.lenses.explain import ExplainRequest
     from videomae_demo.lenses.heads import HeadsRequest
-    from videomae_demo.lenses.reconstruct import MaskRequest
+    from videomae_demo.lenses.masks import MaskRequest
     from videomae_demo.lenses.tokens import TokensRequest
     from videomae_demo.lenses.what_if import WhatIfRequest
     from videomae_demo.limits import Limits
@@ -43,7 +43,7 @@ _HOMES = {
     "Head": "analysis.settings",
     "HeadsRequest": "lenses.heads",
     "Limits": "limits",
-    "MaskRequest": "lenses.reconstruct",
+    "MaskRequest": "lenses.masks",
     "RequestError": "errors",
     "RolloutSettings": "analysis.settings",
     "SamplingRule": "video.sampling",

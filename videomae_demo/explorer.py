@@ -25,13 +25,9 @@ from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.lenses.compare import DEFAULT_COMPARISON, CompareRequest, CompareView
 from videomae_demo.lenses.explain import DEFAULT_QUESTION, ExplainRequest, RelevanceView
 from videomae_demo.lenses.heads import DEFAULT_HEADS, HeadsRequest, HeadsView
+from videomae_demo.lenses.masks import DEFAULT_MASK, MaskRequest
 from videomae_demo.lenses.recognise import LabelsView
-from videomae_demo.lenses.reconstruct import (
-    DEFAULT_MASK,
-    TIMES,
-    MaskRequest,
-    ReconstructionView,
-)
+from videomae_demo.lenses.reconstruct import TIMES, ReconstructionView
 from videomae_demo.lenses.tokens import DEFAULT_TOKENS, TokensRequest, TokensView
 from videomae_demo.lenses.what_if import DEFAULT_WHAT_IF, WhatIfRequest, WhatIfView
 

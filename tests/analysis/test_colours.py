@@ -12,7 +12,7 @@ from videomae_demo.config import TokenGrid
 from videomae_demo.engine import engine as engine_module
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.explorer import Explorer
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.masking import tube
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD, VideoMAEForPreTraining

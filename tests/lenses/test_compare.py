@@ -250,3 +250,12 @@ def test_the_command_pairs_and_says(capsys, clip_path, recogniser_folder, other_
 def test_what_can_not_be_compared_is_said():
     with pytest.raises(RequestError, match="What is compared is 'taste'; give labels, attention"):
         CompareRequest("taste")
+
+
+def test_another_comparison_takes_the_place_of_the_last_one(recogniser_folder, other_recogniser):
+    explorer = Explorer(str(recogniser_folder), device="cpu", cache_bytes=4000)
+    first = explorer.beside(str(other_recogniser))
+    second = explorer.beside("bundled")
+    assert second is not first and explorer.beside("bundled") is second
+    assert (explorer._cache.limit_bytes, second._cache.limit_bytes) == (2000, 2000)
+    assert ("bundled" in dict(map(reversed, explorer.other_weights()))) is True

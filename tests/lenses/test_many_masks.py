@@ -8,7 +8,8 @@ from made_views import made_many, made_reconstruction
 
 from videomae_demo import ClipRequest, Explorer, MaskRequest, RequestError
 from videomae_demo.lenses import many_masks as words
-from videomae_demo.lenses.reconstruct import GUIDED_KINDS, ReconstructionView
+from videomae_demo.lenses.masks import GUIDED_KINDS
+from videomae_demo.lenses.reconstruct import ReconstructionView
 
 
 def made(**options) -> ReconstructionView:

@@ -8,7 +8,7 @@ import pytest
 
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import RequestError
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.video.sampling import SamplingRule
 
 

@@ -10,8 +10,9 @@ from videomae_demo.analysis.reconstruction import Picture, Reconstruction
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.explorer import Explorer, RolloutSettings
 from videomae_demo.lenses.answer import share
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lenses.recognise import how_sure
-from videomae_demo.lenses.reconstruct import MaskRequest, how_near, never_visible
+from videomae_demo.lenses.reconstruct import how_near, never_visible
 from videomae_demo.video.sampling import SamplingRule, choice_of_frames
 
 

@@ -13,7 +13,7 @@ from made_views import made_reconstruction
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import RequestError
 from videomae_demo.explorer import Explorer
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lenses.sweep import gains_db, sweep_json, sweep_sentences, told_loss, why_not
 from videomae_demo.rendering import spreads
 

@@ -12,7 +12,7 @@ from PIL import Image
 from videomae_demo.cli.main import main
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.explorer import Explorer
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lessons.handout import make_handout
 from videomae_demo.lessons.hiding import make_guess
 from videomae_demo.lessons.steps import STEPS, find_step

@@ -10,7 +10,7 @@ from videomae_demo.analysis.reconstruction import NORMALISED_RANGE
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import RequestError
 from videomae_demo.explorer import Explorer
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lessons.hiding import Graded, Tubes, make_guess, make_targets
 from videomae_demo.shipped import ASSETS
 

@@ -10,7 +10,7 @@ import torch
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.lessons import Cost
 from videomae_demo.explorer import Explorer
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lessons.inside import (
     Decoding,
     codes_of,

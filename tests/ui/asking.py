@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from videomae_demo.analysis.settings import RolloutSettings
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.ui.examples import Example, Shelf
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses.registry import LENSES

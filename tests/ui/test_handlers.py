@@ -48,8 +48,9 @@ from videomae_demo.explorer import RolloutSettings
 from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.lenses.explain import RelevanceView
 from videomae_demo.lenses.heads import HeadsView
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lenses.recognise import LabelsView
-from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView
+from videomae_demo.lenses.reconstruct import ReconstructionView
 from videomae_demo.lenses.tokens import TokensView
 from videomae_demo.lenses.what_if import WhatIfView
 from videomae_demo.limits import Limits
@@ -61,7 +62,7 @@ from videomae_demo.ui.examples import Example, find_examples
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses.attend import RolloutQuestion
-from videomae_demo.ui.lenses.reconstruct import MaskQuestion
+from videomae_demo.ui.lenses.mask_fields import MaskQuestion
 from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.page import Page, Unchanged
 from videomae_demo.ui.pages.explore import PageBuilder

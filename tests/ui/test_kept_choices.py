@@ -35,7 +35,7 @@ from made_views import (
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.engine.clips import Overview
 from videomae_demo.lenses.compare import CompareView
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.pool import HALVES, ExplorerPool, Offer
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.handlers import Handlers

@@ -14,8 +14,8 @@ from asgi_request import run_alone
 from videomae_demo.cancellation import check_cancelled
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.explorer import Explorer
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lenses.pictures import how_near
-from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.lessons.steps import STEPS
 from videomae_demo.limits import Limits
 from videomae_demo.pool import ExplorerPool

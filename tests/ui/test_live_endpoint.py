@@ -24,7 +24,7 @@ from videomae_demo.engine.live import look
 from videomae_demo.errors import RequestError
 from videomae_demo.explorer import Explorer
 from videomae_demo.lenses import moment
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui.live import endpoint
 from videomae_demo.ui.live.endpoint import Live

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from videomae_demo.errors import RequestError
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.ui import controls
 from videomae_demo.ui.lenses.painted import bits_of_page
 from videomae_demo.ui.lenses.reconstruct import read_mask

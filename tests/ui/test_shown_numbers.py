@@ -26,8 +26,8 @@ from videomae_demo.errors import CheckpointError
 from videomae_demo.model.processor import CropBox
 from videomae_demo.ui import present, text
 from videomae_demo.ui.lenses.attend import rollout_panel, rollout_view
+from videomae_demo.ui.lenses.mask_fields import MaskQuestion
 from videomae_demo.ui.lenses.recognise import labels_panel, verdict
-from videomae_demo.ui.lenses.reconstruct import MaskQuestion
 from videomae_demo.ui.lenses.reconstruction import LEAK, reconstruction_panel, reconstruction_view
 from videomae_demo.ui.token_player.sprites import sprite
 from videomae_demo.ui.token_player.value import Track, View

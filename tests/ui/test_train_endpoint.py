@@ -307,7 +307,7 @@ def test_what_was_pretrained_opens_in_explore(page, clip_path):
     assert (card.label_count, card.sampling.interval_s) == (0, 0.125)
     assert card.sampling_is_known and usual_sampling(explorer.weights) == card.sampling
     from videomae_demo.engine.clips import ClipRequest
-    from videomae_demo.lenses.reconstruct import MaskRequest
+    from videomae_demo.lenses.masks import MaskRequest
 
     view = explorer.reconstruct(ClipRequest(clip_path), MaskRequest(ratio=0.75))
     assert view.reconstruction.mask.shape == CONFIG.grid.shape

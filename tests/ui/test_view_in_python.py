@@ -7,9 +7,9 @@ import pytest
 
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.engine.clips import ClipRequest
-from videomae_demo.lenses.reconstruct import MaskRequest
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.ui.lenses.attend import RolloutQuestion
-from videomae_demo.ui.lenses.reconstruct import MaskQuestion
+from videomae_demo.ui.lenses.mask_fields import MaskQuestion
 from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python

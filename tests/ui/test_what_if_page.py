@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from test_kept_choices import MadeExplorer
 
 from videomae_demo import ClipChange, ClipRequest, RequestError, SamplingRule, WhatIfRequest
-from videomae_demo.lenses.what_if import AS_IT_IS
+from videomae_demo.lenses.what_became import AS_IT_IS
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui.controls import FRAMES, OWN, SECONDS, UNIFORM, Sampling
 from videomae_demo.ui.examples import Example

@@ -10,14 +10,14 @@ from tiny import save_tiny
 from videomae_demo.analysis.classification import Classification
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.explorer import Explorer
+from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lenses.pictures import PICTURE_TITLES, how_near
 from videomae_demo.lenses.recognise import how_sure
-from videomae_demo.lenses.reconstruct import MaskRequest
 from videomae_demo.model.videomae import VideoMAEForPreTraining
 from videomae_demo.ui import present
 from videomae_demo.ui.lenses import reconstruct as lens
+from videomae_demo.ui.lenses.mask_fields import MaskQuestion
 from videomae_demo.ui.lenses.recognise import labels_panel
-from videomae_demo.ui.lenses.reconstruct import MaskQuestion
 from videomae_demo.ui.lenses.reconstruction import (
     HINT,
     PSNR,

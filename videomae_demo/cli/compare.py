@@ -43,7 +43,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> CompareView:
     from videomae_demo.lenses.compare import CompareRequest
-    from videomae_demo.lenses.reconstruct import MaskRequest
+    from videomae_demo.lenses.masks import MaskRequest
 
     if not parsed.other:
         raise RequestError("No other checkpoint is named; give it as --with NAME.")

@@ -23,7 +23,7 @@ def add_lesson(commands: Any) -> None:
 
 def _lesson(parsed: Parsed) -> None:
     explorer, clip = make_explorer(parsed), read_clip(parsed)
-    from videomae_demo.lenses.reconstruct import MaskRequest
+    from videomae_demo.lenses.masks import MaskRequest
     from videomae_demo.lessons.handout import make_handout
 
     mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)

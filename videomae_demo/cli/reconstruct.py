@@ -62,7 +62,7 @@ def add_mask_options(command: argparse.ArgumentParser) -> None:
 
 
 def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> ReconstructionView:
-    from videomae_demo.lenses.reconstruct import MaskRequest
+    from videomae_demo.lenses.masks import MaskRequest
 
     mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)
     view = None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from videomae_demo.cli.shared import LensCommand, Parsed, knows_labels, noted, progress
 from videomae_demo.lenses.recognise import probability
-from videomae_demo.lenses.what_if import AS_IT_IS, DEFAULT_WHAT_IF, WhatIfRequest
+from videomae_demo.lenses.what_became import AS_IT_IS
+from videomae_demo.lenses.what_if import DEFAULT_WHAT_IF, WhatIfRequest
 
 if TYPE_CHECKING:
     from videomae_demo.engine.clips import ClipRequest

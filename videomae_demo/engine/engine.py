@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from videomae_demo.analysis.methods import DEFAULT_METHOD, Target, find_method
 from videomae_demo.analysis.relevance import Relevance
 from videomae_demo.analysis.settings import HeadFusion
 from videomae_demo.cancellation import holding
-from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER, CATALOG
+from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
 from videomae_demo.device import choose_device, one_at_a_time, runs_elsewhere
 from videomae_demo.engine.cache import ByteCache
 from videomae_demo.engine.clips import ClipRequest, Clips, Overview, PreparedClip, SeenClip, size_of
@@ -31,6 +31,7 @@ from videomae_demo.engine.explaining import (
     score_without_model,
     trace,
 )
+from videomae_demo.engine.others import OneOther, Others
 from videomae_demo.engine.passes import Recognition, fuse, predict, recognise
 from videomae_demo.engine.passes import run as run_pass
 from videomae_demo.engine.roles import (
@@ -55,16 +56,6 @@ TRACE_SHARE = 0.6
 
 Pass = Literal["recognise", "explain", "predict", "sweep", "probe", "encode"]
 """What is timed; of a sweep, one mask of many, and of probes, one change."""
-
-
-class Others(Protocol):
-    """Hands out engines of other weights that share memory with one another."""
-
-    def beside(self, name: str, with_decoder: bool) -> Any:
-        """Return the engine of some weights, or raise a RequestError: they can't be had."""
-
-    def choices(self) -> list[tuple[str, str]]:
-        """Return a line and the name of each of the weights."""
 
 
 class Engine:
@@ -124,13 +115,11 @@ class Engine:
         self._recogniser: Recogniser | None = None
         self._reconstructor: Reconstructor | None = None
         self._loading_recogniser, self._loading_reconstructor = threading.Lock(), threading.Lock()
-        self._cache: ByteCache[Any] = ByteCache(
-            limits.cache_mb * 2**20 if cache_bytes is None else cache_bytes, size_of
-        )
+        self._may_keep_bytes = limits.cache_mb * 2**20 if cache_bytes is None else cache_bytes
+        self._cache: ByteCache[Any] = ByteCache(self._may_keep_bytes, size_of)
         self._clips = Clips(limits, self._cache) if clips is None else clips
         self._limits = limits
-        self._others = others
-        self._beside: Self | None = None
+        self._others = OneOther(self._make_other) if others is None else others
         self.seconds: dict[Pass, float] = {}
         """How long the last pass of each kind took on this machine, waiting for others aside."""
 
@@ -172,26 +161,23 @@ class Engine:
         """
         if weights == self.weights:
             return self
-        if self._others is not None:
-            found: Self = self._others.beside(weights, with_decoder)
-            return found
-        if self._beside is None or self._beside.weights != weights:
-            half = self._limits.cache_mb * 2**19
-            self._cache.shrink(half)
-            self._beside = type(self)(
-                weights,
-                device=str(self.device),
-                cache_bytes=half,
-                limits=self._limits,
-                clips=self._clips,
-            )
-        return self._beside
+        found: Self = self._others.beside(weights, with_decoder)
+        return found
+
+    def _make_other(self, weights: str) -> Self:
+        half = self._may_keep_bytes // 2
+        self._cache.shrink(half)
+        return type(self)(
+            weights,
+            device=str(self.device),
+            cache_bytes=half,
+            limits=self._limits,
+            clips=self._clips,
+        )
 
     def other_weights(self) -> list[tuple[str, str]]:
         """Return a line and the name of all weights that can be had beside these."""
-        if self._others is not None:
-            return self._others.choices()
-        return [(entry.title, entry.name) for entry in CATALOG if entry.task == "classification"]
+        return self._others.choices()
 
     def _load_reconstructor(self) -> Reconstructor:
         name, heads = self._reconstructor_name, self._reconstructor_heads

@@ -25,9 +25,10 @@ from videomae_demo.lenses.answer import (
     write_json,
     write_npz,
 )
+from videomae_demo.lenses.asking_both import ask_both
 from videomae_demo.lenses.explain import check_label
+from videomae_demo.lenses.masks import DEFAULT_MASK, MaskRequest
 from videomae_demo.lenses.paired import KINDS, Pairing, finite
-from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest
 from videomae_demo.lenses.what_if import DEFAULT_WHAT_IF
 from videomae_demo.rendering.colour import Scale
 from videomae_demo.rendering.frames import Track, resize, write_png
@@ -101,7 +102,7 @@ def ask(
 
     rule = clip.sampling or usual_sampling(first.weights)
     same = replace(clip, sampling=rule)
-    for one, other in paired.ask_both(first, second, same, request):
+    for one, other in ask_both(first, second, same, request):
         yield CompareView(one.checkpoint, one.clip, other.checkpoint, request, one, other)
 
 

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from videomae_demo.config import TokenGrid
 from videomae_demo.engine.clips import ClipRequest, SeenClip
-from videomae_demo.errors import RequestError, shown
-from videomae_demo.given import number, whole
+from videomae_demo.errors import RequestError
+from videomae_demo.given import whole
 from videomae_demo.lenses.answer import (
     MOVIE_HEIGHT_PX,
     Answer,
@@ -27,8 +26,8 @@ from videomae_demo.lenses.answer import (
     share,
     write_npz,
 )
-from videomae_demo.lenses.guided import FUTURE, GUIDED_KINDS, guided_mask
 from videomae_demo.lenses.many_masks import many_arrays, many_json, many_sentences, save_many
+from videomae_demo.lenses.masks import DEFAULT_MASK, GUIDED_KINDS, UNITS, MaskRequest, mask_of
 from videomae_demo.lenses.pictures import (
     PICTURE_TITLES,
     decibels,
@@ -43,7 +42,6 @@ from videomae_demo.lenses.sweep import (
     told_loss,
     why_not,
 )
-from videomae_demo.masking import MASK_KINDS, make_mask, painted
 from videomae_demo.rendering.frames import Track, to_uint8, write_png
 from videomae_demo.rendering.overlay import hide
 
@@ -54,68 +52,7 @@ if TYPE_CHECKING:  # torch takes seconds to import: the page does not wait for i
     from videomae_demo.engine.engine import Engine
     from videomae_demo.engine.roles import CheckpointCard
 
-COARSE_GRID_PATCHES = 144
-"""With fewer patches a slice, a mask of 90 % leaves too few to say anything; 75 % is then used."""
 LEAK = "uses the hidden patches' true mean and contrast"
-KINDS = (*MASK_KINDS, *GUIDED_KINDS)
-"""The kinds of mask that need no painting."""
-UNITS = dict.fromkeys(KINDS, "whole tokens make it") | {
-    "tube": "whole patches make it",
-    "frame": "whole moments make it",
-    FUTURE: "whole moments make it",
-    "cell": "this mask goes in steps of a quarter, which makes it",
-}
-"""Why a mask hides another share than was asked for, by its kind."""
-
-
-@dataclass(frozen=True, slots=True)
-class MaskRequest:
-    """Which tokens to hide.
-
-    Attributes
-    ----------
-    kind : str
-        One of `masking.MASK_KINDS` or `guided.GUIDED_KINDS`, or "painted".
-    ratio : float, optional
-        Share to hide, in 0..1; default: `default_ratio` of the reconstructor's grid. The share of a
-        painted mask follows from the mask.
-    seed : int
-    painted : bytes, optional
-        For the kind "painted": one bit per token, in order, 1 = hidden, as `numpy.packbits` of the
-        mask gives it.
-
-    Raises
-    ------
-    RequestError
-        When a value is of another type, the ratio is not a finite number, the seed is not a whole
-        number from 0, or a painted mask comes with another kind, or is missing for the kind
-        "painted".
-    """
-
-    kind: str = "tube"
-    ratio: float | None = None
-    seed: int = 0
-    painted: bytes | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.kind, str):
-            raise RequestError(f"The mask kind is {shown(self.kind)}; give its name.")
-        if self.ratio is not None:
-            object.__setattr__(self, "ratio", number(self.ratio, "mask ratio"))
-        object.__setattr__(self, "seed", whole(self.seed, "mask seed"))
-        if not isinstance(self.painted, bytes | None):
-            raise RequestError(
-                f"The painted mask is {shown(self.painted)}; give bytes, one bit per token."
-            )
-        if (self.painted is None) == (self.kind == "painted"):
-            raise RequestError(
-                "The mask kind is 'painted', and no mask was painted; give one."
-                if self.painted is None
-                else f"A mask was painted, and its kind is {self.kind!r}; give 'painted'."
-            )
-
-
-DEFAULT_MASK = MaskRequest()
 TIMES = 4
 """How often many masks hide each token, at least."""
 
@@ -137,7 +74,7 @@ def ask(engine: Engine, clip: ClipRequest, mask: MaskRequest = DEFAULT_MASK) -> 
 
     reconstructor = engine.reconstructor
     model, grid = reconstructor.model, reconstructor.card.grid
-    hidden, used = _make_mask(engine, clip, mask, grid)
+    hidden, used = mask_of(engine, clip, mask, grid)
     prepared = engine.prepare(clip, reconstructor)
     predicted = engine.predict(prepared, hidden)
     original = model.to_pixels(prepared.pixel_values)[0]
@@ -394,31 +331,3 @@ class ReconstructionView(Answer):
 def _finite(value: float) -> float | None:
     """Return a number that JSON can hold; None if a picture is exact."""
     return value if math.isfinite(value) else None
-
-
-def default_ratio(grid: TokenGrid) -> float:
-    """Return the share to hide by default: 0.9 as in the paper, 0.75 on a coarse grid."""
-    return 0.9 if grid.patches >= COARSE_GRID_PATCHES else 0.75
-
-
-def _make_mask(
-    engine: Engine, clip: ClipRequest, mask: MaskRequest, grid: TokenGrid
-) -> tuple[NDArray[np.bool_], MaskRequest]:
-    """Return the hidden tokens, (time, height, width), and the request with the share it hid."""
-    if mask.kind != "painted":
-        ratio = default_ratio(grid) if mask.ratio is None else mask.ratio
-        used = replace(mask, ratio=ratio)
-        if mask.kind in GUIDED_KINDS:
-            return guided_mask(engine, clip, mask.kind, grid, ratio), used
-        if mask.kind not in MASK_KINDS:
-            raise RequestError(f"There is no mask kind {mask.kind!r}; give {', '.join(KINDS)}.")
-        return make_mask(mask.kind, grid, ratio, mask.seed), used
-    given = mask.painted or b""
-    if len(given) != math.ceil(grid.tokens / 8):
-        raise RequestError(
-            f"The painted mask has {len(given)} bytes; one bit for each of {grid.tokens} tokens "
-            f"makes {math.ceil(grid.tokens / 8)}."
-        )
-    bits = np.unpackbits(np.frombuffer(given, np.uint8), count=grid.tokens)
-    hidden = painted(bits.astype(np.bool_).reshape(grid.shape), grid)
-    return hidden, replace(mask, ratio=float(hidden.mean()))

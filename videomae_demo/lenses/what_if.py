@@ -22,12 +22,12 @@ from videomae_demo.lenses.answer import (
     Answer,
     describe_clip,
     frame_rate,
-    share,
     write_json,
     write_npz,
 )
 from videomae_demo.lenses.explain import check_label
 from videomae_demo.lenses.recognise import probability
+from videomae_demo.lenses.what_became import AS_IT_IS, about_shown, all_sentences
 from videomae_demo.rendering.frames import Track
 
 if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does not wait for them
@@ -36,15 +36,6 @@ if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does 
     from videomae_demo.engine.engine import Engine
     from videomae_demo.engine.probing import LeftOutProbe, Probe
     from videomae_demo.engine.roles import CheckpointCard
-
-ENOUGH = 0.9
-"""A frame that gives a label this share of its probability shows that no motion is needed."""
-SMALL = 0.05
-"""Changes of a probability below this one are told together."""
-
-
-AS_IT_IS = "as it is"
-"""The name of the clip without a change, among those of the probes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,99 +233,17 @@ class WhatIfView(Answer):
 
     # ---- words -----------------------------------------------------------------------------------
 
-    def sentences(self) -> list[str]:
-        """Say what order, single frames, and the other changes do to the label."""
-        if not self.is_done:
-            return [f"{len(self.found)} of {len(self.probes)} changes are tried so far."]
-        return [
-            *self._about_backwards(),
-            *self._about_shuffled(),
-            *self._about_frames(),
-            *self._about_others(),
-        ]
-
     def title_of(self, name: str) -> str:
         """Return a change in words, for instance "played backwards"."""
         return next((one.title for one in self.probes if one.name == name), name)
 
+    def sentences(self) -> list[str]:
+        """Say what order, single frames, and the other changes do to the label."""
+        return all_sentences(self)
+
     def about_shown(self) -> str:
         """Say what the change that is played does to the label."""
-        read = self.read(self.shown)
-        if read is None:
-            return f"{_upper(self.title_of(self.shown))} was not tried yet."
-        if self.shown == AS_IT_IS:
-            said = f"{self.labels[read.best]} {probability(read.best_probability)}"
-            if read.best != self.label:
-                said += f", and {self.labels[self.label]} {probability(read.probability)}"
-            return f"As it is, the clip says {said}."
-        return f"{_upper(self.title_of(self.shown))}, {self.became(read)}."
-
-    def became(self, read: ReadOut) -> str:
-        """Say what became of the label, as the end of a sentence."""
-        name, before = self.labels[self.label], probability(self.whole.probability)
-        after = probability(read.probability)
-        if read.best == self.label:
-            return f"it stays {name}, {after} after {before}"
-        best = f"{self.labels[read.best]} {probability(read.best_probability)}"
-        if self.whole.best == self.label:
-            return f"{name} {before} becomes {best}"
-        return f"it says {best}, and {name} has {after} after {before}"
-
-    def _about_backwards(self) -> list[str]:
-        read = self.read("backwards")
-        if read is None:
-            return []
-        said = f"Played backwards, {self.became(read)}"
-        if self.whole.best != self.label:
-            return [f"{said}."]
-        if read.best == self.label:
-            return [f"{said}: the direction of time does not decide it."]
-        if read.best != self.opposite:
-            return [f"{said}: the direction of time matters, though this is not the opposite."]
-        assert read.log_odds is not None and self.whole.log_odds is not None
-        return [
-            f"{said}: the order of the frames is what it reads. The log-odds of the two go from "
-            f"{self.whole.log_odds:+.1f} to {read.log_odds:+.1f}."
-        ]
-
-    def _about_shuffled(self) -> list[str]:
-        reads = [read for one, read in self.of_group("order") if one.name.startswith("shuffled")]
-        if not reads or self.whole.best != self.label:
-            return []
-        kept = sum(read.best == self.label for read in reads)
-        mean = float(np.mean([read.probability for read in reads]))
-        said = (
-            f"With its moments shuffled, {kept} of {len(reads)} orders stay "
-            f"{self.labels[self.label]}, {probability(mean)} on average"
-        )
-        tubelet = self.checkpoint.tubelet_size
-        if kept == len(reads):
-            return [f"{said}: what happens inside of a token ({tubelet} frames) is enough."]
-        return [f"{said}: the order of the moments matters."]
-
-    def _about_frames(self) -> list[str]:
-        each = self.single_frames()
-        if not each.size or self.whole.best != self.label:
-            return []
-        at = int(np.nanargmax(each))
-        best, whole = float(each[at]), self.whole.probability
-        of_it = f"The best single frame, frame {at} throughout, gives {probability(best)}"
-        if best >= ENOUGH * whole:
-            return [f"{of_it}, {share(best / whole)} of the whole clip's: it needs no motion."]
-        return [f"{of_it} where the clip gives {probability(whole)}: it needs motion."]
-
-    def _about_others(self) -> list[str]:
-        others = [pair for group in ("look", "pace", "window") for pair in self.of_group(group)]
-        said, still = [], []
-        for one, read in others:
-            moved = abs(read.probability - self.whole.probability)
-            if read.best != self.whole.best or moved >= SMALL:
-                said.append(f"{_upper(one.title)}, {self.became(read)}.")
-            else:
-                still.append(one.name)
-        if still:
-            said.append(f"Changes by less than {share(SMALL)} of probability: {', '.join(still)}.")
-        return said
+        return about_shown(self)
 
     # ---- files -----------------------------------------------------------------------------------
 
@@ -416,8 +325,3 @@ class WhatIfView(Answer):
         name, whole = self.labels[self.label], probability(self.whole.probability)
         done = f"{len(self.found)} of {len(self.probes)} changes"
         return f"WhatIfView({self.clip.path.name!r}: {name} {whole}, {done})"
-
-
-def _upper(title: str) -> str:
-    """Write words as the beginning of a sentence."""
-    return title[0].upper() + title[1:]

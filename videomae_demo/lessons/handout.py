@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.lessons import cost_of
+from videomae_demo.lenses.masks import DEFAULT_MASK, MaskRequest
 from videomae_demo.lenses.pictures import PICTURE_TITLES, decibels, how_near, in_decibel
 from videomae_demo.lenses.recognise import probability
-from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest, ReconstructionView
+from videomae_demo.lenses.reconstruct import ReconstructionView
 from videomae_demo.lenses.sweep import sweep_sentences
 from videomae_demo.lessons.hiding import Graded, Place, Tubes, make_guess, make_targets
 from videomae_demo.lessons.inside import (

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from videomae_demo.config import TokenGrid
 from videomae_demo.errors import RequestError, shown
 from videomae_demo.given import number
+from videomae_demo.lenses.masks import MaskRequest, default_ratio
 from videomae_demo.lenses.pictures import decibels
-from videomae_demo.lenses.reconstruct import MaskRequest, ReconstructionView, default_ratio
+from videomae_demo.lenses.reconstruct import ReconstructionView
 from videomae_demo.masking import MASK_KINDS
 from videomae_demo.rendering.frames import to_uint8
 from videomae_demo.ui.controls import plain_number, whole

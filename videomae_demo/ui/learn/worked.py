@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from videomae_demo.errors import RequestError, shown
+from videomae_demo.lenses.masks import MaskRequest, default_ratio
 from videomae_demo.lenses.pictures import PICTURE_TITLES, decibels, how_near, in_decibel
 from videomae_demo.lenses.recognise import probability
-from videomae_demo.lenses.reconstruct import MaskRequest, default_ratio
 from videomae_demo.lenses.sweep import sweep_sentences
 from videomae_demo.rendering.colour import Scale
 from videomae_demo.rendering.frames import to_uint8

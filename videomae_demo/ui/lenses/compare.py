@@ -12,9 +12,9 @@ import gradio as gr
 
 from videomae_demo.given import number
 from videomae_demo.lenses.compare import DEFAULT_COMPARISON, CompareRequest, CompareView
+from videomae_demo.lenses.masks import DEFAULT_MASK, MaskRequest
+from videomae_demo.lenses.masks import KINDS as MASKS
 from videomae_demo.lenses.paired import KINDS, told
-from videomae_demo.lenses.reconstruct import DEFAULT_MASK, MaskRequest
-from videomae_demo.lenses.reconstruct import KINDS as MASKS
 from videomae_demo.pool import HALVES, Half
 from videomae_demo.rendering.frames import to_uint8
 from videomae_demo.ui.controls import whole

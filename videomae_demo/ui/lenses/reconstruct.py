@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,17 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import gradio as gr
 
 from videomae_demo.analysis.sweeping import RATIOS, SEEDS
-from videomae_demo.errors import RequestError
 from videomae_demo.given import number
-from videomae_demo.lenses.reconstruct import (
-    DEFAULT_MASK,
-    KINDS,
-    MaskRequest,
-    ReconstructionView,
-    default_ratio,
-)
+from videomae_demo.lenses.masks import DEFAULT_MASK, KINDS, MaskRequest, default_ratio
+from videomae_demo.lenses.reconstruct import ReconstructionView
 from videomae_demo.masking import MASK_KINDS
-from videomae_demo.ui.controls import LABELS, field_name, plain_number, read_fields, whole
+from videomae_demo.ui.controls import LABELS, plain_number, whole
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
 from videomae_demo.ui.lenses.argument import choice, fraction, switch, token_marks, whole_number
 from videomae_demo.ui.lenses.lens import (
@@ -37,6 +31,13 @@ from videomae_demo.ui.lenses.lens import (
     Wires,
     call_with_changed,
     setting,
+)
+from videomae_demo.ui.lenses.mask_fields import (
+    MaskQuestion,
+    drawn_kind,
+    held_mask,
+    painted_mask,
+    read_mask,
 )
 from videomae_demo.ui.lenses.painted import (
     bits_of_address,
@@ -70,31 +71,6 @@ MASK_ADVICE = (
     "'copied in time'. Which mask is the harder one depends on the clip and on the model: try 75%, "
     "90% and 95%, and compare with the best filling."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class MaskQuestion:
-    """Which tokens are hidden.
-
-    Attributes
-    ----------
-    mask : MaskRequest
-    drawn : int
-        How many masks were drawn so far, a new clip's among them: the number of the one that is
-        shown, or that was painted on.
-    painting : int
-        The number of the last painting that was reconstructed, as the page counts them.
-    usual : float, optional
-        The share that is hidden if nobody chooses one; None before the first clip.
-    many : bool
-        Whether many masks like this one are shown together.
-    """
-
-    mask: MaskRequest = DEFAULT_MASK
-    drawn: int = 0
-    painting: int = 0
-    usual: float | None = None
-    many: bool = False
 
 
 class Reconstruct(PageLens):
@@ -213,14 +189,14 @@ class Reconstruct(PageLens):
             return None
         count = whole(said.get("painting"), "painting's number")
         tokens = explorer.reconstructor.card.grid.tokens
-        mask = _painted(bits_of_page(said.get("mask"), tokens))
+        mask = painted_mask(bits_of_page(said.get("mask"), tokens))
         return Change(replace(asked, mask=mask, painting=count, many=False))
 
     def choose_share(self, session: Session, explorer: Explorer, said: Any) -> Change | None:
         """Hide the share that was chosen on the curve."""
         del explorer
         asked: MaskQuestion = self.question(session)
-        mask = MaskRequest(_drawn_kind(asked.mask.kind), number(said, "share"), asked.mask.seed)
+        mask = MaskRequest(drawn_kind(asked.mask.kind), number(said, "share"), asked.mask.seed)
         if mask == asked.mask:
             return None
         question = replace(asked, mask=mask, drawn=asked.drawn + 1, many=False)
@@ -254,7 +230,7 @@ class Reconstruct(PageLens):
         usual = default_ratio(explorer.recogniser.card.grid)
         mask = asked.mask
         if changed == "weights" or mask == DEFAULT_MASK:
-            mask = MaskRequest(_drawn_kind(mask.kind), usual, mask.seed)
+            mask = MaskRequest(drawn_kind(mask.kind), usual, mask.seed)
         return replace(asked, mask=mask, drawn=asked.drawn + 1, usual=usual, many=False)
 
     def met(self, session: Session, loads: bool) -> Mapping[str, Any]:
@@ -276,7 +252,7 @@ class Reconstruct(PageLens):
         """Take a mask that was drawn or painted."""
         asked: MaskQuestion = self.question(session)
         if "painted" in given:
-            return replace(asked, mask=_painted(bits_of_address(given["painted"])))
+            return replace(asked, mask=painted_mask(bits_of_address(given["painted"])))
         asked = replace(asked, many="many" in given and given.get("mask", "tube") in MASK_KINDS)
         if given.get("mask") not in KINDS:
             return asked
@@ -286,7 +262,7 @@ class Reconstruct(PageLens):
 
     def controls(self, session: Session) -> Mapping[str, Any]:
         """Return the mask's settings."""
-        return _held(self.question(session).mask)
+        return held_mask(self.question(session).mask)
 
     def show(self, explorer: Explorer, session: Session, save: SaveBytes) -> Showing:
         """Show what the reconstructor makes of the mask."""
@@ -300,7 +276,7 @@ class Reconstruct(PageLens):
         if asked.many:
             *_, view = explorer.many_masks(session.clip, asked.mask)
         # What a visitor set is not set again, since they may have gone on by now.
-        decided_here = {} if is_fit and asked.mask.ratio is not None else _held(view.mask)
+        decided_here = {} if is_fit and asked.mask.ratio is not None else held_mask(view.mask)
         grid = explorer.recogniser.card.grid
         draw = many_view if asked.many else reconstruction_view
         return Showing(
@@ -358,7 +334,7 @@ for picture in explorer.reconstruct(clip, mask).reconstruction.pictures:
         ) -> ReconstructionView:
             if painted:
                 grid = explorer.reconstructor.card.grid
-                mask = _painted(bits_of_lists(painted, grid, "The painted mask"))
+                mask = painted_mask(bits_of_lists(painted, grid, "The painted mask"))
             else:
                 mask = MaskRequest(kind, number(ratio, "ratio") or None, whole(seed, "seed"))
             view = explorer.reconstruct(clip, mask)
@@ -398,35 +374,3 @@ for picture in explorer.reconstruct(clip, mask).reconstruction.pictures:
             "with `many`, what many masks say together."
         )
         return Endpoint("reconstruct", summary, parameters, reconstruct)
-
-
-def read_mask(
-    before: MaskRequest, given: Mapping[str, Any]
-) -> tuple[MaskRequest, dict[str, RequestError]]:
-    """Return a mask that is drawn from a seed; invalid fields as in `controls.read_fields`.
-
-    In the place of a painted one, tubes are drawn.
-    """
-    return read_fields(
-        MaskRequest(_drawn_kind(before.kind), before.ratio, before.seed),
-        given,
-        {
-            "kind": _drawn_kind,
-            "ratio": lambda value: number(value, field_name("ratio")),
-            "seed": lambda value: whole(value, field_name("seed")),
-        },
-    )
-
-
-def _painted(bits: bytes) -> MaskRequest:
-    return MaskRequest("painted", painted=bits)
-
-
-def _drawn_kind(given: Any) -> str:
-    return "tube" if given == "painted" else str(given)
-
-
-def _held(mask: MaskRequest) -> dict[str, Any]:
-    """Return what the controls hold for a mask; before a share was decided on, the share stays."""
-    ratio = {} if mask.ratio is None else {"ratio": mask.ratio}
-    return {"kind": mask.kind, **ratio, "seed": mask.seed}

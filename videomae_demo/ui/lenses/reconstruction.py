@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from videomae_demo.lenses.answer import share as percentage
-from videomae_demo.lenses.guided import GUIDED_KINDS
 from videomae_demo.lenses.many_masks import many_scales
+from videomae_demo.lenses.masks import GUIDED_KINDS
 from videomae_demo.lenses.pictures import PICTURE_TITLES, decibels, how_near, never_visible
 from videomae_demo.lenses.reconstruct import ReconstructionView
 from videomae_demo.rendering.frames import to_uint8
@@ -29,7 +29,7 @@ from videomae_demo.ui.token_player.value import (
 if TYPE_CHECKING:
     from videomae_demo.analysis.reconstruction import Reconstruction
     from videomae_demo.config import TokenGrid
-    from videomae_demo.ui.lenses.reconstruct import MaskQuestion
+    from videomae_demo.ui.lenses.mask_fields import MaskQuestion
 
 PAINT = "videomae-paint"
 MANY_HINT = (

@@ -11,7 +11,8 @@ import gradio as gr
 
 from videomae_demo.errors import RequestError
 from videomae_demo.lenses.recognise import probability
-from videomae_demo.lenses.what_if import AS_IT_IS, DEFAULT_WHAT_IF, WhatIfRequest, WhatIfView
+from videomae_demo.lenses.what_became import AS_IT_IS
+from videomae_demo.lenses.what_if import DEFAULT_WHAT_IF, WhatIfRequest, WhatIfView
 from videomae_demo.ui.controls import Sampling
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
 from videomae_demo.ui.lenses.argument import text
