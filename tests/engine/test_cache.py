@@ -151,3 +151,15 @@ def test_a_cancel_ends_the_wait_for_what_another_makes(pool):
     kitchen.may.set()
     assert first.result(PATIENCE_S) == b"x"
     assert kitchen.made == 1
+
+
+def test_a_cache_that_shrinks_drops_the_oldest_and_grows_no_more():
+    cache = ByteCache(100, len)
+    for name in ("a", "b", "c"):
+        cache.put(name, "x" * 30)
+    cache.shrink(70)
+    assert (cache.get("a"), cache.nbytes) == (None, 60)
+    cache.shrink(500)
+    assert cache.limit_bytes == 70
+    cache.put("d", "x" * 30)
+    assert cache.get("b") is None and cache.nbytes == 60

@@ -154,7 +154,6 @@ SETTINGS = [
     ("probe", {"shown": "mirrored"}, "--show mirrored"),
     ("tokens", {"query": [1, 2, 0], "half": "reconstructor"}, "--query 1,2,0 --of reconstructor"),
     ("compare", {"other": "bundled", "what": "relevance"}, "--with bundled --what relevance"),
-    ("compare", {"other": "bundled", "what": "what_if"}, "--with bundled --what what_if"),
     ("tokens", {"layer": 0, "skip_near": True}, "--layer 0 --skip-near"),
 ]  # fmt: skip
 
