@@ -265,10 +265,17 @@ class Stages:
 
 
 def with_time_left(steps: Iterator[Step]) -> Iterator[tuple[Step, list[panel.Block]]]:
-    """Go through the steps of some work; beside each, what the progress card says of it."""
-    began = time.monotonic()
+    """Go through the steps of some work; beside each, what the progress card says of it.
+
+    How long it takes is told from the second step on: much of the first may have been known.
+    """
+    first: tuple[float, float] | None = None
     for step in steps:
-        left_s = (time.monotonic() - began) * (1 - step.done) / step.done if step.done else None
+        now_s, left_s = time.monotonic(), None
+        if first is None:
+            first = now_s, step.done
+        elif step.done > first[1]:
+            left_s = (now_s - first[0]) * (1 - step.done) / (step.done - first[1])
         doing = panel.progress(f"{step.doing} ...", round(100 * step.done), 100, left_s)
         yield step, [] if step.done >= 1 else [doing]
 
