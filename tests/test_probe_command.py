@@ -2,9 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from videomae_demo import ClipChange, ClipRequest, Explorer
+from videomae_demo import ClipChange, ClipRequest, Explorer, RequestError, WhatIfRequest
 from videomae_demo.cli.main import main
 
 
@@ -50,3 +51,16 @@ def test_a_change_that_is_none_is_one_sentence(capsys, clip_path, weights):
 def test_all_views_at_once_leave_the_probes_out(capsys, clip_path, weights):
     assert main(["explore", str(clip_path), *weights, "--change", "grey", "--json"]) == 0
     assert "what_if" not in json.loads(capsys.readouterr().out)
+
+
+def test_what_is_played_is_what_the_model_got(clip_path, weights):
+    explorer, clip = Explorer(weights[1], device="cpu"), ClipRequest(clip_path)
+    for shown in ("backwards", "grey", "frozen:1"):
+        view = explorer.probe_one(clip, WhatIfRequest(shown=shown))
+        expected = explorer.see(ClipRequest(clip_path, change=ClipChange.parse(shown)))
+        np.testing.assert_array_equal(view.changed.frames, expected.frames)
+        assert set(view.found) >= {shown}
+    plain = explorer.probe_one(clip, WhatIfRequest(shown="as it is"))
+    np.testing.assert_array_equal(plain.changed.frames, plain.clip.frames)
+    with pytest.raises(RequestError, match="There is no change 'sideways' of this clip; give one"):
+        explorer.probe_one(clip, WhatIfRequest(shown="sideways"))

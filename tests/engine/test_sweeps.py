@@ -248,3 +248,11 @@ def test_many_masks_end_when_nobody_waits(engine, prepared):
     with cancellable(wish), pytest.raises(Cancelled):
         wish.set()
         next(answers)
+
+
+def test_as_many_other_masks_are_another_question(engine, prepared):
+    masks = {seed: masks_that_cover("random", GRID, 0.5, 2, seed) for seed in range(20)}
+    other = next(seed for seed in masks if seed and len(masks[seed]) == len(masks[0]))
+    *_, first = sweeps.many_masks(engine, prepared, "random", 0.5, 2, 0)
+    *_, second = sweeps.many_masks(engine, prepared, "random", 0.5, 2, other)
+    assert (first.error != second.error).any()

@@ -259,3 +259,11 @@ def test_another_comparison_takes_the_place_of_the_last_one(recogniser_folder, o
     assert second is not first and explorer.beside("bundled") is second
     assert (explorer._cache.limit_bytes, second._cache.limit_bytes) == (2000, 2000)
     assert ("bundled" in dict(map(reversed, explorer.other_weights()))) is True
+
+
+def test_the_second_one_gets_the_first_ones_frames(clip, recogniser_folder):
+    """The bundled weights take a frame each 0.125 s; tiny ones, left alone, one each 0.133 s."""
+    first = Explorer("bundled", device="cpu")
+    *_, view = first.compare(clip, str(recogniser_folder))
+    apart = np.diff(view.second.clip.timestamps_s)
+    np.testing.assert_allclose(apart, 0.125, atol=1e-6)

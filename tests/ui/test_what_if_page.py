@@ -14,9 +14,11 @@ from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui.controls import FRAMES, OWN, SECONDS, UNIFORM, Sampling
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.handlers import Handlers
+from videomae_demo.ui.lenses.lens import Step
 from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.lenses.what_if import AT_ONCE_S, what_if_panel, what_if_view
 from videomae_demo.ui.session import Session
+from videomae_demo.ui.stages import with_time_left
 
 
 class Probing(MadeExplorer):
@@ -279,3 +281,13 @@ def test_a_visitor_plays_changes_and_opens_one_in_every_lens(open_page):
     page.locator("#what-if-open").click()
     expect(page.locator("#bar")).not_to_contain_text("throughout")
     assert "change=" not in page.url
+
+
+def test_the_time_left_follows_from_what_was_not_known_before(monkeypatch):
+    """Half is known at once; the next tenth takes 2 s, so the other four take 8 s."""
+    clock = iter((10.0, 12.0, 14.0))
+    monkeypatch.setattr("videomae_demo.ui.stages.time.monotonic", lambda: next(clock))
+    steps = iter([Step([], "Trying", done) for done in (0.5, 0.6, 1.0)])
+    status = [blocks for _, blocks in with_time_left(steps)]
+    assert [one["takes"] for (one,) in status[:2]] == [None, pytest.approx(8)]
+    assert status[1][0]["text"] == "Trying ..." and status[2] == []
