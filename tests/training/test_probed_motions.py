@@ -44,6 +44,8 @@ def probed(tmp_path_factory) -> list[tuple[str, WhatIfView]]:
                     probes=tuple(asked),
                     left_out=(),
                     found=logits,
+                    shown="as it is",
+                    changed=prepared.clip,
                 ),
             )
         )
