@@ -17,6 +17,12 @@ REPO = "someone/videomae-tiny"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
+@pytest.fixture(autouse=True)
+def hub_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the download is played here; see `test_reach`."""
+    monkeypatch.setattr(places, "get_hf_file_metadata", lambda *_, **__: None)
+
+
 def fill(folder: Path, *names: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:

@@ -11,12 +11,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub import (
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError, see _FAILURES
     EntryNotFoundError,
     GatedRepoError,
+    HfHubHTTPError,
     HTTPError,
     LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -142,6 +149,8 @@ class Repo:
         return None
 
     def _download(self, file_name: str, *, cached_only: bool) -> Path:
+        if not (self.local_files_only or cached_only):
+            self._check_reach(file_name)
         return Path(
             hf_hub_download(
                 self.repo,
@@ -154,6 +163,28 @@ class Repo:
                 tqdm_class=self.progress_bar,
             )
         )
+
+    def _check_reach(self, file_name: str) -> None:
+        """Ask the hub once for a file that is not here; without a network, say so at once.
+
+        The hub library would try again and again, for most of half a minute.
+        """
+        known = try_to_load_from_cache(
+            self.repo,
+            file_name,
+            cache_dir=self.cache_dir,
+            revision=self.revision,
+            repo_type=self.repo_type,
+        )
+        if known is not None:
+            return
+        url = hf_hub_url(self.repo, file_name, repo_type=self.repo_type, revision=self.revision)
+        try:
+            get_hf_file_metadata(url, timeout=PATIENCE_S)
+        except (HfHubHTTPError, OfflineModeIsEnabled):
+            return  # the download says why, and soon
+        except (HTTPError, OSError) as error:
+            raise LocalEntryNotFoundError(f"The hub does not answer: {error}") from error
 
     def _failure(self, error: Exception, file_name: str) -> CheckpointError:
         match error:
