@@ -50,6 +50,7 @@ ROOMS = (
     "engine.lessons",
     "engine.probing",
     "engine.token_features",
+    "engine.viewing",
     "lenses",
     "explorer",
     "lessons",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from videomae_demo.video.changes import ClipChange
     from videomae_demo.video.sampling import SamplingRule
+    from videomae_demo.video.views import Views
 
 __version__ = "0.1.0"
 
@@ -55,6 +56,7 @@ _HOMES = {
     "VideoMAEForVideoClassification": "model.videomae",
     "VideoMAEImageProcessor": "model.processor",
     "VideoMAEModel": "model.videomae",
+    "Views": "video.views",
     "WhatIfRequest": "lenses.what_if",
 }
 
@@ -81,6 +83,7 @@ __all__ = [
     "VideoMAEForVideoClassification",
     "VideoMAEImageProcessor",
     "VideoMAEModel",
+    "Views",
     "WhatIfRequest",
 ]
 

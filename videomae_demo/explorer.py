@@ -30,6 +30,7 @@ from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import TIMES, ReconstructionView
 from videomae_demo.lenses.tokens import DEFAULT_TOKENS, TokensRequest, TokensView
 from videomae_demo.lenses.what_if import DEFAULT_WHAT_IF, WhatIfRequest, WhatIfView
+from videomae_demo.video.views import Views
 
 if TYPE_CHECKING:
     from videomae_demo.analysis.sweeping import Sweep
@@ -48,6 +49,13 @@ class Explorer(Engine):
     def classify(self, clip: ClipRequest, hidden: bytes | None = None) -> LabelsView:
         """Name what is in the clip, or in what is left of it; see `recognise.ask`."""
         return recognise.ask(self, clip, hidden)
+
+    def classify_views(self, clip: ClipRequest, views: Views) -> Iterator[LabelsView]:
+        """Name what is in several windows and crops; yield their mean as they come.
+
+        See `recognise.ask_views`.
+        """
+        return recognise.ask_views(self, clip, views)
 
     def attend(self, clip: ClipRequest, settings: RolloutSettings = DEFAULT_ROLLOUT) -> RolloutView:
         """Show where and when the recogniser looked; see `attend.ask`."""

@@ -129,6 +129,7 @@ SETTINGS = [
     ("classify", {"sampling": "every:3", "start": 0.25}, "--sampling every:3 --start 0.25"),
     ("classify", {"stored_pixels": True}, "--stored-pixels"),
     ("classify", {"hidden": HIDDEN.astype(int).tolist()}, "--hide HIDDEN"),
+    ("classify", {"views": "2x3"}, "--views 2x3"),
     ("attend", {}, ""),
     ("attend", {"fusion": "max", "discard": 0.5}, "--fusion max --discard 0.5"),
     ("attend", {"first_layer": 2, "last_layer": 2}, "--layers 2-2"),

@@ -33,7 +33,7 @@ PATIENCE_S = 120
 SERVE_PAGE = str(Path(__file__).with_name("serve_page.py"))
 FILE = {"_type": "gradio.FileData"}
 USUAL_FRAMES = ("", None, False, "", False, False)
-LAST = {"classify": (None,), "attend": ("",), "reconstruct": (False, 0)}
+LAST = {"classify": (None, ""), "attend": ("",), "reconstruct": (False, 0)}
 """The last parameter that each lens has of its own: nothing taken away, all heads, no sweep."""
 """Sampling, start, stored pixels, arrays, picture: each endpoint's last parameters."""
 

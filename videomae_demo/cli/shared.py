@@ -126,7 +126,7 @@ def add_clip_command(
         metavar="KIND",
         help="what is done to the frames first: backwards, shuffled or shuffled:SEED (whole "
         "tokens, other moments), frozen or frozen:FRAME (one frame throughout, the middle one), "
-        "mirrored, grey, left or right (the end of a frame that is no square)",
+        "mirrored, grey, left, right or crop:PERCENT (a square of a frame that is none)",
     )
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--out", type=Path, metavar="DIR", help="write files into this folder")

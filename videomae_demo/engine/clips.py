@@ -263,6 +263,10 @@ class Clips:
         overview: Overview = self._cache.get_or_make(key, make)
         return overview
 
+    def frame_times(self, request: ClipRequest) -> NDArray[np.float64]:
+        """Return the times of all frames of the file in seconds. Errors as in `prepare`."""
+        return self._timeline(request).timestamps_s
+
     def _timeline(self, request: ClipRequest) -> Timeline:
         def find() -> Timeline:
             return scan(request.path, limits=self._limits, stored_pixels=request.stored_pixels)

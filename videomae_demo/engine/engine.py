@@ -55,7 +55,7 @@ TRACE_SHARE = 0.6
 """Of the cache, at the most: with the default limit, base at 16 frames of 224 px fits (602 MB)."""
 
 Pass = Literal["recognise", "explain", "predict", "sweep", "probe", "encode"]
-"""What is timed; of a sweep, one mask of many, and of probes, one change."""
+"""What is timed; of a sweep, one mask of many; of probes and views, one pass of many."""
 
 
 class Engine:
@@ -194,6 +194,10 @@ class Engine:
     def overview(self, request: ClipRequest) -> Overview:
         """Read frames spread over the whole clip, small. Errors as in `prepare`."""
         return self._clips.overview(request)
+
+    def frame_times(self, request: ClipRequest) -> NDArray[np.float64]:
+        """Return the times of all frames of a clip's file, (frames,). Errors as in `prepare`."""
+        return self._clips.frame_times(request)
 
     def as_given(self, request: ClipRequest) -> NDArray[np.uint8]:
         """Return the frames as the recogniser gets them, (T, H, W, 3). Errors as in `prepare`."""

@@ -137,7 +137,7 @@ def _paces(engine: Engine, clip: ClipRequest) -> tuple[list[Probe], list[LeftOut
 def _windows(engine: Engine, clip: ClipRequest) -> tuple[list[Probe], list[LeftOutProbe]]:
     """Return the same window at the beginning, in the middle and at the end of the clip."""
     rule = clip.sampling or usual_sampling(engine.weights)
-    if rule == SamplingRule.uniform():
+    if rule.kind == "uniform":
         return [], [LeftOutProbe("window", "The window is the whole clip, so there is no other.")]
     seen = engine.prepare(replace(clip, start_s=0.0), engine.recogniser).clip
     last_s = float(engine.overview(clip).timestamps_s[-1])

@@ -5,7 +5,8 @@ Owns the words and files of this answer. Computes nothing; needs torch only to a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,12 @@ from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
 from videomae_demo.engine.clips import ClipRequest, SeenClip, is_example
 from videomae_demo.errors import CheckpointError
 from videomae_demo.lenses.answer import Answer, describe_clip, write_json
+from videomae_demo.lenses.named_views import (
+    mean_of,
+    save_views,
+    views_json,
+    views_sentences,
+)
 from videomae_demo.lenses.taken import check_bits, taken_away, without_words
 
 if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does not wait for them
@@ -24,8 +31,11 @@ if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does 
     from videomae_demo.analysis.classification import Classification, LabelScore
     from videomae_demo.engine.engine import Engine
     from videomae_demo.engine.roles import CheckpointCard
+    from videomae_demo.engine.viewing import View
+    from videomae_demo.video.views import Views
 
 MOTIONS_ONLY = "These weights know motions, not actions"
+ONE_VIEW = "Tokens are taken away from one view alone: leave the views or the tokens out."
 SURE, LIKELY = 0.8, 0.5
 """If the best label has at least the first probability, the recogniser is sure; if at least the
 second, it hesitates; otherwise it is unsure."""
@@ -69,6 +79,23 @@ def ask(engine: Engine, clip: ClipRequest, hidden: bytes | None = None) -> Label
     return LabelsView(recogniser.card, prepared.clip, left, is_foreign, mask, whole)
 
 
+def ask_views(engine: Engine, clip: ClipRequest, views: Views) -> Iterator[LabelsView]:
+    """Name what is in several views of the clip; yield their mean as they come, the last of all.
+
+    Probabilities are averaged, as in the test of the original code. Errors as in `ask`; also a
+    RequestError for a clip with a start or a change of its own.
+    """
+    from videomae_demo.engine.viewing import view_logits, views_of
+
+    whole = ask(engine, clip)
+    asked = views_of(engine, clip, views)
+    labels = whole.classification.labels
+    for logits in view_logits(engine, clip, asked):
+        each = [classify_logits(row, labels) for row in logits]
+        found = ViewsFound(views, len(asked), tuple(zip(asked, each, strict=False)))
+        yield replace(whole, classification=mean_of(each), views=found)
+
+
 def classify_logits(logits: NDArray[np.float32], labels: tuple[str, ...]) -> Classification:
     """Return what a classifier says by its logits, (labels,)."""
     import torch
@@ -76,6 +103,24 @@ def classify_logits(logits: NDArray[np.float32], labels: tuple[str, ...]) -> Cla
     from videomae_demo.analysis.classification import classify
 
     return classify(torch.from_numpy(logits), dict(enumerate(labels)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewsFound:
+    """What is said of each view.
+
+    Attributes
+    ----------
+    asked : Views
+    planned : int
+        How many there are to be; fewer than asked for where the frames are square.
+    each : tuple of (View, Classification)
+        Those that are done.
+    """
+
+    asked: Views
+    planned: int
+    each: tuple[tuple[View, Classification], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -93,6 +138,8 @@ class LabelsView(Answer):
         (time, height, width) bool, True = taken away; None for none.
     whole : Classification or None
         What it says of the whole clip, if tokens are taken away.
+    views : ViewsFound or None
+        What it says of each view, if `classification` is the mean of several.
     """
 
     checkpoint: CheckpointCard
@@ -101,6 +148,7 @@ class LabelsView(Answer):
     is_foreign: bool = False
     hidden: NDArray[np.bool_] | None = None
     whole: Classification | None = None
+    views: ViewsFound | None = None
 
     def to_json(self, top_k: int = 5, label: str | None = None) -> dict[str, Any]:
         """Return the best labels, and one that was asked for, ready for JSON."""
@@ -115,6 +163,7 @@ class LabelsView(Answer):
             "entropy": found.entropy,
             "taken_away": 0 if self.hidden is None else int(self.hidden.sum()),
             "without": self.without(),
+            "views": None if self.views is None else views_json(self.views),
         }
         if label is not None:
             score = found.find(label)
@@ -127,7 +176,10 @@ class LabelsView(Answer):
 
     def sentences(self) -> list[str]:
         """Say how sure the recogniser is, and what became of its best label."""
-        return [how_sure(self.classification, self.is_foreign), *self.without()]
+        said = [how_sure(self.classification, self.is_foreign), *self.without()]
+        if self.views is not None:
+            said += views_sentences(self.views, self.classification)
+        return said
 
     def without(self) -> list[str]:
         """Say what became of the whole clip's best label without the tokens taken away."""
@@ -137,11 +189,17 @@ class LabelsView(Answer):
         return without_words(best, self.classification, self.whole, self.hidden)
 
     def save(self, folder: Path, top_k: int = 5, label: str | None = None) -> list[Path]:
-        """Write ``labels.json`` and ``labels.png`` (bars) into `folder`; return their paths."""
+        """Write ``labels.json`` and ``labels.png`` (bars) into `folder`; return their paths.
+
+        Of several views, ``views.csv`` has a row each: ``window``, ``crop``, ``start_s``, ``best``,
+        ``probability``, and the probability of the ``mean_best`` label.
+        """
         from videomae_demo.rendering.plots import save_figure
 
         folder.mkdir(parents=True, exist_ok=True)
+        views = [] if self.views is None else [save_views(self.views, self.classification, folder)]
         return [
+            *views,
             write_json(folder / "labels.json", self.to_json(top_k, label)),
             save_figure(self._bars(top_k), folder / "labels.png"),
         ]
@@ -149,11 +207,15 @@ class LabelsView(Answer):
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return ``logits`` and ``probabilities`` (labels,), and the ``labels``, in one order."""
         found = self.classification
-        return {
+        arrays: dict[str, NDArray[Any]] = {
             "labels": np.array(found.labels),
             "logits": np.asarray(found.logits),
             "probabilities": np.asarray(found.probabilities),
         }
+        if self.views is not None:
+            each = [one.probabilities for _, one in self.views.each]
+            arrays["view_probabilities"] = np.stack(each)
+        return arrays
 
     def picture(self) -> NDArray[np.uint8]:
         """Draw the five best labels as bars."""

@@ -62,7 +62,7 @@ FRAMES = (
     text(
         "change",
         "What is done to the frames first: backwards, shuffled:SEED, frozen:FRAME, mirrored, grey, "
-        "left or right (the end of a frame that is no square); empty for nothing.",
+        "left, right or crop:PERCENT (a square of a frame that is none); empty for nothing.",
     ),
 )
 ARRAYS = switch("arrays", "Give all arrays, too: as `npz`, a file in base64.")

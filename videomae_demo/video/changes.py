@@ -23,9 +23,10 @@ KINDS = {
     "grey": "without colour",
     "left": "cut at its left or upper end",
     "right": "cut at its right or lower end",
+    "crop": "cut to a square",
 }
 """The kinds, in words that can follow a clip's name."""
-NUMBERED = {"shuffled": "seed", "frozen": "frame"}
+NUMBERED = {"shuffled": "seed", "frozen": "frame", "crop": "place in percent"}
 """Kinds that take a number, and what it is."""
 
 
@@ -49,6 +50,9 @@ class ClipChange:
 
         left, right: of a frame that is no square, the square at that end alone; the upper and the
         lower one, if it is upright.
+
+        crop: such a square at the place `number`, in percent of the way from the one end (0) to the
+        other (100); the middle by default.
     number : int, optional
         Which seed (default 0), or which frame.
 
@@ -65,7 +69,7 @@ class ClipChange:
         if self.kind not in KINDS:
             raise RequestError(
                 f"The change is {shown(self.kind)}; give {', '.join(KINDS)}, or shuffled:SEED, "
-                "frozen:FRAME."
+                "frozen:FRAME, crop:PERCENT."
             )
         if self.number is not None:
             if self.kind not in NUMBERED:
@@ -75,8 +79,15 @@ class ClipChange:
                 )
             number = whole(self.number, f"{NUMBERED[self.kind]} of the change {self.kind}")
             object.__setattr__(self, "number", number)
+            if self.kind == "crop" and number > 100:
+                raise RequestError(
+                    f"The place of the change crop is {number}; give 0 to 100 percent of the way "
+                    "from one end to the other."
+                )
         elif self.kind == "shuffled":
             object.__setattr__(self, "number", 0)
+        elif self.kind == "crop":
+            object.__setattr__(self, "number", 50)
 
     @classmethod
     def parse(cls, text: str) -> ClipChange:
@@ -101,6 +112,8 @@ class ClipChange:
             return "its middle frame throughout" if self.kind == "frozen" else KINDS[self.kind]
         if self.kind == "frozen":
             return f"its frame {self.number} throughout"
+        if self.kind == "crop":
+            return f"{KINDS['crop']} at {self.number}% of its longer side"
         return f"{KINDS[self.kind]} (seed {self.number})"
 
     def order(self, count: int, tubelet: int) -> NDArray[np.int64]:
@@ -133,6 +146,10 @@ class ClipChange:
         side = min(height, width)
         if self.kind == "left":
             return 0, 0, side, side
+        if self.kind == "crop":
+            assert self.number is not None
+            across, down = (int((size - side) * self.number / 100) for size in (width, height))
+            return across, down, across + side, down + side
         if self.kind == "right":
             return width - side, height - side, width, height
         return 0, 0, width, height

@@ -18,7 +18,7 @@ from videomae_demo.errors import RequestError
 # Moments closer than this are the same moment with a rounding error.
 _NOISE_S = 1e-6
 
-_EVERY = "every:"
+_EVERY, _UNIFORM = "every:", "uniform:"
 _NAMES = {
     "stride": "Sampling by time",
     "every": "Sampling by number",
@@ -44,11 +44,15 @@ class SamplingRule:
         Seconds between neighbouring frames for "stride", else None.
     step : int or None
         Distance between neighbouring frames by number for "every", else None.
+    part : (int, int) or None
+        For "uniform": of several such choices between one another, which one, from 0, and how many
+        there are.
     """
 
     kind: Literal["stride", "every", "uniform"]
     interval_s: float | None = None
     step: int | None = None
+    part: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ("stride", "every", "uniform"):
@@ -65,6 +69,13 @@ class SamplingRule:
                 f"{_NAMES[self.kind]} has no step by number, yet {self.step} was given: "
                 "leave it out."
             )
+        if self.part is not None:
+            at, parts = self.part
+            if self.kind != "uniform" or not 0 <= at < parts:
+                raise RequestError(
+                    f"Part {at + 1} of {parts} of the frames was asked for: only frames spread "
+                    "over the clip have parts, counted from 1, for instance uniform:1/2."
+                )
         if self.kind == "stride" and not (
             self.interval_s is not None and 0 < self.interval_s < math.inf
         ):
@@ -79,7 +90,9 @@ class SamplingRule:
     def __str__(self) -> str:
         if self.kind == "every":
             return f"{_EVERY}{self.step}"
-        return "uniform" if self.interval_s is None else repr(float(self.interval_s))
+        if self.interval_s is not None:
+            return repr(float(self.interval_s))
+        return "uniform" if self.part is None else f"{_UNIFORM}{self.part[0] + 1}/{self.part[1]}"
 
     @classmethod
     def stride(cls, interval_s: float) -> SamplingRule:
@@ -95,9 +108,13 @@ class SamplingRule:
         return cls("every", step=step)
 
     @classmethod
-    def uniform(cls) -> SamplingRule:
-        """Frames spread over the whole clip, as in fine-tuning on Something-Something V2."""
-        return cls("uniform")
+    def uniform(cls, part: tuple[int, int] | None = None) -> SamplingRule:
+        """Frames spread over the whole clip, as in fine-tuning on Something-Something V2.
+
+        With a `part`, (which, of how many), those of one of several views: between the frames of
+        the first lie those of the others, as in the test of the original code.
+        """
+        return cls("uniform", part=part)
 
     @classmethod
     def parse(cls, text: str) -> SamplingRule:
@@ -112,6 +129,9 @@ class SamplingRule:
         if text == "uniform":
             return cls.uniform()
         try:
+            if text.startswith(_UNIFORM):
+                at, parts = map(int, text.removeprefix(_UNIFORM).split("/"))
+                return cls.uniform((at - 1, parts))
             if text.startswith(_EVERY):
                 return cls.every(int(text.removeprefix(_EVERY)))
             return cls.stride(float(text))
@@ -163,7 +183,8 @@ def choose_frames(
 
     uniform: the clip is cut into `count` spans of equal time, and the frame on screen at the centre
     of each span is taken. A clip with fewer frames than `count` gives each frame once, in order,
-    then repeats the last.
+    then repeats the last. Of a part of several, the frame on screen at that part of each span is
+    taken: for two parts at its beginning and at its centre.
 
     Parameters
     ----------
@@ -195,7 +216,7 @@ def choose_frames(
             f"Uniform sampling takes the whole clip, yet a start of {start_s:g} s was given: "
             "leave it out."
         )
-    return _uniform(timestamps_s, frame_interval_s, count)
+    return _uniform(timestamps_s, frame_interval_s, count, rule.part)
 
 
 def _stride(
@@ -250,14 +271,18 @@ def _first(timestamps_s: npt.NDArray[np.float64], duration_s: float, start_s: fl
 
 
 def _uniform(
-    timestamps_s: npt.NDArray[np.float64], frame_interval_s: float, count: int
+    timestamps_s: npt.NDArray[np.float64],
+    frame_interval_s: float,
+    count: int,
+    part: tuple[int, int] | None = None,
 ) -> FrameChoice:
     frames = len(timestamps_s)
     if frames < count:
         indices = np.minimum(np.arange(count, dtype=np.int64), frames - 1)
         return FrameChoice(indices, timestamps_s[indices], count - frames)
     duration_s = timestamps_s[-1] + frame_interval_s
-    centres_s = (np.arange(count) + 0.5) * duration_s / count
+    inside = 0.5 if part is None else part[0] / part[1]
+    centres_s = (np.arange(count) + inside) * duration_s / count
     begun = np.searchsorted(timestamps_s, centres_s + _NOISE_S, side="right")
     indices = begun.astype(np.int64) - 1
     return FrameChoice(indices, timestamps_s[indices], 0)

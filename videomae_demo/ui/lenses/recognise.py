@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from videomae_demo.lenses.recognise import MOTIONS_ONLY, LabelsView, how_sure, nearest_motion
+from videomae_demo.errors import RequestError
+from videomae_demo.lenses.recognise import (
+    MOTIONS_ONLY,
+    ONE_VIEW,
+    LabelsView,
+    how_sure,
+    nearest_motion,
+)
 from videomae_demo.ui import text
 from videomae_demo.ui.controls import whole
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
@@ -29,6 +36,7 @@ from videomae_demo.ui.lenses.lens import (
 from videomae_demo.ui.lenses.painted import LabelQuestion, bits_of_address, fits, taken_of_lists
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.token_player.sprites import SaveBytes
+from videomae_demo.video.views import Views
 
 if TYPE_CHECKING:
     from videomae_demo.engine.clips import ClipRequest
@@ -171,8 +179,13 @@ if explorer.recogniser.card.label_count:
         """Offer ``/classify``."""
 
         def classify(
-            explorer: Explorer, clip: ClipRequest, hidden: Any, **_given: Any
+            explorer: Explorer, clip: ClipRequest, hidden: Any, views: str, **_given: Any
         ) -> LabelsView:
+            if views:
+                if hidden:
+                    raise RequestError(ONE_VIEW)
+                *_, mean = explorer.classify_views(clip, Views.parse(views))
+                return mean
             return explorer.classify(clip, taken_of_lists(hidden, explorer.recogniser.card.grid))
 
         def to_json(view: LabelsView, top_k: float, label: str, **_given: Any) -> dict[str, Any]:
@@ -182,8 +195,13 @@ if explorer.recogniser.card.label_count:
             whole_number("top_k", "How many labels, the most probable ones first.", TOP_K),
             argument.text("label", "A label to look up, whatever its rank; empty for none."),
             argument.tokens_to_take(),
+            argument.text(
+                "views",
+                "Average over windows x crops, for instance 5x3, as published figures; empty for "
+                "the one view.",
+            ),
         ]
-        summary = "Name what happens in a clip."
+        summary = "Name what happens in a clip, or in the mean of several views of it."
         return Endpoint("classify", summary, parameters, classify, to_json)
 
 
