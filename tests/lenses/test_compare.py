@@ -83,6 +83,15 @@ def plain(told: dict) -> dict:
     return {name: value for name, value in told.items() if isinstance(value, int | float)}
 
 
+def test_the_same_weights_on_both_sides_are_told():
+    one = made_labels()
+    assert made_pair("labels", one, one).who() == (
+        "A and B are the same weights here: Made by hand."
+    )
+    other = replace(one, checkpoint=made_card(name="b", title="Another"))
+    assert made_pair("labels", one, other).sentences()[0] == "A: Made by hand. B: Another."
+
+
 def test_labels_agree_or_not():
     one, other = made_labels(), made_labels()
     found = other.classification

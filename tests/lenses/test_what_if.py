@@ -47,11 +47,11 @@ def test_shuffled_moments_are_told_together():
 def test_a_frame_that_gives_it_all_needs_no_motion():
     frames = {f"frozen_{at}": WAVING for at in range(len(made_labels().clip.indices))}
     assert (
-        "The best single frame, frame 1 throughout, gives 96%, 100% of the whole clip's: it needs "
+        "The best single frame, the 2nd throughout, gives 96%, 100% of the whole clip's: it needs "
         "no motion."
     ) in said(**(frames | {"frozen_1": LEFT}))
     assert (
-        "The best single frame, frame 1 throughout, gives 33% where the clip gives 96%: it needs "
+        "The best single frame, the 2nd throughout, gives 33% where the clip gives 96%: it needs "
         "motion."
     ) in said(**(frames | {"frozen_1": LEFT * 0}))
 
@@ -118,3 +118,12 @@ def test_what_is_played_is_told_and_drawn_beside_the_clip():
     said = "As it is, the clip says moving left 96%, and moving right 1.8%."
     assert other.about_shown() == said
     assert made(done=False, shown="grey").about_shown() == "Without colour was not tried yet."
+
+
+def test_a_label_that_stays_as_it_was_is_told_so():
+    assert (
+        made(shown="grey").about_shown() == "Without colour, it stays moving left, 96% as before."
+    )
+    assert made(shown="frozen:2", frozen_2=RIGHT).about_shown() == (
+        "With its 3rd frame throughout, moving left 96% becomes moving right 96%."
+    )

@@ -13,6 +13,7 @@ from videomae_demo import RequestError, TokensRequest
 from videomae_demo.lenses.tokens import ALL_VISIBLE
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui.examples import Example
+from videomae_demo.ui.gradio_edge.slider import Slider
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses.lens import TakenBackError
 from videomae_demo.ui.lenses.registry import LENSES
@@ -129,6 +130,18 @@ def test_another_mask_is_one_mask_and_of_some_kinds_there_is_but_one(made):
     assert RECONSTRUCT.question(now).mask.kind == "future" and not RECONSTRUCT.question(now).many
     with pytest.raises(TakenBackError, match="Of the kind 'future' there is one mask"):
         list(made.change(now, RECONSTRUCT, RECONSTRUCT.show_many))
+
+
+def test_the_program_tries_many_masks_too(made):
+    session = last(list(made.open(Session("tested"), "?lens=reconstruct&many=1")), "session")
+    assert "explorer.many_masks(clip, MaskRequest(" in RECONSTRUCT.code(session).lines
+
+
+def test_an_emptied_number_is_one_sentence(made, session):
+    slider = Slider(0, 12, 12, step=1)
+    assert slider.preprocess(None) is None and slider.preprocess(3) == 3
+    with pytest.raises(RequestError, match="The layer is None; it must be a"):
+        set_to(made, session, "layer", None)
 
 
 def test_a_visitor_compares_tokens_and_tries_many_masks(open_page):

@@ -120,21 +120,21 @@ def test_the_table_tells_probability_points_and_the_new_label():
         "name": AS_IT_IS,
         "title": AS_IT_IS,
         "share": pytest.approx(0.9647, abs=1e-4),
-        "value": "96%",
+        "value": "96.5%",
         "moved": "",
         "instead": "",
     }
     assert by_name["backwards"]["value"] == "1.8%"
     assert (by_name["backwards"]["moved"], by_name["backwards"]["instead"]) == (
-        "-95",
+        "-94.7",
         "moving right",
     )
-    assert (by_name["grey"]["moved"], by_name["grey"]["instead"]) == ("-18", "")
+    assert (by_name["grey"]["moved"], by_name["grey"]["instead"]) == ("-17.8", "")
     assert by_name["shuffled:1"]["title"] == "shuffled 1"
     columns = block(blocks, "columns")
     assert columns["names"] == [f"frozen:{at}" for at in range(6)]
     assert columns["even"] == pytest.approx(by_name[AS_IT_IS]["share"])
-    assert columns["rows"][2]["said"] == "Frame 2, 1.40 s, throughout: moving left 96%"
+    assert columns["rows"][2]["said"] == "3rd frame, 1.40 s, throughout: moving left 96%"
     assert set(view.sentences()) <= set(words(blocks))
     assert view.left_out[0].why in words(blocks)
 
@@ -196,7 +196,10 @@ def test_every_lens_follows_a_change_and_comes_back(made, session, explorer):
     # The probes are still those of the clip as it is.
     assert explorer.asked[-1][0] == ClipRequest(path)
     note = panel_of(pages, "what_if")[0]
-    assert note["kind"] == "note" and "All lenses show the clip played backwards." in note["text"]
+    assert (
+        note["kind"] == "note"
+        and "All lenses show the clip changed: played backwards." in note["text"]
+    )
     now = last(play(made, changed, AS_IT_IS), "session")
     back = last(list(made.take_sampling(now, WHAT_IF.sampling)), "session")
     assert back.clip == ClipRequest(path)
@@ -267,14 +270,16 @@ def test_a_visitor_plays_changes_and_opens_one_in_every_lens(open_page):
     column = page.locator("#what-if .panel-column").nth(1)
     column.focus()
     column.press("Enter")
-    expect(captions).to_have_text(["as it is", "its frame 1 throughout"])
+    expect(captions).to_have_text(["as it is", "with its 2nd frame throughout"])
     expect(page.locator("#what-if .panel-column").nth(1)).to_be_focused()
     page.locator("#what-if-open").click()
-    expect(page.locator("#bar")).to_contain_text("its frame 1 throughout")
+    expect(page.locator("#bar")).to_contain_text("with its 2nd frame throughout")
     expect(page.locator("#what-if .panel-note").first).to_contain_text("All lenses show the clip")
     assert "change=frozen%3A1" in page.url
     visitor.go_to("Attend")
-    expect(page.locator("#player figcaption").first).to_contain_text("its frame 1 throughout")
+    expect(page.locator("#player figcaption").first).to_contain_text(
+        "with its 2nd frame throughout"
+    )
     visitor.go_to("What if")
     page.locator("#what-if .panel-change", has_text="as it is").click()
     expect(captions).to_have_count(1)
@@ -291,3 +296,27 @@ def test_the_time_left_follows_from_what_was_not_known_before(monkeypatch):
     status = [blocks for _, blocks in with_time_left(steps)]
     assert [one["takes"] for (one,) in status[:2]] == [None, pytest.approx(8)]
     assert status[1][0]["text"] == "Trying ..." and status[2] == []
+
+
+@pytest.mark.parametrize("query", ["?lens=what_if", "?example=first", "?lens=heads&on=run"])
+def test_a_page_that_opens_by_its_address_lists_the_labels(made, query):
+    pages = list(made.open(Session("tested"), query))
+    for lens in ("what_if", "heads", "explain"):
+        held = controls_of(pages, lens)["label"]
+        assert "run" in str(held["choices"]), lens
+    assert controls_of(pages, "heads")["label"]["value"] == ("run" if "on=run" in query else None)
+
+
+def test_a_change_that_does_not_fit_gives_way_to_the_clip_as_it_is(made, explorer, monkeypatch):
+    see = explorer.see
+
+    def refuse(request):
+        if request.change is not None:
+            raise RequestError("The change freezes the frame 99.")
+        return see(request)
+
+    monkeypatch.setattr(explorer, "see", refuse)
+    pages = list(made.open(Session("tested"), "?change=frozen:99"))
+    assert last(pages, "session").clip.change is None
+    assert last(pages, "sampling").change == ""
+    assert last(pages, "notice") == "The change freezes the frame 99. The clip is shown as it is."

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from videomae_demo.errors import RequestError
-from videomae_demo.video.changes import KINDS, ClipChange
+from videomae_demo.video.changes import KINDS, ClipChange, ordinal
 
 
 @pytest.fixture
@@ -83,10 +83,10 @@ def test_the_clip_itself_is_never_changed(frames, kind):
     ("text", "written", "title"),
     [
         ("backwards", "backwards", "played backwards"),
-        (" shuffled ", "shuffled:0", "its moments shuffled (seed 0)"),
-        ("shuffled:12", "shuffled:12", "its moments shuffled (seed 12)"),
-        ("frozen", "frozen", "its middle frame throughout"),
-        ("frozen:3", "frozen:3", "its frame 3 throughout"),
+        (" shuffled ", "shuffled:0", "with its moments shuffled (seed 0)"),
+        ("shuffled:12", "shuffled:12", "with its moments shuffled (seed 12)"),
+        ("frozen", "frozen", "with its middle frame throughout"),
+        ("frozen:3", "frozen:3", "with its 4th frame throughout"),
         ("grey", "grey", "without colour"),
     ],
 )
@@ -123,3 +123,9 @@ def test_a_number_is_a_whole_one(number):
 def test_a_frame_that_the_model_does_not_get_can_not_be_frozen(frames):
     with pytest.raises(RequestError, match=r"freezes the frame 6, and the model gets 6.*0 to 5"):
         ClipChange("frozen", 6).apply(frames, 2)
+
+
+def test_frames_are_told_as_people_count_them():
+    told = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 10: "10th", 11: "11th", 12: "12th", 13: "13th"}
+    told |= {16: "16th", 21: "21st", 22: "22nd", 112: "112th", 123: "123rd"}
+    assert {number: ordinal(number) for number in told} == told

@@ -134,6 +134,11 @@ class CompareView(Answer):
         return paired.pair(self.request.what, self.first, self.second)
 
     @property
+    def is_same(self) -> bool:
+        """Whether A and B are the same weights, as two may have one decoder in common."""
+        return self.checkpoint.name == self.other.name
+
+    @property
     def same_frames(self) -> bool:
         """Whether both saw the same frames."""
         return bool(np.array_equal(self.first.clip.indices, self.second.clip.indices))
@@ -164,6 +169,8 @@ class CompareView(Answer):
 
     def who(self) -> str:
         """Say which checkpoints A and B are."""
+        if self.is_same:
+            return f"A and B are the same weights here: {self.checkpoint.title}."
         return f"A: {self.checkpoint.title}. B: {self.other.title}."
 
     def to_json(self) -> dict[str, Any]:

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videomae_demo.engine.clips import ClipRequest, SeenClip
-from videomae_demo.errors import RequestError
-from videomae_demo.given import whole
+from videomae_demo.errors import RequestError, shown
 from videomae_demo.lenses.answer import (
     MOVIE_HEIGHT_PX,
     Answer,
@@ -118,8 +117,10 @@ def many_masks(
     """
     from videomae_demo.engine import sweeps
 
-    if whole(times, "number of times") < 1:
-        raise RequestError("Each token is to be hidden 0 times; give a whole number from 1.")
+    if not isinstance(times, int) or times < 1:
+        raise RequestError(
+            f"Each token is to be hidden {shown(times)} times; give a whole number from 1."
+        )
     view = ask(engine, clip, mask)
     prepared = engine.prepare(clip, engine.reconstructor)
     ratio = view.mask.ratio

@@ -11,6 +11,7 @@ import numpy as np
 
 from videomae_demo.lenses.answer import share
 from videomae_demo.lenses.recognise import probability
+from videomae_demo.video.changes import ordinal
 
 if TYPE_CHECKING:  # for annotations alone
     from videomae_demo.analysis.probes import ReadOut
@@ -54,7 +55,10 @@ def became(view: WhatIfView, read: ReadOut) -> str:
     name, before = view.labels[view.label], probability(view.whole.probability)
     after = probability(read.probability)
     if read.best == view.label:
-        return f"it stays {name}, {after} after {before}"
+        same = after == before
+        return (
+            f"it stays {name}, {after} {'as' if same else 'after'} {'before' if same else before}"
+        )
     best = f"{view.labels[read.best]} {probability(read.best_probability)}"
     if view.whole.best == view.label:
         return f"{name} {before} becomes {best}"
@@ -101,7 +105,7 @@ def _about_frames(view: WhatIfView) -> list[str]:
         return []
     at = int(np.nanargmax(each))
     best, whole = float(each[at]), view.whole.probability
-    of_it = f"The best single frame, frame {at} throughout, gives {probability(best)}"
+    of_it = f"The best single frame, the {ordinal(at + 1)} throughout, gives {probability(best)}"
     if best >= ENOUGH * whole:
         return [f"{of_it}, {share(best / whole)} of the whole clip's: it needs no motion."]
     return [f"{of_it} where the clip gives {probability(whole)}: it needs motion."]

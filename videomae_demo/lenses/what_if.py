@@ -103,6 +103,7 @@ def _begin(engine: Engine, clip: ClipRequest, request: WhatIfRequest) -> WhatIfV
     from videomae_demo.lenses import recognise
 
     probes, left_out = probes_of(engine, clip)
+    seen = engine.prepare(clip, engine.recogniser).clip
     changes = {AS_IT_IS: clip} | {one.name: one.request for one in probes}
     if request.shown not in changes:
         why = [one.why for one in left_out if one.name == request.shown]
@@ -110,7 +111,8 @@ def _begin(engine: Engine, clip: ClipRequest, request: WhatIfRequest) -> WhatIfV
             f"The change {shown(request.shown)} can't be played: {why[0]}"
             if why
             else f"There is no change {shown(request.shown)} of this clip; give one of "
-            f"{', '.join(changes)}."
+            f"{', '.join(name for name in changes if not name.startswith('frozen:'))}, or "
+            f"frozen:0 to frozen:{len(seen.indices) - 1}."
         )
     whole = recognise.ask(engine, clip).classification
     followed = whole.top(1)[0] if request.label is None else whole.find(request.label)

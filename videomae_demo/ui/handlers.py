@@ -118,7 +118,16 @@ class Handlers:
         if path is not None:
             sampling = read_sampling(given)
             yield Page(sampling=sampling)
-            yield from self._stages.explore(session, path, sampling, session.weights, given)
+            try:
+                yield from self._stages.explore(session, path, sampling, session.weights, given)
+            except RequestError as error:
+                if not sampling.change:
+                    raise
+                # An old address may name a frame that other weights do not have.
+                plain = replace(sampling, change="")
+                yield Page(sampling=plain)
+                yield from self._stages.explore(session, path, plain, session.weights, given)
+                yield Page(notice=f"{error} The clip is shown as it is.")
             return
         yield Page(
             session,

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.engine.clips import ClipRequest, SeenClip
@@ -103,7 +103,7 @@ class Stages:
         if given:
             session = read_view(session, self._lenses, given)
             controls_now = {
-                lens.name: {**controls_now[lens.name], **lens.controls(session)}
+                lens.name: _both(controls_now[lens.name], lens.controls(session))
                 for lens in self._lenses
             }
         yield Page(
@@ -278,6 +278,18 @@ def with_time_left(steps: Iterator[Step]) -> Iterator[tuple[Step, list[panel.Blo
             left_s = (now_s - first[0]) * (1 - step.done) / (step.done - first[1])
         doing = panel.progress(f"{step.doing} ...", round(100 * step.done), 100, left_s)
         yield step, [] if step.done >= 1 else [doing]
+
+
+def _both(met: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what controls become for other weights, with what an address gives them to hold.
+
+    A plain value takes the place of another; of an update, it is the value.
+    """
+    both = {**met, **held}
+    for name, value in held.items():
+        if isinstance(met.get(name), dict) and not isinstance(value, dict):
+            both[name] = {**met[name], "value": value}
+    return both
 
 
 def clip_of(session: Session) -> ClipRequest:

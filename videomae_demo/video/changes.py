@@ -17,8 +17,8 @@ from videomae_demo.given import whole
 
 KINDS = {
     "backwards": "played backwards",
-    "shuffled": "its moments shuffled",
-    "frozen": "one frame throughout",
+    "shuffled": "with its moments shuffled",
+    "frozen": "with one frame throughout",
     "mirrored": "mirrored",
     "grey": "without colour",
     "left": "cut at its left or upper end",
@@ -109,9 +109,9 @@ class ClipChange:
     def title(self) -> str:
         """The change in words, for instance "played backwards"."""
         if self.number is None:
-            return "its middle frame throughout" if self.kind == "frozen" else KINDS[self.kind]
+            return "with its middle frame throughout" if self.kind == "frozen" else KINDS[self.kind]
         if self.kind == "frozen":
-            return f"its frame {self.number} throughout"
+            return f"with its {ordinal(self.number + 1)} frame throughout"
         if self.kind == "crop":
             return f"{KINDS['crop']} at {self.number}% of its longer side"
         return f"{KINDS[self.kind]} (seed {self.number})"
@@ -164,6 +164,13 @@ class ClipChange:
             grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in changed]
             changed = np.stack(grey)[..., None].repeat(3, axis=-1)
         return np.ascontiguousarray(changed)
+
+
+def ordinal(number: int) -> str:
+    """Write a number from 1 as one of a row: 1st, 2nd, 3rd, 4th, 11th, 21st."""
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    is_teen = 10 <= number % 100 <= 20
+    return f"{number}{'th' if is_teen else endings.get(number % 10, 'th')}"
 
 
 def _shuffled(count: int, seed: int) -> NDArray[np.int64]:

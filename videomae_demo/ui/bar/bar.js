@@ -22,7 +22,17 @@ function open(name, on) {
     sheetOf(other)?.classList.toggle("sheet-open", isOpen);
     opener.setAttribute("aria-expanded", String(isOpen));
   }
-  if (on) sheetOf(name)?.querySelector("button, input, select, textarea, [tabindex='0']")?.focus({ preventScroll: true });
+  if (on) focusIn(sheetOf(name));
+}
+
+// The first part of a sheet gets the focus; a list would drop down over all else, so the sheet does.
+function focusIn(sheet) {
+  const parts = [...(sheet?.querySelectorAll("button, input, select, textarea, [tabindex='0']") ?? [])];
+  const first = parts.find((part) => part.offsetParent);
+  if (!first) return;
+  const isList = first.matches('[role="listbox"], [role="combobox"]');
+  if (isList) sheet.tabIndex = -1;
+  (isList ? sheet : first).focus({ preventScroll: true });
 }
 
 const opened = () => Object.keys(OPENERS).find((name) => OPENERS[name].getAttribute("aria-expanded") === "true");

@@ -17,14 +17,15 @@ from gradio.component_meta import ComponentMeta
 from gradio.data_classes import FileData
 
 
-class _Plain(ComponentMeta):
+class Plain(ComponentMeta):
     """Makes the class and nothing else: gradio's own way writes a stub file beside the source."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> Any:
+        """Make the class."""
         return ABCMeta.__new__(cls, name, bases, attributes)
 
 
-class ClipVideo(gr.Video, metaclass=_Plain):
+class ClipVideo(gr.Video, metaclass=Plain):
     """Shows a clip as it is; the browser decides whether it can play it."""
 
     is_template = True  # in the browser it is a gr.Video
@@ -40,7 +41,7 @@ class ClipVideo(gr.Video, metaclass=_Plain):
         return FileData(path=str(value), orig_name=Path(value).name)
 
 
-class ClipButton(gr.UploadButton, metaclass=_Plain):
+class ClipButton(gr.UploadButton, metaclass=Plain):
     """A button that uploads one clip."""
 
     is_template = True
@@ -50,7 +51,7 @@ class ClipButton(gr.UploadButton, metaclass=_Plain):
         return _path(payload)
 
 
-class ClipFile(gr.File, metaclass=_Plain):
+class ClipFile(gr.File, metaclass=Plain):
     """A clip given to an endpoint."""
 
     is_template = True

@@ -14,6 +14,7 @@ from videomae_demo.errors import RequestError
 from videomae_demo.given import number
 from videomae_demo.lenses.attend import RolloutView
 from videomae_demo.ui.controls import LABELS, field_name, plain_number, token, whole
+from videomae_demo.ui.gradio_edge.slider import Slider
 from videomae_demo.ui.lenses.argument import choice, fraction, text, token_place, whole_number
 from videomae_demo.ui.lenses.lens import (
     Change,
@@ -77,8 +78,8 @@ class Attend(PageLens):
         """Place the rollout's settings."""
         with gr.Row():
             first, last = LABELS["first_layer"], LABELS["last_layer"]
-            first_layer = gr.Slider(1, 12, 1, step=1, label=first, elem_id="first-layer")
-            last_layer = gr.Slider(1, 12, 12, step=1, label=last, elem_id="last-layer")
+            first_layer = Slider(1, 12, 1, step=1, label=first, elem_id="first-layer")
+            last_layer = Slider(1, 12, 12, step=1, label=last, elem_id="last-layer")
         matters = trial_button("attend-test")
         with gr.Accordion("More", open=False):
             fusion = gr.Radio(
@@ -89,7 +90,7 @@ class Attend(PageLens):
                 "least.",
                 elem_id="fusion",
             )
-            discard = gr.Slider(
+            discard = Slider(
                 0,
                 0.95,
                 0,

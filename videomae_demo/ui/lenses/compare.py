@@ -278,7 +278,7 @@ def compare_panel(view: CompareView) -> list[panel.Block]:
     first, *others = pairing.said
     return [
         panel.lead(first),
-        panel.small(view.who()),
+        panel.note(view.who()) if view.is_same else panel.small(view.who()),
         panel.pairs(rows),
         *(panel.sentence(said) for said in others),
         *(panel.note(note) for note in view.notes),

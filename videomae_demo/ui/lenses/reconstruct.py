@@ -17,6 +17,7 @@ from videomae_demo.lenses.reconstruct import ReconstructionView
 from videomae_demo.masking import MASK_KINDS
 from videomae_demo.ui.controls import LABELS, plain_number, whole
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
+from videomae_demo.ui.gradio_edge.slider import Slider
 from videomae_demo.ui.lenses.argument import choice, fraction, switch, token_marks, whole_number
 from videomae_demo.ui.lenses.lens import (
     Change,
@@ -93,7 +94,7 @@ class Reconstruct(PageLens):
     def build(self) -> Parts:
         """Place the mask's settings."""
         # Right below the panel, whose chart has the same axis.
-        ratio = gr.Slider(0.05, 0.95, 0.75, step=0.05, label=LABELS["ratio"], elem_id="ratio")
+        ratio = Slider(0.05, 0.95, 0.75, step=0.05, label=LABELS["ratio"], elem_id="ratio")
         with gr.Row(elem_classes="tight"):
             presets = {
                 f"preset-{share * 100:.0f}": gr.Button(
@@ -111,7 +112,7 @@ class Reconstruct(PageLens):
         with gr.Row(elem_classes="tight"):
             seed = gr.Number(0, label=LABELS["seed"], min_width=80, elem_id="seed")
             another = gr.Button("Another mask", size="sm", min_width=110, elem_id="another")
-            many = gr.Button("Many masks", size="sm", min_width=180, elem_id=MANY)
+            many = gr.Button("Many masks, or one", size="sm", min_width=180, elem_id=MANY)
         with gr.Accordion("Why hide so much, and why tubes?", open=False):
             gr.Markdown(MASK_ADVICE)
         paint, share = make_mailbox(PAINT), make_mailbox(SHARE)
@@ -309,7 +310,16 @@ class Reconstruct(PageLens):
 
     def code(self, session: Session) -> Code:
         """Print how near the pictures come."""
-        mask = call_with_changed(self.question(session).mask, DEFAULT_MASK)
+        asked: MaskQuestion = self.question(session)
+        mask = call_with_changed(asked.mask, DEFAULT_MASK)
+        if asked.many:
+            return Code(
+                ("MaskRequest",),
+                f"""\
+*_, together = explorer.many_masks(clip, {mask})
+print(*together.together(), sep="\\n")
+""",
+            )
         return Code(
             ("MaskRequest",),
             f"""\

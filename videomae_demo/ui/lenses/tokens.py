@@ -18,6 +18,7 @@ from videomae_demo.lenses.tokens import (
     TokensView,
 )
 from videomae_demo.ui.controls import plain_number, whole
+from videomae_demo.ui.gradio_edge.slider import Slider
 from videomae_demo.ui.lenses.argument import Argument, choice, switch, token_place
 from videomae_demo.ui.lenses.lens import (
     Change,
@@ -71,7 +72,7 @@ class Tokens(PageLens):
 
     def build(self) -> Parts:
         """Place the layer, the encoder and what is left out."""
-        layer = gr.Slider(0, 12, 12, step=1, label="After layer", elem_id="tokens-layer")
+        layer = Slider(0, 12, 12, step=1, label="After layer", elem_id="tokens-layer")
         half = gr.Radio(list(HALVES), value=HALVES[0], label="Whose encoder", elem_id="tokens-half")
         near = gr.Checkbox(
             False, label="Leave out the tokens that touch the chosen one", elem_id="tokens-near"

@@ -35,6 +35,7 @@ from videomae_demo.ui.panel import panel
 from videomae_demo.ui.text import NO_LABELS
 from videomae_demo.ui.token_player.sprites import SaveBytes, sprite
 from videomae_demo.ui.token_player.value import View
+from videomae_demo.video.changes import ordinal
 
 if TYPE_CHECKING:
     from videomae_demo.engine.clips import ClipRequest
@@ -91,7 +92,9 @@ class WhatIf(PageLens):
         wires.asks(label.input, self.follow, [label], label.elem_id)
         wires.asks(play.input, self.play, [play], None)
         wires.works(parts.others["every"].click, self.try_all, TRY)
-        wires.explores(parts.others["opens"].click, self.sampling, OPEN)
+        opens = parts.others["opens"].click
+        wires.explores(opens, self.sampling, OPEN)
+        opens(None, js="() => window.scrollTo({ top: 0 })")  # where the page says what is shown
 
     def follow(self, session: Session, explorer: Explorer, label: str | None) -> Change:
         """Follow another label."""
@@ -237,7 +240,7 @@ def what_if_panel(view: WhatIfView, session: Session) -> list[panel.Block]:
     if session.clip is not None and session.clip.change is not None:
         title = session.clip.change.title
         back = (
-            f"All lenses show the clip {title}. To go back, choose '{AS_IT_IS}' and press "
+            f"All lenses show the clip changed: {title}. To go back, choose '{AS_IT_IS}' and press "
             f"'{OPEN_EVERYWHERE}'."
         )
         blocks.insert(0, panel.note(back))
@@ -249,13 +252,13 @@ def _row(view: WhatIfView, name: str) -> panel.ChangeRow:
     read, title = view.read(name), name.replace(":", " ")  # there is no room for a sentence
     if read is None:
         return panel.ChangeRow(name, title)
-    points = round(100 * (read.probability - view.whole.probability))
+    points = 100 * (read.probability - view.whole.probability)
     return panel.ChangeRow(
         name,
         title,
         read.probability,
-        probability(read.probability),
-        "" if name == AS_IT_IS else f"{points:+d}" if points else "0",
+        f"{100 * read.probability:.1f}%",
+        "" if name == AS_IT_IS else f"{points:+.1f}" if abs(points) >= 0.05 else "0",
         "" if read.best == view.label else view.labels[read.best],
     )
 
@@ -263,12 +266,15 @@ def _row(view: WhatIfView, name: str) -> panel.ChangeRow:
 def _frames(view: WhatIfView, names: list[str]) -> panel.Block:
     each, label = view.single_frames(), view.labels[view.label]
     rows = [
-        (float(value), f"Frame {at}, {time:.2f} s, throughout: {label} {probability(value)}")
+        (
+            float(value),
+            f"{ordinal(at + 1)} frame, {time:.2f} s, throughout: {label} {probability(value)}",
+        )
         for at, (value, time) in enumerate(zip(each, view.clip.timestamps_s, strict=True))
     ]
     marked = names.index(view.shown) if view.shown in names else int(each.argmax())
     return panel.columns(
-        f"{label} with one frame throughout; dashed: the whole clip",
+        f"{label} with one frame throughout, to choose; dashed: the whole clip",
         rows,
         view.whole.probability,
         marked,
