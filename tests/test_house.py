@@ -51,6 +51,7 @@ ROOMS = (
     "engine.probing",
     "engine.token_features",
     "engine.viewing",
+    "engine.scanning",
     "lenses",
     "explorer",
     "lessons",

@@ -46,7 +46,7 @@ def test_the_python_snippets_run(monkeypatch, tmp_path):
         "explain",
         "heads",
         "reconstruct",
-        "sweep",
+        "timeline",
         "probe",
         "tokens",
         "compare",

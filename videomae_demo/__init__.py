@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from videomae_demo.lenses.explain import ExplainRequest
     from videomae_demo.lenses.heads import HeadsRequest
     from videomae_demo.lenses.masks import MaskRequest
+    from videomae_demo.lenses.timeline import TimelineRequest
     from videomae_demo.lenses.tokens import TokensRequest
     from videomae_demo.lenses.what_if import WhatIfRequest
     from videomae_demo.limits import Limits
@@ -48,6 +49,7 @@ _HOMES = {
     "RequestError": "errors",
     "RolloutSettings": "analysis.settings",
     "SamplingRule": "video.sampling",
+    "TimelineRequest": "lenses.timeline",
     "TokenGrid": "config",
     "TokensRequest": "lenses.tokens",
     "VideoError": "errors",
@@ -75,6 +77,7 @@ __all__ = [
     "RequestError",
     "RolloutSettings",
     "SamplingRule",
+    "TimelineRequest",
     "TokenGrid",
     "TokensRequest",
     "VideoError",

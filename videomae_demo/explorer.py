@@ -18,6 +18,7 @@ from videomae_demo.lenses import (
     heads,
     recognise,
     reconstruct,
+    timeline,
     tokens,
     what_if,
 )
@@ -28,6 +29,7 @@ from videomae_demo.lenses.heads import DEFAULT_HEADS, HeadsRequest, HeadsView
 from videomae_demo.lenses.masks import DEFAULT_MASK, MaskRequest
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import TIMES, ReconstructionView
+from videomae_demo.lenses.timeline import DEFAULT_TIMELINE, TimelineRequest, TimelineView
 from videomae_demo.lenses.tokens import DEFAULT_TOKENS, TokensRequest, TokensView
 from videomae_demo.lenses.what_if import DEFAULT_WHAT_IF, WhatIfRequest, WhatIfView
 from videomae_demo.video.views import Views
@@ -98,6 +100,15 @@ class Explorer(Engine):
     def probe_one(self, clip: ClipRequest, request: WhatIfRequest = DEFAULT_WHAT_IF) -> WhatIfView:
         """Change the clip in one way; see `what_if.ask_one`."""
         return what_if.ask_one(self, clip, request)
+
+    def timeline_of(
+        self, clip: ClipRequest, request: TimelineRequest = DEFAULT_TIMELINE
+    ) -> Iterator[TimelineView]:
+        """Say what happens when, window by window; yield the answer as it grows.
+
+        See `timeline.ask`.
+        """
+        return timeline.ask(self, clip, request)
 
     def tokens(self, clip: ClipRequest, request: TokensRequest = DEFAULT_TOKENS) -> TokensView:
         """Say which tokens are alike; see `tokens.ask`."""

@@ -224,7 +224,7 @@ class Clips:
         key = ("input", frames, role.card, request.change)
 
         def read() -> SampledClip:
-            timeline = self._timeline(request)
+            timeline = self.timeline(request)
             sampled = sample_clip(timeline, count, rule, request.start_s, limits=self._limits)
             self._timelines.put(file, sampled.timeline)  # seeking may have proved it wrong
             return sampled
@@ -252,7 +252,7 @@ class Clips:
 
         def make() -> Overview:
             timeline, frames = read_chosen(
-                self._timeline(request),
+                self.timeline(request),
                 choose,
                 longest_side_px=OVERVIEW_PX,
                 limits=self._limits,
@@ -263,11 +263,9 @@ class Clips:
         overview: Overview = self._cache.get_or_make(key, make)
         return overview
 
-    def frame_times(self, request: ClipRequest) -> NDArray[np.float64]:
-        """Return the times of all frames of the file in seconds. Errors as in `prepare`."""
-        return self._timeline(request).timestamps_s
+    def timeline(self, request: ClipRequest) -> Timeline:
+        """Return the time line of a file: how many frames, and when. Errors as in `prepare`."""
 
-    def _timeline(self, request: ClipRequest) -> Timeline:
         def find() -> Timeline:
             return scan(request.path, limits=self._limits, stored_pixels=request.stored_pixels)
 

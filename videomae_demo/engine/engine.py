@@ -48,6 +48,7 @@ from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.masking import Mask
 from videomae_demo.video.sampling import SamplingRule, choice_of_frames
+from videomae_demo.video.timeline import Timeline
 
 TRACED = "libragrad"
 """The method that pulls a pass back; if that is kept, another label costs no forward pass."""
@@ -118,7 +119,7 @@ class Engine:
         self._may_keep_bytes = limits.cache_mb * 2**20 if cache_bytes is None else cache_bytes
         self._cache: ByteCache[Any] = ByteCache(self._may_keep_bytes, size_of)
         self._clips = Clips(limits, self._cache) if clips is None else clips
-        self._limits = limits
+        self.limits = limits
         self._others = OneOther(self._make_other) if others is None else others
         self.seconds: dict[Pass, float] = {}
         """How long the last pass of each kind took on this machine, waiting for others aside."""
@@ -171,7 +172,7 @@ class Engine:
             weights,
             device=str(self.device),
             cache_bytes=half,
-            limits=self._limits,
+            limits=self.limits,
             clips=self._clips,
         )
 
@@ -195,9 +196,9 @@ class Engine:
         """Read frames spread over the whole clip, small. Errors as in `prepare`."""
         return self._clips.overview(request)
 
-    def frame_times(self, request: ClipRequest) -> NDArray[np.float64]:
-        """Return the times of all frames of a clip's file, (frames,). Errors as in `prepare`."""
-        return self._clips.frame_times(request)
+    def timeline(self, request: ClipRequest) -> Timeline:
+        """Return the time line of a clip's file. Errors as in `prepare`."""
+        return self._clips.timeline(request)
 
     def as_given(self, request: ClipRequest) -> NDArray[np.uint8]:
         """Return the frames as the recogniser gets them, (T, H, W, 3). Errors as in `prepare`."""

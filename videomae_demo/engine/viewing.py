@@ -65,7 +65,7 @@ def _windows(engine: Engine, clip: ClipRequest, count: int) -> list[ClipRequest]
     if rule.kind == "uniform":
         parts = [SamplingRule.uniform((part, count)) for part in range(count)]
         return [replace(clip, sampling=part) for part in parts]
-    times_s, frames = engine.frame_times(clip), engine.recogniser.card.frame_count
+    times_s, frames = engine.timeline(clip).timestamps_s, engine.recogniser.card.frame_count
     if rule.step is not None:
         # As the original code: of the frames that may be taken, windows begin with every so many.
         taken = times_s[:: rule.step]

@@ -31,4 +31,5 @@ LENSES = [
     Lens("what_if", "videomae_demo.cli.what_if"),
     Lens("tokens", "videomae_demo.cli.tokens"),
     Lens("compare", "videomae_demo.cli.compare"),
+    Lens("timeline", "videomae_demo.cli.timeline"),
 ]
