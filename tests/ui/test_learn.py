@@ -252,6 +252,7 @@ def test_another_clip_is_taught_on(learner):
     assert not visitor.complaints
 
 
+@pytest.mark.slow
 def test_explore_and_learn_hand_the_clip_over(open_page, clip_path, page_address):
     """An example by its name, a clip of one's own by the tab's memory: both ways."""
     visitor = open_page()

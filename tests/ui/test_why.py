@@ -351,6 +351,7 @@ def test_labels_follow_tokens_that_are_painted_away(open_page, model, clip_path)
     assert visitor.complaints == []
 
 
+@pytest.mark.slow
 def test_two_visitors_explain_different_labels_at_once(open_page, model, clip_path):
     names = [score.label for score in model.classify(ClipRequest(clip_path)).classification.top(2)]
     visitors = [open_page(), open_page()]
