@@ -127,3 +127,17 @@ def test_a_label_that_stays_as_it_was_is_told_so():
     assert made(shown="frozen:2", frozen_2=RIGHT).about_shown() == (
         "With its 3rd frame throughout, moving left 96% becomes moving right 96%."
     )
+
+
+def test_rank_margin_and_log_odds_are_told_before_and_after():
+    assert made(backwards=RIGHT).about_figures() == (
+        "moving left: rank 2 after 1, margin -4.0 after +4.0, log-odds against moving right -4.0 "
+        "after +4.0."
+    )
+    assert made(shown="as it is").about_figures() == (
+        "moving left: rank 1, margin +4.0, log-odds against moving right +4.0."
+    )
+    assert made(label=2, backwards=WAVING).about_figures() == (
+        "waving: rank 1 after 3, margin +4.0 after -4.0."
+    )
+    assert made(done=False, shown="grey").about_figures().startswith("moving left: rank 1, margin")

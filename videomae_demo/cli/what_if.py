@@ -47,6 +47,7 @@ def _lines(view: WhatIfView, _parsed: Parsed) -> list[str]:
             f"{view.labels[read.best]} {probability(read.best_probability)}"
             for name, read in rows
         ),
+        f"  {view.about_shown()} {view.about_figures()}",
         *(f"  {said}" for said in view.sentences()),
         *(f"  {one.why}" for one in view.left_out),
         *noted(view),

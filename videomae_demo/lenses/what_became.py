@@ -50,6 +50,27 @@ def about_shown(view: WhatIfView) -> str:
     return f"{_upper(view.title_of(view.shown))}, {became(view, read)}."
 
 
+def about_figures(view: WhatIfView) -> str:
+    """Tell rank, margin and log-odds of the label as it is, and after the change that is played."""
+    before = _figures(view, view.whole)
+    read = None if view.shown == AS_IT_IS else view.read(view.shown)
+    after = {} if read is None else _figures(view, read)
+    told = [
+        f"{name} {after[name]} after {value}" if name in after else f"{name} {value}"
+        for name, value in before.items()
+    ]
+    return f"{view.labels[view.label]}: {', '.join(told)}."
+
+
+def _figures(view: WhatIfView, read: ReadOut) -> dict[str, str]:
+    figures = {"rank": f"{read.rank}"}
+    if np.isfinite(read.margin):
+        figures["margin"] = f"{read.margin:+.1f}"
+    if view.opposite is not None:
+        figures[f"log-odds against {view.labels[view.opposite]}"] = f"{read.log_odds:+.1f}"
+    return figures
+
+
 def became(view: WhatIfView, read: ReadOut) -> str:
     """Say what became of the label, as the end of a sentence."""
     name, before = view.labels[view.label], probability(view.whole.probability)

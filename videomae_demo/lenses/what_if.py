@@ -27,7 +27,12 @@ from videomae_demo.lenses.answer import (
 )
 from videomae_demo.lenses.explain import check_label
 from videomae_demo.lenses.recognise import probability
-from videomae_demo.lenses.what_became import AS_IT_IS, about_shown, all_sentences
+from videomae_demo.lenses.what_became import (
+    AS_IT_IS,
+    about_figures,
+    about_shown,
+    all_sentences,
+)
 from videomae_demo.rendering.frames import Track
 
 if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does not wait for them
@@ -242,6 +247,10 @@ class WhatIfView(Answer):
     def sentences(self) -> list[str]:
         """Say what order, single frames, and the other changes do to the label."""
         return all_sentences(self)
+
+    def about_figures(self) -> str:
+        """Tell rank, margin and log-odds, as it is and after the change that is played."""
+        return about_figures(self)
 
     def about_shown(self) -> str:
         """Say what the change that is played does to the label."""

@@ -231,6 +231,7 @@ def what_if_panel(view: WhatIfView, session: Session) -> list[panel.Block]:
     name = view.labels[view.label]
     blocks = [
         panel.lead(view.about_shown()),
+        panel.small(view.about_figures()),
         panel.changes(f"Probability of {name}", rows, view.shown, PLAY),
     ]
     frames = [one.name for one in view.probes if one.group == "frame"]
