@@ -320,3 +320,15 @@ def test_a_change_that_does_not_fit_gives_way_to_the_clip_as_it_is(made, explore
     assert last(pages, "session").clip.change is None
     assert last(pages, "sampling").change == ""
     assert last(pages, "notice") == "The change freezes the frame 99. The clip is shown as it is."
+
+
+def test_a_field_that_is_left_late_takes_nothing_back(made, session):
+    """Leaving one field for the next sends that one's event with the next one's old value."""
+    held = [getattr(session.sampling, name) for name in Sampling.__slots__]
+    places = {name: at for at, name in enumerate(Sampling.__slots__)}
+    held[places["start_s"]] = "0.5"
+    now = last(list(made.resample(session, "start_s", *held)), "session")
+    assert now.clip.start_s == 0.5
+    held[places["start_s"]] = ""
+    pages = list(made.resample(now, "interval_s", *held))
+    assert last(pages, "session").sampling.start_s == 0.5

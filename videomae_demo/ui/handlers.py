@@ -164,8 +164,14 @@ class Handlers:
         yield from self._stages.explore(session, path, chosen, session.weights)
 
     def resample(self, session: Session, changed: str, *sampling: Any) -> Pages:
-        """Explore other frames of the present clip; `changed` is the field that a visitor set."""
-        chosen, wrong = self._sampling(session, sampling)
+        """Explore other frames of the present clip; `changed` is the field that a visitor set.
+
+        The others are as in the session: who leaves a field for the next one sends this event when
+        the next one was not filled in yet, and it may come after that one's own.
+        """
+        named = dict(zip(controls.Sampling.__slots__, sampling, strict=False))
+        mine = {changed: named[changed]}
+        chosen, wrong = controls.read_sampling(session.sampling, mine)
         if changed in wrong:
             raise wrong[changed]
         if session.clip is None:
