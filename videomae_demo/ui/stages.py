@@ -157,7 +157,8 @@ class Stages:
         """Ask a lens what the session asks of it, and show the answer; return what is shown."""
         explorer = self.explorer(session)
         for weights, halves in lens.needs(session):
-            self._pool.offer(weights)  # refuses what no visitor may load
+            if weights != session.weights:
+                self._pool.offer(weights)  # refuses what no visitor may load
             yield from self.fetch(weights, halves)
         if done:
             yield Page(status=stage(lens.doing, done, explorer.seconds.get(lens.runs)))
