@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videomae_demo.analysis.dropping import probabilities
+from videomae_demo.analysis.stretches import entropies
 from videomae_demo.errors import RequestError
 
 TIED_SHARE = 0.9
@@ -85,10 +85,7 @@ class Classification:
     @property
     def entropy(self) -> float:
         """How undecided the classifier is: 0 (one label has it all) to 1 (all labels alike)."""
-        if len(self.labels) < 2:
-            return 0.0
-        seen = self.probabilities[self.probabilities > 0]
-        return float(-(seen * np.log(seen)).sum() / math.log(len(self.labels)))
+        return float(entropies(self.probabilities[None])[0])
 
     def _order(self) -> NDArray[np.intp]:
         return np.argsort(-self.logits, kind="stable")

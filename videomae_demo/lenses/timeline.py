@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from videomae_demo.analysis.dropping import probabilities
 from videomae_demo.analysis.stretches import Stretch, entropies, stretches
 from videomae_demo.engine.clips import ClipRequest, SeenClip
 from videomae_demo.given import number, whole
@@ -131,9 +132,7 @@ class TimelineView(Answer):
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """The softmax of the logits, (windows done, labels)."""
-        shifted = np.exp(self.logits.astype(np.float64) - self.logits.max(axis=1, keepdims=True))
-        chances: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
-        return chances
+        return probabilities(self.logits)
 
     @property
     def stretches(self) -> list[Stretch]:

@@ -157,7 +157,7 @@ class Handlers:
         )
 
     def _explore_anew(self, session: Session, path: Path, given: Sequence[Any]) -> Pages:
-        chosen = self._sampling(session, given)[0]
+        chosen = controls.read_sampling(session.sampling, _named(given))[0]
         if session.clip is None or Path(session.clip.path) != path:
             # In another clip, a moment is another one; and it is first seen as it is.
             chosen = replace(chosen, start_s=None, change="")
@@ -169,8 +169,7 @@ class Handlers:
         The others are as in the session: who leaves a field for the next one sends this event when
         the next one was not filled in yet, and it may come after that one's own.
         """
-        named = dict(zip(controls.Sampling.__slots__, sampling, strict=False))
-        mine = {changed: named[changed]}
+        mine = {changed: _named(sampling)[changed]}
         chosen, wrong = controls.read_sampling(session.sampling, mine)
         if changed in wrong:
             raise wrong[changed]
@@ -197,12 +196,6 @@ class Handlers:
         yield Page(sampling=chosen)
         path = Path(clip_of(session).path)
         yield from self._stages.explore(session, path, chosen, session.weights)
-
-    def _sampling(
-        self, session: Session, given: Sequence[Any]
-    ) -> tuple[controls.Sampling, dict[str, RequestError]]:
-        named = dict(zip(controls.Sampling.__slots__, given, strict=False))
-        return controls.read_sampling(session.sampling, named)
 
     def preview(self, session: Session, path: str | None) -> Pages:
         """Let the browser play the explored clip in a form that it can; the clip stays as it is."""
@@ -346,3 +339,8 @@ class Handlers:
     def weights_list(self, session: Session) -> WeightsList:
         """Return what can be loaded, as it is on this machine by now, and what is."""
         return self._stages.weights_list(session)
+
+
+def _named(sampling: Sequence[Any]) -> dict[str, Any]:
+    """Name what the controls of sampling hold, which come in their order."""
+    return dict(zip(controls.Sampling.__slots__, sampling, strict=False))

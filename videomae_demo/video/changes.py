@@ -143,15 +143,11 @@ class ClipChange:
 
     def area(self, height: int, width: int) -> tuple[int, int, int, int]:
         """Return the left, top, right and bottom edge of what is left of a frame, in pixels."""
-        side = min(height, width)
-        if self.kind == "left":
-            return 0, 0, side, side
-        if self.kind == "crop":
-            assert self.number is not None
-            across, down = (int((size - side) * self.number / 100) for size in (width, height))
+        percent = {"left": 0, "right": 100, "crop": self.number}.get(self.kind)
+        if percent is not None:
+            side = min(height, width)
+            across, down = (int((size - side) * percent / 100) for size in (width, height))
             return across, down, across + side, down + side
-        if self.kind == "right":
-            return width - side, height - side, width, height
         return 0, 0, width, height
 
     def apply(self, frames: NDArray[np.uint8], tubelet: int) -> NDArray[np.uint8]:

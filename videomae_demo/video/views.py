@@ -5,6 +5,7 @@ Knows nothing of models.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from videomae_demo.errors import RequestError, shown
@@ -42,11 +43,11 @@ class Views:
     def parse(cls, text: str) -> Views:
         """Read views as they are written: windows x crops, for instance ``5x3``."""
         parts = text.strip().lower().split("x")
-        if len(parts) != 2 or not all(part.isascii() and part.isdecimal() for part in parts):
+        if len(parts) != 2 or not all(re.fullmatch("[0-9]{1,8}", part) for part in parts):
             raise RequestError(
                 f"The views are {shown(text)}; give windows x crops, for instance 5x3."
             )
-        return cls(*(int(part) for part in parts if len(part) < 9))
+        return cls(*map(int, parts))
 
     def __str__(self) -> str:
         return f"{self.windows}x{self.crops}"

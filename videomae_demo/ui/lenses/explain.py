@@ -185,10 +185,7 @@ class Explain(PageLens):
         """Empty the fields of labels that are forgotten; other weights know other labels."""
         asked: LabelReason = self.question(session)
         given = {"label": asked.request.label, "against": asked.request.against}
-        if loads:
-            choices = sorted(asked.labels)
-            return {name: gr.update(choices=choices, value=now) for name, now in given.items()}
-        return {name: None for name, label in given.items() if label is None}
+        return label_fields(asked.labels, given, loads)
 
     def address(self, session: Session) -> Mapping[str, str]:
         """Write down what is not the usual."""
@@ -330,6 +327,19 @@ def known_label(labels: Sequence[str], given: str | None) -> str | None:
     """
     wanted = (given or "").strip().casefold()
     return next((label for label in labels if label.casefold() == wanted), None)
+
+
+def label_fields(
+    labels: Sequence[str], given: Mapping[str, str | None], loads: bool
+) -> dict[str, Any]:
+    """Return what fields for labels become for another clip; `given` is what is asked, by name.
+
+    Other weights know other labels; else a field is emptied if its label is forgotten.
+    """
+    if loads:
+        choices = sorted(labels)
+        return {name: gr.update(choices=choices, value=now) for name, now in given.items()}
+    return {name: None for name, label in given.items() if label is None}
 
 
 def recogniser_labels(explorer: Explorer) -> tuple[str, ...]:

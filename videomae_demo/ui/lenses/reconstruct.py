@@ -272,10 +272,11 @@ class Reconstruct(PageLens):
         is_fit = fits(asked.mask.painted, explorer.reconstructor.card.grid)
         if not is_fit:
             asked = replace(asked, mask=MaskRequest(ratio=asked.usual))
-        view = explorer.reconstruct(session.clip, asked.mask)
-        view = replace(view, sweep=explorer.known_sweep(session.clip, asked.mask.kind))
         if asked.many:
             *_, view = explorer.many_masks(session.clip, asked.mask)
+        else:
+            view = explorer.reconstruct(session.clip, asked.mask)
+            view = replace(view, sweep=explorer.known_sweep(session.clip, asked.mask.kind))
         # What a visitor set is not set again, since they may have gone on by now.
         decided_here = {} if is_fit and asked.mask.ratio is not None else held_mask(view.mask)
         grid = explorer.recogniser.card.grid
@@ -300,9 +301,10 @@ class Reconstruct(PageLens):
         assert session.clip is not None
         asked: MaskQuestion = self.question(session)
         mask = asked.mask
-        view = explorer.reconstruct(session.clip, mask)
         if asked.many:
             *_, view = explorer.many_masks(session.clip, mask)
+        else:
+            view = explorer.reconstruct(session.clip, mask)
         known = explorer.known_sweep(session.clip, mask.kind)
         if known is not None and known.done == 1:
             view = replace(view, sweep=known)

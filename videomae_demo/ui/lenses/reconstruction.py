@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PAINT = "videomae-paint"
 MANY_HINT = (
     "Mean of all predictions, then the original under three maps: error, spread, and surprise "
-    "(orange: further from the clip than a blend of what is near). 'Many masks' again: one mask."
+    "(orange: further from the clip than a blend of what is near). The same button again: one mask."
 )
 HINT = "All pictures play in step. Grey is what was hidden from the model."
 WHY_MASK = {

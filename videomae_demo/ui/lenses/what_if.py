@@ -16,7 +16,7 @@ from videomae_demo.lenses.what_if import DEFAULT_WHAT_IF, WhatIfRequest, WhatIfV
 from videomae_demo.ui.controls import Sampling
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
 from videomae_demo.ui.lenses.argument import text
-from videomae_demo.ui.lenses.explain import known_label, recogniser_labels
+from videomae_demo.ui.lenses.explain import known_label, label_fields, recogniser_labels
 from videomae_demo.ui.lenses.lens import (
     Change,
     Code,
@@ -140,10 +140,7 @@ class WhatIf(PageLens):
     def met(self, session: Session, loads: bool) -> Mapping[str, Any]:
         """Empty the label's field if it is forgotten; other weights know other labels."""
         asked: WhatIfQuestion = self.question(session)
-        label = asked.request.label
-        if loads:
-            return {"label": gr.update(choices=sorted(asked.labels), value=label)}
-        return {} if label else {"label": None}
+        return label_fields(asked.labels, {"label": asked.request.label}, loads)
 
     def address(self, session: Session) -> Mapping[str, str]:
         """Write down what is not the usual."""
