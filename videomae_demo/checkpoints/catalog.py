@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from videomae_demo.video.sampling import SamplingRule
+from videomae_demo.video.views import Views
 
 Task = Literal["classification", "pretraining"]
 
@@ -36,6 +37,33 @@ _NO_V2_DECODER = (
     "No decoder belongs to this checkpoint: the other half is a different model, of the first "
     "VideoMAE."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedAccuracy:
+    """How often a recogniser is right, as its publisher measured it.
+
+    Parameters
+    ----------
+    top_1, top_5 : float
+        In percent; the second may be unknown.
+    data_set : str
+    views : Views
+        Windows and crops of each video whose mean counts.
+    """
+
+    top_1: float
+    top_5: float | None
+    data_set: str
+    views: Views
+
+    def __str__(self) -> str:
+        five = "" if self.top_5 is None else f" and {self.top_5} % top-5"
+        windows, crops = self.views.windows, self.views.crops
+        return (
+            f"{self.top_1} % top-1{five} on {self.data_set} ({windows} clips x {crops} crops a "
+            "video)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +93,8 @@ class CatalogEntry:
     label_count : int, optional
         Number of labels, 0 for an encoder without a classifier; None for a reconstructor, and for
         a bundled checkpoint, whose configuration tells.
-    accuracy : str, optional
-        The published accuracy, and how it was measured, in words.
+    accuracy : PublishedAccuracy, optional
+        Only where it is published.
     corrections : mapping of str to value
         Fields of the published ``config.json`` that are wrong, and what they should be.
     correction_note : str, optional
@@ -86,7 +114,7 @@ class CatalogEntry:
     sampling: SamplingRule
     size_mb: int | None = None
     label_count: int | None = None
-    accuracy: str | None = None
+    accuracy: PublishedAccuracy | None = None
     corrections: Mapping[str, Any] = field(default_factory=dict, hash=False)
     correction_note: str | None = None
     partner_note: str | None = None
@@ -136,7 +164,7 @@ def _kinetics(
         sampling=KINETICS_STRIDE,
         size_mb=size_mb,
         label_count=400,
-        accuracy=f"{top1} % top-1 and {top5} % top-5 on Kinetics-400 (5 clips x 3 crops a video)",
+        accuracy=PublishedAccuracy(top1, top5, "Kinetics-400", Views(5, 3)),
         **facts,
     )
 
@@ -152,7 +180,7 @@ def _ssv2(
         sampling=SamplingRule.uniform(),
         size_mb=size_mb,
         label_count=174,
-        accuracy=f"{top1} % top-1 on Something-Something v2 (2 clips x 3 crops a video)",
+        accuracy=PublishedAccuracy(top1, None, "Something-Something v2", Views(2, 3)),
         **facts,
     )
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from videomae_demo.cli.evaluate import add_evaluate
 from videomae_demo.cli.explore import add_explore
 from videomae_demo.cli.lesson import add_lesson
 from videomae_demo.cli.page import add_page
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_command(commands, command)
     add_sweep(commands)
     add_explore(commands)
+    add_evaluate(commands)
     add_lesson(commands)
     add_page(commands)
     add_verify(commands)

@@ -93,17 +93,7 @@ def add_clip_command(
     )
     command.set_defaults(run=run)
     command.add_argument("clip", metavar="CLIP", type=Path, help="a video file")
-    command.add_argument(
-        "--weights",
-        default="bundled",
-        metavar="NAME|REPO|FOLDER|FILE",
-        help="the checkpoint: a name of the catalog, a repo id of the hub, a folder, or a .pth "
-        "file of the original code, here or on the hub (bundled)",
-    )
-    command.add_argument(
-        "--heads", type=int, metavar="N", help="attention heads, for weights that do not tell"
-    )
-    command.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (auto)")
+    add_weights_options(command)
     command.add_argument(
         "--start",
         type=float,
@@ -131,6 +121,21 @@ def add_clip_command(
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--out", type=Path, metavar="DIR", help="write files into this folder")
     return command
+
+
+def add_weights_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that say which checkpoint is asked, and where it runs."""
+    command.add_argument(
+        "--weights",
+        default="bundled",
+        metavar="NAME|REPO|FOLDER|FILE",
+        help="the checkpoint: a name of the catalog, a repo id of the hub, a folder, or a .pth "
+        "file of the original code, here or on the hub (bundled)",
+    )
+    command.add_argument(
+        "--heads", type=int, metavar="N", help="attention heads, for weights that do not tell"
+    )
+    command.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (auto)")
 
 
 def make_explorer(parsed: Parsed) -> Explorer:

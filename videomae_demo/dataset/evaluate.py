@@ -47,7 +47,7 @@ class Evaluation:
     new : tuple of Row
         What was judged since the last time.
     seconds_left : float or None
-        By the speed of this run so far; None before the first chunk.
+        By the speed of this run so far; None before the first chunk, 0 when all files are there.
     """
 
     folder: Path
@@ -96,7 +96,7 @@ def evaluate(
     resume: bool = False,
     runner: Runner = judge,
 ) -> Iterator[Evaluation]:
-    """Judge all clips of a data set; yield the evaluation as it grows, first of all as it begins.
+    """Judge all clips of a data set; yield the evaluation as it begins, grows, and is whole.
 
     Rows are on the disk before they are told of. A run that was killed goes on with `resume`, and
     ends with the same rows as one that was not.
@@ -141,8 +141,14 @@ def evaluate(
         a_clip_s = (time.monotonic() - began) / (metrics.clips - before)
         left_s = a_clip_s * (len(items) - metrics.clips)
         yield dataclasses.replace(evaluation, new=tuple(rows), seconds_left=left_s)
+    # Once more in the order of the items, so that the last digits do not depend on who was first.
+    metrics = Metrics(labels)
+    for row in evaluation.rows():
+        metrics.add(row)
+    evaluation = dataclasses.replace(evaluation, metrics=metrics, seconds_left=0.0)
     write_table(evaluation.rows(), folder / "predictions.csv")
     write_json(folder / "metrics.json", evaluation.to_json())
+    yield evaluation
 
 
 def _left(table: Table, items: Sequence[Item], chunk: int) -> list[Item]:

@@ -221,7 +221,8 @@ class Metrics:
         if self.failed:
             said.append(f"{self.failed} of {self.clips} clips could not be read.")
         if self.unlabelled:
-            said.append(f"{self.unlabelled} clips have no label that the checkpoint knows.")
+            have = "1 clip has" if self.unlabelled == 1 else f"{self.unlabelled} clips have"
+            said.append(f"{have} no label that the checkpoint knows.")
         for true, named, clips in self.confused(3):
             said.append(f"{clips} of {self.of_label(true).of} clips of {true} are named {named}.")
         return said
