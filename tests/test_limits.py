@@ -1,7 +1,8 @@
 """Limits come from the environment, or stay as they are."""
 
 import dataclasses
-import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,13 @@ def test_a_value_that_is_no_positive_whole_number_is_refused(text: str) -> None:
         Limits.from_environment({"VIDEOMAE_MAX_CACHE_MB": text})
 
 
-def test_the_readme_lists_every_limit_with_its_default() -> None:
-    text = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| `VIDEOMAE_MAX_(\w+)` \| (\d+) \|", text, re.MULTILINE)
-    listed = [(name, variable.lower(), int(default)) for name, variable, default in rows]
-    fields = dataclasses.fields(Limits)
-    assert listed == [(field.name, field.name, field.default) for field in fields]
+@pytest.mark.parametrize("words", [["app.py"], ["-m", "videomae_demo", "page"]])
+def test_the_help_lists_every_limit_with_its_default(words) -> None:
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, *words, "--help"]
+    shown = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    _, _, listed = shown.partition("Environment variables that set limits")
+    listed = " ".join(listed.split())
+    for field in dataclasses.fields(Limits):
+        what = f"VIDEOMAE_MAX_{field.name.upper()} {field.metadata['what']} ({field.default:.0f})"
+        assert what in listed

@@ -8,8 +8,10 @@ what it found.
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from videomae_demo.errors import RequestError
 
@@ -18,59 +20,62 @@ PUBLIC_KEPT_HOURS = 2
 PUBLIC_TRAINING_MINUTES = 0
 
 
+def _limit(default: float, what: str) -> Any:
+    return field(default=default, metadata={"what": what})
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The limits; the environment variable ``VIDEOMAE_MAX_UPLOAD_MB`` sets `upload_mb`, and so on.
 
-    Attributes
-    ----------
-    upload_mb : int
-        Size of a file that a visitor uploads, in units of 2**20 bytes.
-    uploads_mb : int
-        Size of all files together that a page keeps: uploads, and what was made of them.
-    clip_s : float
-        Duration of a clip.
-    clip_frames : int
-        Frames of a clip, whether or not they are decoded (six hours have 648 000 at 30 frames per
-        second).
-    frame_pixels : int
-        Width times height of a frame, stored or shown.
-    decoded_frames : int
-        Frames really decoded in one pass over a clip (36 000 are 20 minutes at 30 frames per
-        second).
-    decoding_s : float
-        Time for finding out which frames a clip has; reading some of them may take as long again.
-    decoding_mb : int
-        Memory for reading a clip, in units of 2**20 bytes, where a child process reads (on Linux).
-    queue_length : int
-        Visitors' requests that may wait for their turn on a page.
-    live_visitors : int
-        Visitors whose cameras are looked at at the same time.
-    cache_mb : int
-        Memory for passes, inputs and attention kept for the next question about a clip.
-    weights_mb : int
-        Size of the weights, recogniser and reconstructor, that visitors of a public page may load.
-    kept_hours : int
-        How long a page keeps uploads and what it made of them; `PUBLIC_KEPT_HOURS` on a public one.
-    training_minutes : int
-        How long one training on the page may take, pauses aside. 0, the default of a public page:
-        nothing is trained there. A person can't set 0, since a private page needs no such limit.
+    What each of them limits, and in which unit, stands beside its default; `describe` lists all.
     """
 
-    upload_mb: int = 200
-    uploads_mb: int = 4096
-    clip_s: float = 6 * 3600.0
-    clip_frames: int = 1_000_000
-    frame_pixels: int = 8192 * 4608
-    decoded_frames: int = 36_000
-    decoding_s: float = 120.0
-    decoding_mb: int = 2048
-    queue_length: int = 64
-    live_visitors: int = 4
-    cache_mb: int = 1024
-    weights_mb: int = 1500
-    kept_hours: int = 24
-    training_minutes: int = 30
+    upload_mb: int = _limit(200, "size of a file that a visitor uploads, in units of 2**20 bytes")
+    uploads_mb: int = _limit(
+        4096,
+        "size of all files together that a page keeps, uploads and what was made of them, in units "
+        "of 2**20 bytes; the oldest that nobody uses make room",
+    )
+    clip_s: float = _limit(21_600.0, "duration of a clip, in seconds")
+    clip_frames: int = _limit(
+        1_000_000,
+        "frames of a clip, whether or not they are decoded; six hours have 648 000 at 30 frames "
+        "per second",
+    )
+    frame_pixels: int = _limit(8192 * 4608, "width times height of a frame, stored or shown")
+    decoded_frames: int = _limit(
+        36_000,
+        "frames really decoded in one pass over a clip: 20 minutes at 30 frames per second",
+    )
+    decoding_s: float = _limit(
+        120.0,
+        "seconds for finding out which frames a clip has; reading some may take as long again",
+    )
+    decoding_mb: int = _limit(
+        2048, "memory for reading a clip, in units of 2**20 bytes, on Linux; enough for 8192x4608"
+    )
+    queue_length: int = _limit(64, "visitors' requests that may wait for their turn on a page")
+    live_visitors: int = _limit(4, "visitors whose cameras are looked at at the same time")
+    cache_mb: int = _limit(
+        1024,
+        "memory for what is kept for the next question about a clip, in units of 2**20 bytes",
+    )
+    weights_mb: int = _limit(
+        1500,
+        "size of a recogniser and its reconstructor together that visitors of a public page may "
+        "load, in units of 2**20 bytes",
+    )
+    kept_hours: int = _limit(
+        24,
+        "hours for which a page keeps uploads and what it made of them; on a public page "
+        f"{PUBLIC_KEPT_HOURS}, unless it is set",
+    )
+    training_minutes: int = _limit(
+        30,
+        "minutes of one training on the page, pauses aside; on a public page nothing is trained, "
+        "unless it is set",
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, public: bool = False) -> Limits:
@@ -99,6 +104,17 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def describe() -> str:
+    """Return every limit's variable with its default and what it limits, a paragraph each."""
+    told = []
+    for one in dataclasses.fields(Limits):
+        text = f"{one.metadata['what']} ({one.default:.0f})"
+        told.append(
+            f"  {PREFIX}{one.name.upper()}\n" + textwrap.indent(textwrap.fill(text, 72), "      ")
+        )
+    return "\n".join(told)
 
 
 def _number(name: str, text: str) -> int:

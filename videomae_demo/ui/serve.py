@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from videomae_demo.errors import RequestError
-from videomae_demo.limits import Limits
+from videomae_demo.limits import Limits, describe
 
 if TYPE_CHECKING:
     from videomae_demo.pool import ExplorerPool
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add which weights the page opens with; the environment may say it, too."""
+    """Add which weights the page opens with; the environment may say it, too.
+
+    The help ends with the limits, which the environment alone can change.
+    """
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = f"Environment variables that set limits, and their defaults:\n{describe()}"
     parser.add_argument(
         "--weights",
         default=os.environ.get("VIDEOMAE_WEIGHTS"),
