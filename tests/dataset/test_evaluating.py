@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from videomae_demo import Explorer, RequestError
+from videomae_demo import Explorer, RequestError, Views
 from videomae_demo.cli.main import main
 from videomae_demo.dataset import evaluate as evaluating
 from videomae_demo.dataset.evaluate import evaluate
@@ -104,6 +104,18 @@ def test_rows_of_something_else_are_not_gone_on_with(explorer, data_set, tmp_pat
     other = Explorer("bundled", device="cpu")
     with pytest.raises(RequestError, match=r"another evaluation \(weights differ\)"):
         next(evaluate(other, data_set, folder, resume=True))
+
+
+def test_other_views_or_labels_are_another_evaluation(explorer, data_set, tmp_path):
+    listing, folder = tmp_path / "list.csv", tmp_path / "out"
+    clip = data_set / "moving left" / "0.mp4"
+    listing.write_text(f"{clip},moving left\n")
+    finish(explorer, listing, folder)
+    with pytest.raises(RequestError, match=r"\(views differ\)"):
+        next(evaluate(explorer, listing, folder, Judging(Views(2, 1)), resume=True))
+    listing.write_text(f"{clip},moving right\n")
+    with pytest.raises(RequestError, match=r"\(list differ\)"):
+        next(evaluate(explorer, listing, folder, resume=True))
 
 
 def test_lines_that_are_no_rows_are_named(explorer, data_set, tmp_path):
