@@ -43,6 +43,7 @@ ROOMS = (
     "engine.explaining",
     "engine.without",
     "engine.engine",
+    "engine.batches",
     "engine.live",
     "engine.trials",
     "engine.sweeps",

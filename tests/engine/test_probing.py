@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from videomae_demo.cancellation import Cancelled, cancellable
-from videomae_demo.engine import probing
+from videomae_demo.engine import batches
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.probing import probe, probes_of
 from videomae_demo.errors import CheckpointError, RequestError
@@ -27,13 +27,13 @@ def engine(recogniser_folder, reconstructor_folder):
 def ran(monkeypatch):
     """How many clips each pass took together."""
     ran: list[int] = []
-    original = probing.run
+    original = batches.run
 
     def run(recogniser, pixel_values):
         ran.append(len(pixel_values))
         return original(recogniser, pixel_values)
 
-    monkeypatch.setattr(probing, "run", run)
+    monkeypatch.setattr(batches, "run", run)
     return ran
 
 
@@ -55,7 +55,7 @@ def test_there_is_a_probe_for_all_that_the_clip_has(engine, clip_path):
 
 
 def test_each_answer_is_that_of_a_question_of_its_own(engine, clip_path, ran, monkeypatch):
-    monkeypatch.setattr(probing, "clips_at_once", lambda config, tokens: 5)
+    monkeypatch.setattr(batches, "clips_at_once", lambda config, tokens: 5)
     probes, _ = probes_of(engine, ClipRequest(clip_path))
     *growing, found = probe(engine, ClipRequest(clip_path), probes)
     assert [len(known) for known in growing] == [5, 10, 15]
@@ -109,7 +109,7 @@ def test_what_is_known_is_not_run_again(engine, clip_path, ran):
 
 
 def test_who_left_gets_nothing_and_keeps_what_was_done(engine, clip_path, ran, monkeypatch):
-    monkeypatch.setattr(probing, "clips_at_once", lambda config, tokens: 4)
+    monkeypatch.setattr(batches, "clips_at_once", lambda config, tokens: 4)
     clip = ClipRequest(clip_path)
     probes, _ = probes_of(engine, clip)
     answers = probe(engine, clip, probes)

@@ -9,7 +9,7 @@ import torch
 from videomae_demo import ClipChange, ClipRequest, Explorer, RequestError, SamplingRule
 from videomae_demo import TimelineRequest as Asked
 from videomae_demo.cancellation import Cancelled, cancellable
-from videomae_demo.engine import scanning
+from videomae_demo.engine import batches, scanning
 from videomae_demo.engine.scanning import scan_windows, window_starts
 from videomae_demo.training.synthetic import LABELS, render
 from videomae_demo.video.encode import write_mp4
@@ -55,15 +55,15 @@ def test_a_changed_clip_is_scanned_changed(explorer, clip_path):
 
 
 def test_who_stopped_goes_on_where_it_ended(explorer, clip_path, monkeypatch):
-    monkeypatch.setattr(scanning, "clips_at_once", lambda config, tokens: 2)
+    monkeypatch.setattr(batches, "clips_at_once", lambda config, tokens: 2)
     ran = []
-    original = scanning.run
+    original = batches.run
 
     def run(recogniser, pixel_values):
         ran.append(len(pixel_values))
         return original(recogniser, pixel_values)
 
-    monkeypatch.setattr(scanning, "run", run)
+    monkeypatch.setattr(batches, "run", run)
     clip = ClipRequest(clip_path, sampling=STRIDE)
     starts, wish = window_starts(explorer, clip, count=6), threading.Event()
     answers = scan_windows(explorer, clip, starts)

@@ -109,7 +109,7 @@ def test_views_are_kept_and_end_when_nobody_waits(explorer, clip_path, monkeypat
     clip = ClipRequest(clip_path)
     views = views_of(explorer, clip, Views(2, 3))
     *_, first = view_logits(explorer, clip, views)
-    monkeypatch.setattr("videomae_demo.engine.viewing.run", None)  # no pass any more
+    monkeypatch.setattr("videomae_demo.engine.batches.run", None)  # no pass any more
     *_, again = view_logits(explorer, clip, views)
     np.testing.assert_array_equal(first, again)
     wish = threading.Event()

@@ -11,15 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from videomae_demo.cancellation import check_cancelled
+from videomae_demo.engine.batches import run_batches
 from videomae_demo.engine.clips import ClipRequest, PreparedClip
 from videomae_demo.engine.engine import Engine
-from videomae_demo.engine.passes import clips_at_once, run
 from videomae_demo.errors import ExplorerError
 from videomae_demo.video.children import MOST_CHILDREN
 
@@ -105,27 +104,8 @@ def recognise_many(engine: Engine, planned: Sequence[Planned]) -> list[NDArray[n
     """
     engine.check_labels()
     inputs = [clip.pixel_values.numpy() for one in planned for clip in one.clips]
-    logits = run_many(engine, inputs)
+    logits = run_batches(engine, inputs, np.concatenate)
     labels = engine.recogniser.model.config.num_labels
     rows = np.concatenate([np.zeros((0, labels), np.float32), *logits])
     ends = np.cumsum([len(one.clips) for one in planned])
     return np.split(rows, ends[:-1]) if planned else []
-
-
-def run_many(
-    engine: Engine, inputs: Sequence[NDArray[np.float32]]
-) -> Iterator[NDArray[np.float32]]:
-    """Run the recogniser on inputs, (1, T, C, H, W) each; yield the logits batch by batch.
-
-    Batches are as large as memory allows: (clips of this batch, labels) float32.
-    """
-    config = engine.recogniser.model.config
-    together = clips_at_once(config, config.grid.tokens)
-    for first in range(0, len(inputs), together):
-        check_cancelled()
-        batch = np.concatenate(inputs[first : first + together])
-        with engine.at_work():
-            began = monotonic()
-            logits = run(engine.recogniser, batch).logits
-        engine.seconds["probe"] = (monotonic() - began) / len(batch)
-        yield logits

@@ -6,18 +6,17 @@ far as memory allows, and the logits of each are kept.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from videomae_demo.cancellation import check_cancelled
+from videomae_demo.engine.batches import grown, run_batches
 from videomae_demo.engine.clips import ClipRequest, PreparedClip
 from videomae_demo.engine.engine import Engine
-from videomae_demo.engine.passes import clips_at_once, run
 from videomae_demo.engine.roles import usual_sampling
 from videomae_demo.errors import RequestError
 from videomae_demo.video.changes import ClipChange
@@ -173,26 +172,18 @@ def probe(
         When a clip can't be read, or a request does not fit it.
     """
     engine.check_labels()
-    recogniser = engine.recogniser
-    base = engine.prepare(clip, recogniser)
+    base = engine.prepare(clip, engine.recogniser)
     found = known_probes(engine, clip, probes)
     waiting = [one for one in probes if one.name not in found]
     if found or not waiting:
         yield dict(found)
-    config = recogniser.model.config
-    together = clips_at_once(config, config.grid.tokens)
-    for first in range(0, len(waiting), together):
-        check_cancelled()
-        batch = waiting[first : first + together]
-        pixel_values = np.concatenate([_pixels(engine, base, one) for one in batch])
-        with engine.at_work():
-            began = time.monotonic()
-            logits = run(recogniser, pixel_values).logits
-        engine.seconds["probe"] = (time.monotonic() - began) / len(batch)
-        for one, row in zip(batch, logits, strict=True):
-            # A copy, so that the batch's memory can go.
-            found[one.name] = engine.keep(_key(base, one), row.copy)
-        yield dict(found)
+
+    def read(batch: Sequence[Probe]) -> NDArray[np.float32]:
+        return np.concatenate([_pixels(engine, base, one) for one in batch])
+
+    parts = run_batches(engine, waiting, read, partial(_key, base))
+    for rows in grown(parts, len(waiting)):
+        yield found | {one.name: row for one, row in zip(waiting, rows, strict=False)}
 
 
 def _pixels(engine: Engine, base: PreparedClip, one: Probe) -> NDArray[np.float32]:

@@ -7,17 +7,15 @@ a Cancel goes on where it ended.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from videomae_demo.cancellation import check_cancelled
+from videomae_demo.engine.batches import grown, run_batches
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
-from videomae_demo.engine.passes import clips_at_once, run
 from videomae_demo.engine.roles import usual_sampling
 from videomae_demo.errors import RequestError
 from videomae_demo.video.reader import read_chosen
@@ -82,38 +80,23 @@ def scan_windows(
 ) -> Iterator[NDArray[np.float32]]:
     """Run the recogniser on each window; yield the logits known by now, (windows so far, labels).
 
-    Errors as in `Engine.recognise`; also a CheckpointError where it knows no labels.
+    What is yielded looks at one array; see `batches.grown`. Errors as in `Engine.recognise`; also a
+    CheckpointError where it knows no labels.
     """
     engine.check_labels()
     rule, base = _rule(engine, clip), engine.prepare(clip, engine.recogniser)
-    config = engine.recogniser.model.config
-    together = clips_at_once(config, config.grid.tokens)
+    read, key = partial(_read, engine, clip, rule), partial(_key, base.key, rule)
+    starts = [float(start_s) for start_s in starts_s]
+    yield from grown(run_batches(engine, starts, read, key), len(starts))
 
-    def key(start_s: float) -> Hashable:
-        return "window", base.key, rule, round(start_s, 6)
 
-    rows: list[NDArray[np.float32]] = []
-    while len(rows) < len(starts_s):
-        check_cancelled()
-        batch = [float(start_s) for start_s in starts_s[len(rows) : len(rows) + together]]
-        kept = [engine.known(key(start_s)) for start_s in batch]
-        if any(one is None for one in kept):
-            pixel_values = _read(engine, clip, rule, batch)
-            with engine.at_work():
-                began = time.monotonic()
-                logits = run(engine.recogniser, pixel_values).logits
-            engine.seconds["probe"] = (time.monotonic() - began) / len(batch)
-            # Copies, so that the batch's memory can go.
-            kept = [
-                engine.keep(key(start_s), row.copy)
-                for start_s, row in zip(batch, logits, strict=True)
-            ]
-        rows += kept
-        yield np.stack(rows)
+def _key(base: Hashable, rule: SamplingRule, start_s: float) -> Hashable:
+    """Name what is kept of a window; `base` names the clip and the checkpoint."""
+    return "window", base, rule, round(start_s, 6)
 
 
 def _read(
-    engine: Engine, clip: ClipRequest, rule: SamplingRule, starts_s: list[float]
+    engine: Engine, clip: ClipRequest, rule: SamplingRule, starts_s: Sequence[float]
 ) -> NDArray[np.float32]:
     """Return what the recogniser gets of some windows, (n, T, C, H, W)."""
     card, processor = engine.recogniser.card, engine.recogniser.processor
@@ -133,7 +116,7 @@ def _read(
 
 
 def _choose(
-    timeline: Timeline, *, starts_s: list[float], count: int, rule: SamplingRule
+    timeline: Timeline, *, starts_s: Sequence[float], count: int, rule: SamplingRule
 ) -> list[FrameChoice]:
     """Choose the frames of each window."""
     times_s, interval_s = timeline.timestamps_s, timeline.frame_interval_s
@@ -141,14 +124,14 @@ def _choose(
 
 
 def _wanted(
-    timeline: Timeline, *, starts_s: list[float], count: int, rule: SamplingRule
+    timeline: Timeline, *, starts_s: Sequence[float], count: int, rule: SamplingRule
 ) -> NDArray[np.int64]:
     """Return the numbers of the frames of all windows, each once, rising."""
     choices = _choose(timeline, starts_s=starts_s, count=count, rule=rule)
     return np.unique(np.concatenate([choice.indices for choice in choices]))
 
 
-def _groups(timeline: Timeline, frames: int, starts_s: list[float]) -> list[list[float]]:
+def _groups(timeline: Timeline, frames: int, starts_s: Sequence[float]) -> list[Sequence[float]]:
     """Cut windows into groups whose frames may be held at once."""
     of_window = frames * timeline.height * timeline.width * 3
     size = max(1, READ_BYTES // of_window)

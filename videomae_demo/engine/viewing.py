@@ -5,17 +5,15 @@ Passes run together as far as memory allows, and the logits of each are kept.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from videomae_demo.cancellation import check_cancelled
+from videomae_demo.engine.batches import grown, run_batches
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
-from videomae_demo.engine.passes import clips_at_once, run
 from videomae_demo.engine.roles import usual_sampling
 from videomae_demo.errors import RequestError
 from videomae_demo.video.sampling import SamplingRule
@@ -83,27 +81,18 @@ def view_logits(
 ) -> Iterator[NDArray[np.float32]]:
     """Run the recogniser on each view; yield the logits known by now, (views so far, labels).
 
-    Errors as in `Engine.recognise`; also a CheckpointError where it knows no labels.
+    What is yielded looks at one array; see `batches.grown`. Errors as in `Engine.recognise`; also a
+    CheckpointError where it knows no labels.
     """
     engine.check_labels()
     recogniser = engine.recogniser
     base = engine.prepare(clip, recogniser)
-    config = recogniser.model.config
-    together = clips_at_once(config, config.grid.tokens)
-    rows: list[NDArray[np.float32]] = []
-    while len(rows) < len(views):
-        check_cancelled()
-        batch = views[len(rows) : len(rows) + together]
-        keys = [("viewed", base.key, view.request) for view in batch]
-        kept = [engine.known(key) for key in keys]
-        if any(one is None for one in kept):
-            inputs = [engine.prepare(view.request, recogniser).pixel_values for view in batch]
-            pixel_values = np.concatenate([values.numpy() for values in inputs])
-            with engine.at_work():
-                began = time.monotonic()
-                logits = run(recogniser, pixel_values).logits
-            engine.seconds["probe"] = (time.monotonic() - began) / len(batch)
-            # Copies, so that the batch's memory can go.
-            kept = [engine.keep(key, row.copy) for key, row in zip(keys, logits, strict=True)]
-        rows += kept
-        yield np.stack(rows)
+
+    def read(batch: Sequence[View]) -> NDArray[np.float32]:
+        inputs = [engine.prepare(view.request, recogniser).pixel_values for view in batch]
+        return np.concatenate([values.numpy() for values in inputs])
+
+    def key(view: View) -> Hashable:
+        return "viewed", base.key, view.request
+
+    yield from grown(run_batches(engine, views, read, key), len(views))
