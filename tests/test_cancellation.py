@@ -29,6 +29,19 @@ def test_work_goes_on_until_it_is_not_wanted():
     check_cancelled()
 
 
+@pytest.mark.parametrize("which", ["outer", "inner"])
+def test_either_wish_ends_a_scope_within_another(which):
+    wishes = {"outer": threading.Event(), "inner": threading.Event()}
+    with cancellable(wishes["outer"]):
+        with cancellable(wishes["inner"]):
+            check_cancelled()
+            wishes[which].set()
+            with pytest.raises(Cancelled):
+                check_cancelled()
+        if which == "inner":  # its wish ended with its scope
+            check_cancelled()
+
+
 def test_the_wish_of_one_thread_does_not_reach_another():
     wish = threading.Event()
     wish.set()

@@ -20,23 +20,25 @@ class Cancelled(Exception):  # noqa: N818  # like KeyboardInterrupt, it is no er
     """Nobody waits for the result. Not an ExplorerError: there is nobody to tell."""
 
 
-_wish: ContextVar[threading.Event | None] = ContextVar("wish", default=None)
+_wishes: ContextVar[tuple[threading.Event, ...]] = ContextVar("wishes", default=())
 
 
 @contextmanager
 def cancellable(wish: threading.Event) -> Iterator[None]:
-    """Make the work inside end with `Cancelled` soon after any thread sets `wish`."""
-    token = _wish.set(wish)
+    """Make the work inside end with `Cancelled` soon after any thread sets `wish`.
+
+    In a scope within another, either wish ends it.
+    """
+    token = _wishes.set((*_wishes.get(), wish))
     try:
         yield
     finally:
-        _wish.reset(token)
+        _wishes.reset(token)
 
 
 def check_cancelled() -> None:
     """Raise `Cancelled` if the work at hand is not wanted any more; else do nothing."""
-    wish = _wish.get()
-    if wish is not None and wish.is_set():
+    if any(wish.is_set() for wish in _wishes.get()):
         raise Cancelled
 
 

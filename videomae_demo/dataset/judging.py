@@ -17,10 +17,10 @@ from videomae_demo.analysis.dropping import probabilities
 from videomae_demo.dataset.listing import Item
 from videomae_demo.dataset.naming import Naming
 from videomae_demo.dataset.rows import TOP, Row
+from videomae_demo.engine import many
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
-from videomae_demo.engine.many import Planned, prepare_many, recognise_many
-from videomae_demo.engine.passes import clips_at_once
+from videomae_demo.engine.many import Planned, recognise_chunks
 from videomae_demo.engine.viewing import views_of
 from videomae_demo.lenses.named_views import mean_of
 from videomae_demo.video.changes import ClipChange
@@ -28,7 +28,6 @@ from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.video.views import Views
 
 CHANGES = (ClipChange("backwards"), ClipChange("frozen"))
-MOST_IN_CHUNK = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +56,8 @@ class Judging:
 
 
 def chunk_size(engine: Engine, judging: Judging) -> int:
-    """Return how many clips are judged together: as many as fill a batch, 1 to `MOST_IN_CHUNK`."""
-    config = engine.recogniser.model.config
-    together = clips_at_once(config, config.grid.tokens)
-    return max(1, min(MOST_IN_CHUNK, together // judging.most_passes))
+    """Return how many clips are judged together; see `many.chunk_size`."""
+    return many.chunk_size(engine, judging.most_passes)
 
 
 def judge(
@@ -84,17 +81,12 @@ def judge(
         return _passes(engine, request, judging)
 
     requests = (ClipRequest(item.path, sampling=judging.sampling) for item in items)
-    planned: list[Planned] = []
-    for number, one in enumerate(prepare_many(engine, requests, plan, ahead=chunk + 2), start=1):
-        planned.append(one)
-        if len(planned) == chunk or number == len(items):
-            done = items[number - len(planned) : number]
-            found = recognise_many(engine, planned)
-            yield [
-                _row(engine, *about, naming, judging)
-                for about in zip(done, planned, found, strict=True)
-            ]
-            planned = []
+    left = iter(items)
+    for found in recognise_chunks(engine, requests, plan, chunk=chunk):
+        yield [
+            _row(engine, item, planned, logits, naming, judging)
+            for (planned, logits), item in zip(found, left, strict=False)
+        ]
 
 
 def _passes(engine: Engine, request: ClipRequest, judging: Judging) -> list[ClipRequest]:

@@ -1,13 +1,16 @@
 """Many clips, one after the other: read ahead by threads while the recogniser is at work.
 
-Runs the recogniser without recording anything. Knows nothing of labels, tables and folders.
+Owns how clips are read ahead and put into chunks that fill a batch. Runs the recogniser without
+recording anything. Knows nothing of labels, tables and folders.
 """
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -15,12 +18,15 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from videomae_demo.cancellation import check_cancelled
-from videomae_demo.engine.batches import run_batches
+from videomae_demo.cancellation import cancellable, check_cancelled
+from videomae_demo.engine.batches import fill_batch, run_batches
 from videomae_demo.engine.clips import ClipRequest, PreparedClip
 from videomae_demo.engine.engine import Engine
 from videomae_demo.errors import ExplorerError
 from videomae_demo.video.children import MOST_CHILDREN
+
+MOST_IN_CHUNK = 32
+"""Clips that are recognised together: small models take more, but then nothing is told for long."""
 
 Plan = Callable[[Engine, ClipRequest], list[ClipRequest]]
 """Says what is asked of one clip: itself, several views of it, changes of it."""
@@ -51,7 +57,7 @@ class Planned:
 
 def prepare_many(
     engine: Engine, requests: Iterable[ClipRequest], plan: Plan = itself, *, ahead: int = 8
-) -> Iterator[Planned]:
+) -> Generator[Planned, None, None]:
     """Make clips ready in threads; yield them in their order. A clip that fails is no exception.
 
     Parameters
@@ -59,7 +65,7 @@ def prepare_many(
     ahead : int
         How many clips are read before they are asked for; so many are held in memory.
     """
-    left = iter(requests)
+    left, closed = iter(requests), threading.Event()
     with ThreadPoolExecutor(MOST_CHILDREN, thread_name_prefix="clips") as threads:
         waiting: deque[Future[Planned]] = deque()
 
@@ -67,26 +73,50 @@ def prepare_many(
             for request in islice(left, count):
                 # A copy of the context, so that a Cancel reaches the thread too.
                 context = contextvars.copy_context()
-                waiting.append(threads.submit(context.run, _prepare, engine, request, plan))
+                waiting.append(threads.submit(context.run, _prepare, engine, request, plan, closed))
 
-        read_more(max(1, ahead))
         try:
+            read_more(max(1, ahead))
             while waiting:
                 check_cancelled()
                 planned = waiting.popleft().result()
                 read_more(1)
                 yield planned
         finally:
+            # Nobody takes what is being read now: whoever closes this waits for no clip.
+            closed.set()
             for future in waiting:
                 future.cancel()
 
 
-def _prepare(engine: Engine, request: ClipRequest, plan: Plan) -> Planned:
+def _prepare(engine: Engine, request: ClipRequest, plan: Plan, closed: threading.Event) -> Planned:
     try:
-        asked = plan(engine, request)
-        return Planned(request, tuple(engine.prepare(one, engine.recogniser) for one in asked))
+        with cancellable(closed):
+            asked = plan(engine, request)
+            clips = tuple(engine.prepare(one, engine.recogniser) for one in asked)
+        return Planned(request, clips)
     except ExplorerError as error:
         return Planned(request, (), error)
+
+
+def chunk_size(engine: Engine, passes: int = 1) -> int:
+    """Return how many clips of so many passes fill a batch: 1 to `MOST_IN_CHUNK`."""
+    return max(1, min(MOST_IN_CHUNK, fill_batch(engine) // passes))
+
+
+def recognise_chunks(
+    engine: Engine, requests: Iterable[ClipRequest], plan: Plan = itself, *, chunk: int
+) -> Iterator[list[tuple[Planned, NDArray[np.float32]]]]:
+    """Recognise clips, so many at a time; yield each chunk's clips and their logits, in order.
+
+    Clips of the next chunk are read while the recogniser works on this one; no more than two chunks
+    and two clips are held in memory. Logits and errors as in `recognise_many`; a clip that can't be
+    read has none, (0, labels).
+    """
+    ready = prepare_many(engine, requests, plan, ahead=chunk + 2)
+    with contextlib.closing(ready):
+        while planned := list(islice(ready, chunk)):
+            yield list(zip(planned, recognise_many(engine, planned), strict=True))
 
 
 def recognise_many(engine: Engine, planned: Sequence[Planned]) -> list[NDArray[np.float32]]:
