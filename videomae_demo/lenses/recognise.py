@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
-from videomae_demo.engine.clips import ClipRequest, SeenClip, is_example
+from videomae_demo.engine.clips import ClipRequest, PreparedClip, SeenClip, is_example
 from videomae_demo.errors import CheckpointError
 from videomae_demo.lenses.answer import Answer, describe_clip, write_json
 from videomae_demo.lenses.named_views import (
@@ -61,22 +61,40 @@ def ask(engine: Engine, clip: ClipRequest, hidden: bytes | None = None) -> Label
         When the checkpoint can't be loaded, knows no labels, or gives values that are not finite.
     """
     check_bits(hidden)
-    recogniser = engine.recogniser
-    if not recogniser.card.label_count:
+    names = label_names(engine)
+    prepared = engine.prepare(clip, engine.recogniser)
+    view = name_clip(engine, prepared, engine.recognise(prepared).logits, names)
+    mask = taken_away(hidden, engine.recogniser.card.grid)
+    if mask is None:
+        return view
+    left = classify_logits(engine.labels_without(prepared, mask), names)
+    return replace(view, classification=left, hidden=mask, whole=view.classification)
+
+
+def label_names(engine: Engine) -> tuple[str, ...]:
+    """Return the names of the recogniser's labels, in the order of its logits.
+
+    Raises
+    ------
+    CheckpointError
+        When the checkpoint can't be loaded, or knows no labels.
+    """
+    if not engine.recogniser.card.label_count:
         raise CheckpointError(
             f"The checkpoint {engine.weights} was pretrained without labels, so it can't name "
             f"what it sees; choose a fine-tuned one, for instance {BUNDLED_RECOGNISER!r}."
         )
-    prepared = engine.prepare(clip, recogniser)
-    named = recogniser.model.config.id2label
-    names = tuple(named[index] for index in range(len(named)))
-    whole = classify_logits(engine.recognise(prepared).logits, names)
-    is_foreign = recogniser.card.is_bundled and not is_example(clip.path)
-    mask = taken_away(hidden, recogniser.card.grid)
-    if mask is None:
-        return LabelsView(recogniser.card, prepared.clip, whole, is_foreign)
-    left = classify_logits(engine.labels_without(prepared, mask), names)
-    return LabelsView(recogniser.card, prepared.clip, left, is_foreign, mask, whole)
+    named = engine.recogniser.model.config.id2label
+    return tuple(named[index] for index in range(len(named)))
+
+
+def name_clip(
+    engine: Engine, prepared: PreparedClip, logits: NDArray[np.float32], names: tuple[str, ...]
+) -> LabelsView:
+    """Return what the recogniser calls a clip by its logits, (labels,)."""
+    card, seen = engine.recogniser.card, prepared.clip
+    is_foreign = card.is_bundled and not is_example(seen.path)
+    return LabelsView(card, seen, classify_logits(logits, names), is_foreign)
 
 
 def ask_views(engine: Engine, clip: ClipRequest, views: Views) -> Iterator[LabelsView]:
