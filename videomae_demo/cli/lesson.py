@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from videomae_demo.cli.reconstruct import add_mask_options
-from videomae_demo.cli.shared import (
-    Parsed,
-    add_clip_command,
-    make_explorer,
-    read_clip,
-    report_files,
-    tell,
-)
+from videomae_demo.cli.shared import ClipCommand, Parsed
+
+if TYPE_CHECKING:
+    from videomae_demo.engine.clips import ClipRequest
+    from videomae_demo.explorer import Explorer
+    from videomae_demo.lessons.handout import Handout
 
 
-def add_lesson(commands: Any) -> None:
-    """Add the command."""
-    summary = "A lesson on masked autoencoding, worked out on the clip; --out DIR to print it."
-    add_mask_options(add_clip_command(commands, "lesson", _lesson, summary))
-
-
-def _lesson(parsed: Parsed) -> None:
-    explorer, clip = make_explorer(parsed), read_clip(parsed)
+def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> Handout:
     from videomae_demo.lenses.masks import MaskRequest
     from videomae_demo.lessons.handout import make_handout
 
-    mask = MaskRequest(parsed.mask, parsed.ratio, parsed.seed)
-    found = make_handout(explorer, clip, mask)
-    if parsed.out is not None:
-        report_files(parsed.out, lambda: found.save(parsed.out))
-    tell(parsed, found.to_json(), found.lines())
+    return make_handout(explorer, clip, MaskRequest(parsed.mask, parsed.ratio, parsed.seed))
+
+
+def _lines(found: Handout, _parsed: Parsed) -> list[str]:
+    return found.lines()
+
+
+COMMAND = ClipCommand(
+    name="lesson",
+    summary="A lesson on masked autoencoding, worked out on the clip; --out DIR to print it.",
+    add_options=add_mask_options,
+    ask=_ask,
+    lines=_lines,
+)

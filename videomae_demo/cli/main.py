@@ -12,17 +12,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from videomae_demo.cli.asking import add_command
 from videomae_demo.cli.evaluate import add_evaluate
 from videomae_demo.cli.explore import add_explore
-from videomae_demo.cli.lesson import add_lesson
+from videomae_demo.cli.lesson import COMMAND as LESSON
 from videomae_demo.cli.page import add_page
-from videomae_demo.cli.shared import add_command, lens_commands
+from videomae_demo.cli.shared import INTERRUPTED, USER_ERROR, lens_commands
 from videomae_demo.cli.sweep import add_sweep
 from videomae_demo.cli.verify import add_verify
 from videomae_demo.errors import ExplorerError
 from videomae_demo.training.command import add_train
 
-USER_ERROR, INTERRUPTED = 2, 130
 COMMAND = "videomae-explorer"
 """As it is called where the package is installed."""
 
@@ -57,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_sweep(commands)
     add_explore(commands)
     add_evaluate(commands)
-    add_lesson(commands)
+    add_command(commands, LESSON)
     add_page(commands)
     add_verify(commands)
     add_train(commands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,14 @@ from videomae_demo.cli.shared import (
     LensCommand,
     Parsed,
     add_hide_option,
+    count_clip,
     knows_labels,
     noted,
+    one_by_one,
     progress,
     read_hidden,
 )
-from videomae_demo.errors import RequestError
+from videomae_demo.errors import ExplorerError, RequestError
 from videomae_demo.lenses.recognise import ONE_VIEW
 from videomae_demo.video.views import Views
 
@@ -49,6 +52,18 @@ def _ask(explorer: Explorer, clip: ClipRequest, parsed: Parsed) -> LabelsView:
     return view
 
 
+def _ask_many(
+    explorer: Explorer, clips: Sequence[ClipRequest], parsed: Parsed
+) -> Iterator[LabelsView | ExplorerError]:
+    """Ask without recording attention, where nothing but the labels is wanted."""
+    if parsed.views is not None or parsed.hide is not None:
+        yield from one_by_one(_ask, explorer, clips, parsed)
+        return
+    for number, (_, answer) in enumerate(explorer.classify_many(clips), start=1):
+        count_clip(number, clips)
+        yield answer
+
+
 def _to_json(view: LabelsView, parsed: Parsed) -> dict[str, Any]:
     return view.to_json(parsed.top_k, parsed.label)
 
@@ -78,6 +93,7 @@ COMMAND = LensCommand(
     part="labels",
     add_options=add_options,
     ask=_ask,
+    ask_many=_ask_many,
     to_json=_to_json,
     lines=_lines,
     save=_save,

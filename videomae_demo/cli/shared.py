@@ -1,23 +1,23 @@
 """What the commands about a clip have in common: their options, their Explorer, and how they print.
 
-A lens's command is a `LensCommand`; `videomae_demo.lenses.registry` says where each one is. Imports
-no heavy library before a command runs: ``--help`` and usage errors do without.
+A lens's command is a `LensCommand`; `videomae_demo.lenses.registry` says where each one is. How one
+runs is in `asking`. Imports no heavy library before a command runs: ``--help`` and usage errors do
+without.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from videomae_demo.errors import RequestError
+from videomae_demo.errors import RequestError, VideoError
 from videomae_demo.lenses import registry
 from videomae_demo.limits import Limits
 
@@ -26,39 +26,69 @@ if TYPE_CHECKING:
     from videomae_demo.explorer import Explorer
 
 Parsed = argparse.Namespace
+OF_SEVERAL = (
+    "Several clips are asked one after the other, each the same: all options hold for every clip. "
+    "Exit code 2 if one of them fails; the others are done."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class LensCommand:
-    """The command of one lens.
+USER_ERROR, INTERRUPTED = 2, 130
+"""Exit codes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipCommand:
+    """A command about a clip, or about several, one after the other.
 
     Attributes
     ----------
     name, summary : str
-    part : str
-        Name of its answer in ``explore``: its key in JSON, and its folder.
     add_options : callable
-        Adds the lens's own options to a parser.
+        Adds the command's own options to a parser.
     ask : callable
         Takes the Explorer, the clip and the options; returns the answer.
     lines, to_json : callable
         Take the answer and the options; return what is printed, as text or as JSON.
     save : callable
         Writes the answer's files into a folder and returns their paths.
+    ask_many : callable, optional
+        Takes the Explorer, the clips and the options; yields what `ask` returns of each, or its
+        error, and says which one it is at; see `one_by_one`, which is the default.
+    """
+
+    name: str
+    summary: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    ask: Callable[[Explorer, ClipRequest, Parsed], Any]
+    lines: Callable[[Any, Parsed], list[str]]
+    to_json: Callable[[Any, Parsed], dict[str, Any]] = lambda answer, _parsed: answer.to_json()
+    save: Callable[[Any, Path, Parsed], list[Path]] = lambda answer, to, _parsed: answer.save(to)
+    ask_many: Callable[[Explorer, Sequence[ClipRequest], Parsed], Iterator[Any]] | None = None
+
+    def answers(
+        self, explorer: Explorer, clips: Sequence[ClipRequest], parsed: Parsed
+    ) -> Iterator[Any]:
+        """Yield the answer to each clip, in order; of one that fails, the error."""
+        if self.ask_many is not None:
+            return self.ask_many(explorer, clips, parsed)
+        return one_by_one(self.ask, explorer, clips, parsed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LensCommand(ClipCommand):
+    """The command of one lens.
+
+    Attributes
+    ----------
+    part : str
+        Name of its answer in ``explore``: its key in JSON, and its folder.
     can_answer : callable
         Tells whether ``explore`` may ask: not every checkpoint knows labels.
     is_explored : bool
         Whether ``explore`` asks it at all: what takes dozens of passes is asked for by its name.
     """
 
-    name: str
-    summary: str
     part: str
-    add_options: Callable[[argparse.ArgumentParser], None]
-    ask: Callable[[Explorer, ClipRequest, Parsed], Any]
-    lines: Callable[[Any, Parsed], list[str]]
-    to_json: Callable[[Any, Parsed], dict[str, Any]] = lambda answer, _parsed: answer.to_json()
-    save: Callable[[Any, Path, Parsed], list[Path]] = lambda answer, to, _parsed: answer.save(to)
     can_answer: Callable[[Explorer], bool] = lambda _explorer: True
     is_explored: bool = True
 
@@ -68,31 +98,53 @@ def lens_commands() -> list[LensCommand]:
     return [import_module(lens.command).COMMAND for lens in registry.LENSES]
 
 
-def add_command(commands: Any, lens: LensCommand) -> None:
-    """Add the command of a lens to a parser's commands."""
+def one_by_one(
+    ask: Callable[[Explorer, ClipRequest, Parsed], Any],
+    explorer: Explorer,
+    clips: Sequence[ClipRequest],
+    parsed: Parsed,
+) -> Iterator[Any]:
+    """Ask about one clip after the other; yield the answers, and the error of a clip that fails.
 
-    def run(parsed: Parsed) -> None:
-        explorer, clip = make_explorer(parsed), read_clip(parsed)
-        answer = lens.ask(explorer, clip, parsed)
-        if parsed.out is not None:
-            report_files(parsed.out, lambda: lens.save(answer, parsed.out, parsed))
-        tell(parsed, lens.to_json(answer, parsed), lens.lines(answer, parsed))
+    Raises
+    ------
+    CheckpointError
+        The others would fail alike.
+    """
+    for number, clip in enumerate(clips, start=1):
+        count_clip(number, clips)
+        try:
+            answer = ask(explorer, clip, parsed)
+        except (VideoError, RequestError) as error:
+            answer = error
+        yield answer
 
-    lens.add_options(add_clip_command(commands, lens.name, run, lens.summary))
+
+def count_clip(number: int, clips: Sequence[ClipRequest]) -> None:
+    """Say to stderr which of several clips is at work, counted from 1."""
+    if len(clips) > 1:
+        progress(f"{number} of {len(clips)}: {clips[number - 1].path} ...")
 
 
 def add_clip_command(
-    commands: Any, name: str, run: Callable[[Parsed], None], summary: str, **options: Any
+    commands: Any, name: str, run: Callable[[Parsed], int], summary: str, **options: Any
 ) -> argparse.ArgumentParser:
-    """Add a command about a clip, with the options that all of them have.
+    """Add a command about clips, with the options that all of them have.
 
     `options` are those of `argparse.ArgumentParser`.
     """
     command: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=summary, **options
+        name, help=summary, description=f"{summary} {OF_SEVERAL}", **options
     )
     command.set_defaults(run=run)
-    command.add_argument("clip", metavar="CLIP", type=Path, help="a video file")
+    command.add_argument(
+        "clips",
+        metavar="CLIP",
+        nargs="+",
+        type=Path,
+        help="a video file; a folder: the clips in it, and in folders in it; or a pattern such as "
+        "'clips/**/*.mp4'",
+    )
     add_weights_options(command)
     command.add_argument(
         "--start",
@@ -118,8 +170,17 @@ def add_clip_command(
         "tokens, other moments), frozen or frozen:FRAME (one frame throughout, the middle one), "
         "mirrored, grey, left, right or crop:PERCENT (a square of a frame that is none)",
     )
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.add_argument("--out", type=Path, metavar="DIR", help="write files into this folder")
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object; of several clips, one in each line (JSON Lines)",
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write files into this folder; of several clips, each into a folder of its own in it",
+    )
     return command
 
 
@@ -183,15 +244,15 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def read_clip(parsed: Parsed) -> ClipRequest:
-    """Return which frames of which clip were asked for."""
+def read_clips(parsed: Parsed, paths: Sequence[Path]) -> list[ClipRequest]:
+    """Return which frames of some clips were asked for: the same of each."""
     from videomae_demo.engine.clips import ClipRequest
     from videomae_demo.video.changes import ClipChange
     from videomae_demo.video.sampling import SamplingRule
 
     rule = None if parsed.sampling is None else SamplingRule.parse(parsed.sampling)
     change = None if parsed.change is None else ClipChange.parse(parsed.change)
-    return ClipRequest(parsed.clip, parsed.start, rule, parsed.stored_pixels, change)
+    return [ClipRequest(path, parsed.start, rule, parsed.stored_pixels, change) for path in paths]
 
 
 def read_numbers(text: str, separator: str, count: int, option: str, form: str) -> list[int]:
@@ -248,11 +309,6 @@ def knows_labels(explorer: Explorer) -> bool:
 def noted(answer: Any) -> list[str]:
     """Return the notes of an answer as lines."""
     return [f"  Note: {note}" for note in answer.notes]
-
-
-def tell(parsed: Parsed, result: dict[str, Any], text: list[str]) -> None:
-    """Print an answer to stdout."""
-    print(json.dumps(result, indent=2) if parsed.json else "\n".join(text))
 
 
 def report_files(folder: Path, save: Callable[[], list[Path]]) -> None:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 
 from videomae_demo.cli import reconstruct
-from videomae_demo.cli.shared import add_command
+from videomae_demo.cli.asking import add_command
 
 
 def add_sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -94,7 +94,7 @@ def _in_folder(folder: Path) -> list[Item]:
     if not items:
         raise RequestError(
             f"The folder {str(folder)!r} holds no clips ({', '.join(sorted(SUFFIXES))}); give one "
-            "with a folder per label, and clips in them."
+            "with clips in it, or with a folder of clips per label."
         )
     return items
 
