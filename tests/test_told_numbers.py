@@ -160,6 +160,9 @@ class MadeExplorer:
         self.asked.append(request)
         return made_labels()
 
+    def classify_many(self, requests):
+        return ((request, self.classify(request)) for request in requests)
+
     def attend(self, request, settings=None):
         self.asked.append(settings)
         return made_rollout(settings)
