@@ -1,6 +1,7 @@
 """Commands about several clips: which ones are meant, what is told of each, and what fails."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -276,6 +277,16 @@ def test_an_interrupt_leaves_what_is_done(run, folder, monkeypatch, command):
     assert code == 130
     assert [line["clip"] for line in told(out)] == ["a.mp4"]
     assert err.splitlines()[-1] == "videomae_demo: interrupted; 1 of 3 clips are done."
+
+
+def test_a_reader_that_has_seen_enough_ends_it(folder, recogniser_folder, monkeypatch, capsys):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        code = main(["classify", str(folder), "--json", "--weights", str(recogniser_folder)])
+    assert code == 141
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_help_says_what_holds_for_several(capsys):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from videomae_demo.cli.evaluate import add_evaluate
 from videomae_demo.cli.explore import add_explore
 from videomae_demo.cli.lesson import COMMAND as LESSON
 from videomae_demo.cli.page import add_page
-from videomae_demo.cli.shared import INTERRUPTED, USER_ERROR, lens_commands
+from videomae_demo.cli.shared import HUNG_UP, INTERRUPTED, USER_ERROR, lens_commands
 from videomae_demo.cli.sweep import add_sweep
 from videomae_demo.cli.verify import add_verify
 from videomae_demo.errors import ExplorerError
@@ -42,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("videomae_demo: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read the answers has gone, as ``| head -1`` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to go
+        return HUNG_UP
     return code or 0
 
 
