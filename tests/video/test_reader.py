@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import signal
@@ -26,6 +27,7 @@ from videomae_demo.video import decode, reader
 from videomae_demo.video.children import Children
 from videomae_demo.video.decode import SeekingError
 from videomae_demo.video.memory import ProcessSize
+from videomae_demo.video.wire import Message
 
 LONG = Limits(decoded_frames=40)
 """With these limits, a clip of more frames counts as a long one, in which is sought."""
@@ -311,6 +313,22 @@ def test_cancelling_ends_the_child(children: Children, clip: Path) -> None:
             scanned.result(PATIENCE_S)
     assert not is_running(stopped)
     assert reader.scan(clip).count == 60
+
+
+@on_linux
+def test_a_child_whose_answer_nobody_waits_for_ends_in_silence(
+    children: Children, clip: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.suppress(RuntimeError), children.lend() as child:
+        limits = dataclasses.asdict(Limits())
+        fields = {"path": str(clip), "do": "scan", "seek": False, "stored_pixels": False}
+        os.kill(child._process.pid, signal.SIGSTOP)
+        child._line.send(Message({**fields, "limits": limits}))
+        child._line.close()
+        os.kill(child._process.pid, signal.SIGCONT)
+        assert child._process.wait(PATIENCE_S) == 0
+        raise RuntimeError("It is of no use any more.")
+    assert capfd.readouterr().err == ""
 
 
 @on_linux

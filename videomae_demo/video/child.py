@@ -60,6 +60,8 @@ def main(descriptor: int, parent: int) -> None:
             limits = Limits(**asked.fields["limits"])
             _bound(idle, limits)
             line.send(_answer(asked, limits))
+        except HungUpError:  # nobody waits for this answer any more
+            return
         finally:
             for file in asked.files:
                 os.close(file)
