@@ -110,9 +110,9 @@ def _row(
     naming: Naming,
     judging: Judging,
 ) -> Row:
-    true = None if item.label is None else naming.means.get(item.label)
     if planned.error is not None:
-        return Row(item.name, item.label, true, error=str(planned.error))
+        return row_of_failed(item, naming, str(planned.error))
+    true = _meant(item, naming)
     named = engine.recogniser.model.config.id2label
     labels = tuple(named[index] for index in range(logits.shape[1]))
     each = [Classification(labels, one, probabilities(one)) for one in logits.astype(np.float64)]
@@ -141,6 +141,15 @@ def _row(
         duration_s=clip.clip.duration_s,
         notes=clip.clip.notes,
     )
+
+
+def row_of_failed(item: Item, naming: Naming, error: str) -> Row:
+    """Return the row of a clip that could not be judged; `error` is a sentence."""
+    return Row(item.name, item.label, _meant(item, naming), error=error)
+
+
+def _meant(item: Item, naming: Naming) -> str | None:
+    return None if item.label is None else naming.means.get(item.label)
 
 
 def _lost(whole_and_changed: Sequence[Classification]) -> tuple[float | None, float | None]:
