@@ -1,0 +1,267 @@
+"""Ray's workers give the rows that this process gives, whatever happens to them."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from rendered import write_data_set
+
+from videomae_demo.cancellation import Cancelled, cancellable
+from videomae_demo.dataset import ray_engine
+from videomae_demo.dataset.evaluate import evaluate
+from videomae_demo.dataset.judging import Judging, judge
+from videomae_demo.dataset.listing import Item, read_items
+from videomae_demo.dataset.naming import Naming, name_labels
+from videomae_demo.dataset.ray_engine import ray_runner
+from videomae_demo.engine.engine import Engine
+from videomae_demo.errors import RequestError
+
+LABELS = ("moving left", "moving right", "spinning clockwise", "staying still")
+CLIPS, CHUNK = 12, 2
+DEADLY = "spinning clockwise"
+NOT_FOR_EVER_S = 300.0
+
+# Ray warns of its own future, and leaves files to the garbage collector.
+from_ray = pytest.mark.filterwarnings("ignore::Warning:ray", "ignore::ResourceWarning")
+on_ray = [pytest.mark.slow, from_ray]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory) -> Path:
+    folder = write_data_set(tmp_path_factory.mktemp("clips"), CLIPS, labels=LABELS)
+    (folder / LABELS[0] / "00004.mp4").write_bytes(b"no clip at all")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def naming(engine) -> Naming:
+    return name_labels(LABELS, list(engine.recogniser.model.config.id2label.values()))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def address():
+    """Of a cluster with two cores, which the tests connect to and leave again."""
+    pytest.importorskip("ray", reason="pip install 'videomae-explorer[ray]'")
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    node = {"num_cpus": 2, "object_store_memory": 2**27, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    yield cluster.address
+    cluster.shutdown()
+
+
+def by_name(parts):
+    return {row.name: row for rows in parts for row in rows}
+
+
+def with_means(naming: Naming, means: dict[str, str]) -> Naming:
+    return Naming(means, naming.unknown, naming.absent, naming.rewritten, naming.by_number)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + NOT_FOR_EVER_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+def pid_in(told: Path) -> int:
+    """Return the process that a file tells, once it does."""
+    wait_until(lambda: told.exists() and told.read_text() != "")
+    return int(told.read_text())
+
+
+def is_at_work(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class TestOnACluster:
+    pytestmark = on_ray
+
+    def test_rows_are_those_of_this_process_to_the_last_digit(self, address, clips, engine, naming):
+        items = read_items(clips)
+        here = by_name(judge(engine, items, naming, Judging(), CHUNK))
+        parts = list(ray_runner(2, address)(engine, items, naming, Judging(), CHUNK))
+        assert by_name(parts) == here
+        assert sorted(len(rows) for rows in parts) == [CHUNK] * (CLIPS // CHUNK)
+        assert [row.name for row in here.values() if row.error] == ["moving left/00004.mp4"]
+
+    def test_a_worker_that_is_killed_loses_nothing(self, address, clips, engine, naming, tmp_path):
+        told = tmp_path / "pid"
+
+        class WaitsForDeath(dict):
+            """Tells its process, the first time of all, and goes no further."""
+
+            def get(self, name):
+                if not told.exists():
+                    told.write_text(str(os.getpid()))
+                    threading.Event().wait(NOT_FOR_EVER_S)
+                return super().get(name)
+
+        def kill() -> None:
+            os.kill(pid_in(told), signal.SIGKILL)
+
+        items = read_items(clips)
+        here = by_name(judge(engine, items, naming, Judging(), CHUNK))
+        killing = threading.Thread(target=kill)
+        killing.start()
+        dangerous = with_means(naming, WaitsForDeath(naming.means))
+        parts = list(ray_runner(2, address)(engine, items, dangerous, Judging(), CHUNK))
+        killing.join()
+        assert by_name(parts) == here
+        assert sum(map(len, parts)) == CLIPS
+
+    def test_a_chunk_that_kills_every_worker_is_rows_with_errors(
+        self, address, clips, engine, naming
+    ):
+        class Deadly(dict):
+            def get(self, name):
+                if name == DEADLY:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return super().get(name)
+
+        items = read_items(clips)[-2 * CHUNK :]  # one of the deadly label, and then others
+        deadly = with_means(naming, Deadly(naming.means))
+        here = by_name(judge(engine, items, naming, Judging(), CHUNK))
+        # Both chunks are in the one worker when it is killed.
+        found = by_name(ray_runner(1, address)(engine, items, deadly, Judging(), CHUNK))
+        assert found.keys() == here.keys()
+        for name, row in found.items():
+            if name in [item.name for item in items[:CHUNK]]:
+                assert "its worker ended 2 times" in row.error
+                assert (row.label, row.true) == (here[name].label, here[name].true)
+            else:
+                assert row == here[name]
+
+    def test_a_run_that_ended_goes_on_to_the_same_files(
+        self, address, clips, engine, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr("videomae_demo.dataset.evaluate.chunk_size", lambda *_: CHUNK)
+        *_, _ = evaluate(engine, clips, tmp_path / "here")
+        run = evaluate(engine, clips, tmp_path / "ray", runner=ray_runner(2, address))
+        assert next(run).done == 0
+        assert next(run).done >= CHUNK
+        run.close()
+        rows = tmp_path / "ray" / "rows.jsonl"
+        rows.write_bytes(rows.read_bytes()[:-9])  # as if it was killed while it wrote
+        resumed = evaluate(
+            engine, clips, tmp_path / "ray", runner=ray_runner(2, address), resume=True
+        )
+        *_, last = resumed
+        assert last.done == CLIPS and 0 < sum(1 for _ in last.new) < CLIPS
+        for file in ("predictions.csv", "metrics.json"):
+            assert (tmp_path / "ray" / file).read_text() == (tmp_path / "here" / file).read_text()
+
+    def test_work_that_nobody_waits_for_ends(self, address, clips, engine, naming, tmp_path):
+        import ray
+
+        told = tmp_path / "pid"
+
+        class Waits(dict):
+            def get(self, name):
+                told.write_text(str(os.getpid()))
+                threading.Event().wait(NOT_FOR_EVER_S)
+                return super().get(name)
+
+        wish = threading.Event()
+        waiting = threading.Thread(target=lambda: (pid_in(told), wish.set()))
+        waiting.start()
+        endless = with_means(naming, Waits(naming.means))
+        ray.init(address=address, log_to_driver=False)  # a connection that is to be kept
+        try:
+            with cancellable(wish), pytest.raises(Cancelled):
+                list(ray_runner(2)(engine, read_items(clips), endless, Judging(), CHUNK))
+            assert ray.is_initialized()
+            waiting.join()
+            pid = pid_in(told)
+            wait_until(lambda: not is_at_work(pid))
+        finally:
+            ray.shutdown()
+
+    def test_a_clip_that_a_worker_does_not_see_says_so(
+        self, address, clips, engine, naming, tmp_path
+    ):
+        class OnlyHere(type(clips)):
+            """A path that is there on this machine alone."""
+
+            def exists(self):
+                return True
+
+        gone = tmp_path / "gone.mp4"
+        items = [*read_items(clips)[:1], Item(OnlyHere(gone), "gone", LABELS[0])]
+        found = by_name(ray_runner(1, address)(engine, items, naming, Judging(), CHUNK))
+        assert "does not find" in found["gone"].error and str(gone) in found["gone"].error
+        assert "at the same paths" in found["gone"].error
+        truly = [items[0], Item(gone, "gone", LABELS[0])]
+        here = by_name(judge(engine, truly, naming, Judging(), CHUNK))
+        assert by_name(ray_runner(1, address)(engine, truly, naming, Judging(), CHUNK)) == here
+
+    def test_workers_without_a_package_are_one_sentence(
+        self, address, clips, engine, naming, monkeypatch
+    ):
+        import sys
+        import types
+
+        module = types.ModuleType("only_on_this_machine")
+        module.Means = type("Means", (dict,), {"__module__": module.__name__})
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        items = read_items(clips)
+        foreign = with_means(naming, module.Means(naming.means))
+        with pytest.raises(RequestError, match=r"lack a package.*only_on_this_machine.*install"):
+            list(ray_runner(2, address)(engine, items, foreign, Judging(), CHUNK))
+
+    def test_weights_that_differ_there_end_the_run(
+        self, address, clips, naming, recogniser_folder, monkeypatch
+    ):
+        monkeypatch.setattr(ray_engine, "fingerprint", lambda _engine: "another")
+        engine = Engine(str(recogniser_folder), device="cpu")
+        with pytest.raises(ray_engine.CheckpointError, match=r"are not those of .*on "):
+            list(ray_runner(1, address)(engine, read_items(clips), naming, Judging(), CHUNK))
+
+
+@pytest.mark.slow
+@from_ray
+def test_without_an_address_this_machine_is_the_cluster(
+    clips, engine, naming, recogniser_folder, monkeypatch
+):
+    ray = pytest.importorskip("ray", reason="pip install 'videomae-explorer[ray]'")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    items = read_items(clips)[:CHUNK]
+    found = by_name(ray_runner(1)(engine, items, naming, Judging(), CHUNK))
+    assert found == by_name(judge(engine, items, naming, Judging(), CHUNK))
+    assert not ray.is_initialized()
+    with pytest.raises(RequestError, match=r"The cluster has 0 GPUs, and a worker needs 1; give"):
+        list(ray_runner(1, gpus_per_worker=1)(engine, items, naming, Judging(), CHUNK))
+    assert not ray.is_initialized()
+
+
+@pytest.mark.slow
+@from_ray
+def test_a_cluster_that_is_not_there_is_one_sentence(clips, engine, naming):
+    pytest.importorskip("ray", reason="pip install 'videomae-explorer[ray]'")
+    run = ray_runner(1, "127.0.0.1:9")(engine, read_items(clips), naming, Judging(), CHUNK)
+    with pytest.raises(RequestError, match=r"The Ray cluster '127.0.0.1:9' can't be used \("):
+        list(run)
