@@ -76,6 +76,7 @@ def judge(
         When nobody waits any more.
     """
     engine.check_labels()
+    engine = engine.for_many()
 
     def plan(engine: Engine, request: ClipRequest) -> list[ClipRequest]:
         return _passes(engine, request, judging)

@@ -188,11 +188,14 @@ class Clips:
         What reading a clip may cost.
     cache : ByteCache
         Where frames are kept, beside whatever else is in it; made with `size_of`.
+    for_display : bool
+        Whether frames are also made for people; without, `SeenClip.frames` are empty, (T, 0, 0, 3).
     """
 
-    def __init__(self, limits: Limits, cache: ByteCache[Any]) -> None:
+    def __init__(self, limits: Limits, cache: ByteCache[Any], *, for_display: bool = True) -> None:
         self._limits = limits
         self._cache = cache
+        self._for_display = for_display
         self._timelines: ByteCache[Timeline] = ByteCache(TIMELINES_BYTES, lambda t: t.nbytes)
 
     def prepare(
@@ -231,13 +234,18 @@ class Clips:
 
         def make() -> PreparedClip:
             sampled: SampledClip = self._cache.get_or_make(frames, read)
-            if request.change is None:
-                given, seen = sampled.frames, _seen(request.path, sampled, role.processor, remarks)
-            else:
-                given = request.change.apply(sampled.frames, role.card.tubelet_size)
-                seen = _seen_changed(request, sampled, given, role, remarks)
-            pixel_values = role.processor(given, return_tensors="pt").pixel_values
-            return PreparedClip(key, pixel_values, seen)
+            change, shown = request.change, self._for_display
+            if change is None:
+                seen = _seen(request.path, sampled, role.processor, remarks, shown)
+                values = role.processor(sampled.frames, return_tensors="pt").pixel_values
+                return PreparedClip(key, values, seen)
+            given = change.apply(sampled.frames, role.card.tubelet_size)
+            seen = _seen_changed(request, sampled, given, role, remarks, shown)
+            if change.is_of_time:  # frames are processed one by one, so these are known
+                whole = self.prepare(replace(request, change=None), rule, role, remarks)
+                order = change.order(count, role.card.tubelet_size)
+                return PreparedClip(key, whole.pixel_values[:, order], seen)
+            return PreparedClip(key, role.processor(given, return_tensors="pt").pixel_values, seen)
 
         own = (key, role.processor)  # each engine has its own: a folder may hold other files by now
         prepared: PreparedClip = self._cache.get_or_make(own, make)
@@ -308,12 +316,13 @@ def _seen(
     sampled: SampledClip,
     processor: VideoMAEImageProcessor,
     remarks: tuple[str, ...],
+    shown: bool,
 ) -> SeenClip:
-    _, height, width, _ = sampled.frames.shape
+    count, height, width, _ = sampled.frames.shape
     crop = processor.crop_box(height, width)
     return SeenClip(
         path=Path(path),
-        frames=_cropped(sampled.frames, crop),
+        frames=_cropped(sampled.frames, crop) if shown else np.zeros((count, 0, 0, 3), np.uint8),
         indices=sampled.indices,
         timestamps_s=sampled.timestamps_s,
         repeated=sampled.repeated,
@@ -331,6 +340,7 @@ def _seen_changed(
     given: NDArray[np.uint8],
     role: Recogniser | Reconstructor,
     remarks: tuple[str, ...],
+    shown: bool,
 ) -> SeenClip:
     """Say what is seen of a changed clip; the file's times, size and notes stay."""
     change = request.change
@@ -338,7 +348,7 @@ def _seen_changed(
     _, height, width, _ = sampled.frames.shape
     left, top, _, _ = change.area(height, width)
     changed = replace(sampled, frames=given)
-    seen = _seen(request.path, changed, role.processor, (*remarks, _said(change)))
+    seen = _seen(request.path, changed, role.processor, (*remarks, _said(change)), shown)
     crop = replace(seen.crop, left=seen.crop.left + left, top=seen.crop.top + top)
     order = change.order(len(sampled.indices), role.card.tubelet_size)
     return replace(seen, indices=sampled.indices[order], crop=crop, source_size=(height, width))

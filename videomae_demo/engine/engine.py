@@ -6,6 +6,7 @@ labels and every rollout, and a result that is kept needs no device. The questio
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -175,6 +176,17 @@ class Engine:
             limits=self.limits,
             clips=self._clips,
         )
+
+    def for_many(self) -> Self:
+        """Return this engine for clips that are seen once: the same recogniser, a cache of its own.
+
+        That is half as large, and no frames are made for display.
+        """
+        engine = copy.copy(self)
+        engine._recogniser = self.recogniser
+        engine._cache = ByteCache(self._may_keep_bytes // 2, size_of)
+        engine._clips = Clips(self.limits, engine._cache, for_display=False)
+        return engine
 
     def other_weights(self) -> list[tuple[str, str]]:
         """Return a line and the name of all weights that can be had beside these."""

@@ -116,6 +116,11 @@ class ClipChange:
             return f"{KINDS['crop']} at {self.number}% of its longer side"
         return f"{KINDS[self.kind]} (seed {self.number})"
 
+    @property
+    def is_of_time(self) -> bool:
+        """Whether it takes frames as they are, at other times; see `order`."""
+        return self.kind in ("backwards", "shuffled", "frozen")
+
     def order(self, count: int, tubelet: int) -> NDArray[np.int64]:
         """Return which of `count` frames stands at each place, `tubelet` of them in a token.
 
