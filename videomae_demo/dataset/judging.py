@@ -79,7 +79,7 @@ def judge(
     engine = engine.for_many()
 
     def plan(engine: Engine, request: ClipRequest) -> list[ClipRequest]:
-        return _passes(engine, request, judging)
+        return passes_of(engine, request, judging)
 
     requests = (ClipRequest(item.path, sampling=judging.sampling) for item in items)
     left = iter(items)
@@ -90,7 +90,7 @@ def judge(
         ]
 
 
-def _passes(engine: Engine, request: ClipRequest, judging: Judging) -> list[ClipRequest]:
+def passes_of(engine: Engine, request: ClipRequest, judging: Judging) -> list[ClipRequest]:
     """Return the views of a clip, and then its middle window: as it is, backwards, frozen.
 
     One view is the middle window as it is.
