@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sys
 import threading
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +20,10 @@ from videomae_demo.dataset.judging import Judging, judge
 from videomae_demo.dataset.listing import Item, read_items
 from videomae_demo.dataset.naming import Naming, name_labels
 from videomae_demo.dataset.ray_engine import ray_runner
+from videomae_demo.dataset.ray_worker import Chunk, Outcome
+from videomae_demo.dataset.rows import Row
 from videomae_demo.engine.engine import Engine
-from videomae_demo.errors import RequestError
+from videomae_demo.errors import CheckpointError, RequestError
 
 LABELS = ("moving left", "moving right", "spinning clockwise", "staying still")
 CLIPS, CHUNK = 12, 2
@@ -98,6 +102,98 @@ def is_at_work(pid: int) -> bool:
     return True
 
 
+def test_what_came_meanwhile_comes_at_once_and_in_order():
+    all_read = threading.Event()
+
+    def read():
+        yield {"at": "0"}
+        yield {"at": "1"}
+        all_read.set()
+        yield {"at": "2"}
+
+    found = ray_engine._in_thread(read, pytest.fail)
+    parts = [next(found)]
+    all_read.wait(NOT_FOR_EVER_S)
+    parts += found
+    assert [row["at"] for rows in parts for row in rows] == ["0", "1", "2"]
+    assert len(parts) <= 3 and all(parts)
+
+
+def test_what_ends_the_reading_comes_after_what_was_read():
+    def read():
+        yield {"at": "0"}
+        raise ZeroDivisionError("of the source")
+
+    found = ray_engine._in_thread(read, lambda: None)
+    assert next(found) == [{"at": "0"}]
+    with pytest.raises(ZeroDivisionError, match="of the source"):
+        next(found)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "closed"])
+def test_a_source_that_is_waited_for_is_stopped(how):
+    stopped, wish = threading.Event(), threading.Event()
+
+    def read():
+        yield {"at": "0"}
+        assert stopped.wait(NOT_FOR_EVER_S)
+        yield {"at": "1"}
+
+    def stop() -> None:
+        stops.append(how)
+        stopped.set()
+
+    stops: list[str] = []
+    found = ray_engine._in_thread(read, stop)
+    with cancellable(wish):
+        next(found)
+        if how == "closed":
+            found.close()
+        else:
+            wish.set()
+            with pytest.raises(Cancelled):
+                next(found)
+    assert stops == [how]
+    assert "reads from Ray" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_file_that_only_this_machine_has_is_told_apart_from_a_missing_one(tmp_path):
+    here, gone = tmp_path / "here.mp4", tmp_path / "gone.mp4"
+    here.touch()
+    items = (Item(here, "here", None), Item(gone, "gone", None), Item(here, "fine", None))
+    rows = (Row("here", None, error="e"), Row("gone", None, error="e"), Row("fine", None))
+    outcome = Outcome(0, "host-7", rows, unseen=("here", "gone"))
+    first, *others = ray_engine._checked(Chunk(0, items), outcome)
+    assert first.error.startswith(f"The worker on host-7 does not find {str(here)!r}, which is")
+    assert others == list(rows[1:])
+
+
+@pytest.mark.parametrize(("is_of_checkpoint", "kind"), [(True, CheckpointError), (False, None)])
+def test_a_refusal_ends_the_run(is_of_checkpoint, kind):
+    outcome = Outcome(0, "host-7", refusal="No.", is_of_checkpoint=is_of_checkpoint)
+    with pytest.raises(kind or RequestError, match=r"No\. \(So says the worker on host-7\.\)"):
+        ray_engine._checked(Chunk(0, ()), outcome)
+
+
+@pytest.mark.parametrize("numbers", [(0, 0.0, 1), (1, -1.0, 1), (1, 0.0, 0)])
+def test_workers_that_can_not_work_are_refused(numbers):
+    workers, gpus, cores = numbers
+    with pytest.raises(RequestError, match=rf"{workers} workers with {cores} cores and {gpus:g}"):
+        ray_runner(workers, None, gpus, cpus_per_worker=cores)
+
+
+def test_without_ray_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(RequestError, match=r"pip install 'videomae-explorer\[ray\]'"):
+        ray_runner(1)
+
+
+def test_paths_of_weights_are_full_and_names_stay(recogniser_folder, monkeypatch):
+    monkeypatch.chdir(recogniser_folder.parent)
+    assert ray_engine._known_anywhere(recogniser_folder.name) == str(recogniser_folder)
+    assert ray_engine._known_anywhere("MCG-NJU/videomae-base") == "MCG-NJU/videomae-base"
+
+
 class TestOnACluster:
     pytestmark = on_ray
 
@@ -106,7 +202,8 @@ class TestOnACluster:
         here = by_name(judge(engine, items, naming, Judging(), CHUNK))
         parts = list(ray_runner(2, address)(engine, items, naming, Judging(), CHUNK))
         assert by_name(parts) == here
-        assert sorted(len(rows) for rows in parts) == [CHUNK] * (CLIPS // CHUNK)
+        assert sum(map(len, parts)) == CLIPS
+        assert all(rows and len(rows) % CHUNK == 0 for rows in parts)  # whole chunks
         assert [row.name for row in here.values() if row.error] == ["moving left/00004.mp4"]
 
     def test_a_worker_that_is_killed_loses_nothing(self, address, clips, engine, naming, tmp_path):
@@ -222,9 +319,6 @@ class TestOnACluster:
     def test_workers_without_a_package_are_one_sentence(
         self, address, clips, engine, naming, monkeypatch
     ):
-        import sys
-        import types
-
         module = types.ModuleType("only_on_this_machine")
         module.Means = type("Means", (dict,), {"__module__": module.__name__})
         monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -238,7 +332,7 @@ class TestOnACluster:
     ):
         monkeypatch.setattr(ray_engine, "fingerprint", lambda _engine: "another")
         engine = Engine(str(recogniser_folder), device="cpu")
-        with pytest.raises(ray_engine.CheckpointError, match=r"are not those of .*on "):
+        with pytest.raises(CheckpointError, match=r"are not those of .*on "):
             list(ray_runner(1, address)(engine, read_items(clips), naming, Judging(), CHUNK))
 
 

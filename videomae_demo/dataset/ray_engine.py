@@ -13,10 +13,10 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from videomae_demo.cancellation import POLL_S, check_cancelled
 from videomae_demo.dataset.evaluate import Runner
@@ -141,7 +141,7 @@ def _run(
     judging: Judging,
     size: int,
 ) -> Iterator[list[Row]]:
-    """Judge clips; yield the rows of one chunk after another, in the order of their ends."""
+    """Judge clips; yield the rows of chunks in the order of their ends, all that came meanwhile."""
     engine.check_labels()
     order = Order(
         weights=_known_anywhere(engine.weights),
@@ -160,12 +160,16 @@ def _run(
     with _connected(ray, pool):
         # What fails is judged once more, alone in its worker: another chunk may have ended both.
         for at_once in (CHUNKS_AT_ONCE, 1):
-            for outcome in _outcomes(ray, pool, order, list(left.values()), at_once):
-                if outcome.failure is not None:
-                    failures[outcome.number] = f"{outcome.failure} (on {outcome.host})"
-                    logger.warning("A chunk failed: %s", failures[outcome.number])
-                    continue
-                yield _checked(left.pop(outcome.number), outcome)
+            for outcomes in _outcomes(ray, pool, order, list(left.values()), at_once):
+                rows: list[Row] = []
+                for outcome in outcomes:
+                    if outcome.failure is None:
+                        rows += _checked(left.pop(outcome.number), outcome)
+                    else:
+                        failures[outcome.number] = f"{outcome.failure} (on {outcome.host})"
+                        logger.warning("A chunk failed: %s", failures[outcome.number])
+                if rows:
+                    yield rows
             if not left:
                 return
     for chunk in left.values():
@@ -197,8 +201,8 @@ def _checked(chunk: Chunk, outcome: Outcome) -> list[Row]:
 
 def _outcomes(
     ray: Any, pool: _Pool, order: Order, chunks: Sequence[Chunk], at_once: int
-) -> Iterator[Outcome]:
-    """Have chunks judged; yield what is said of each, as it comes."""
+) -> Iterator[list[Outcome]]:
+    """Have chunks judged; yield what is said of them, as it comes."""
     ledger = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Ledger).remote()
     told = [{"chunk": chunk.to_text()} for chunk in chunks]
     data = ray.data.from_items(told, override_num_blocks=min(len(told), MOST_BLOCKS))
@@ -218,27 +222,34 @@ def _outcomes(
     )
 
     def stop() -> None:
-        for worker in ray.get(ledger.workers.remote(), timeout=END_S):
-            ray.kill(worker, no_restart=True)
+        with suppress(ray.exceptions.RayError):  # the cluster may be gone
+            for worker in ray.get(ledger.workers.remote(), timeout=END_S):
+                ray.kill(worker, no_restart=True)
 
     try:
-        for row in _in_thread(judged.iter_rows, stop):
-            yield Outcome.from_text(row["outcome"])
+        for rows in _in_thread(judged.iter_rows, stop):
+            yield [Outcome.from_text(row["outcome"]) for row in rows]
     except ray.exceptions.RayError as error:
         raise RequestError(_said(error)) from error
 
 
+_Arrived: TypeAlias = Mapping[str, str] | Exception | None
+"""A row; or why there are no more; or None, when all have come."""
+
+
 def _in_thread(
     read: Callable[[], Iterable[Mapping[str, str]]], stop: Callable[[], None]
-) -> Iterator[Mapping[str, str]]:
-    """Yield what a thread reads, which may wait for long; `stop` its source when nobody waits.
+) -> Iterator[list[Mapping[str, str]]]:
+    """Yield what a thread has read by now, which may wait for long; `stop` its source at an end.
+
+    What came while the caller was busy comes at once, so a slow disk is not asked for each chunk.
 
     Raises
     ------
     Cancelled
         When nobody waits any more.
     """
-    arrived: queue.SimpleQueue[Mapping[str, str] | BaseException | None] = queue.SimpleQueue()
+    arrived: queue.SimpleQueue[_Arrived] = queue.SimpleQueue()
     unwanted = threading.Event()
 
     def pump() -> None:
@@ -248,7 +259,7 @@ def _in_thread(
                     return
                 arrived.put(row)
             arrived.put(None)
-        except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
+        except Exception as error:  # noqa: BLE001  # it is raised where it is waited for
             arrived.put(error)
 
     thread = threading.Thread(target=pump, name="reads from Ray", daemon=True)
@@ -256,20 +267,28 @@ def _in_thread(
     try:
         while True:
             check_cancelled()
-            try:
-                row = arrived.get(timeout=POLL_S)
-            except queue.Empty:
-                continue
-            if isinstance(row, BaseException):
-                raise row
-            if row is None:
+            came = _came(arrived)
+            rows = [row for row in came if row is not None and not isinstance(row, Exception)]
+            if rows:
+                yield rows
+            if came and isinstance(came[-1], Exception):
+                raise came[-1]
+            if came and came[-1] is None:
                 return
-            yield row
     finally:
         unwanted.set()
         if thread.is_alive():
             stop()
             thread.join(END_S)
+
+
+def _came(arrived: queue.SimpleQueue[_Arrived]) -> list[_Arrived]:
+    """Return all that is in a queue; nothing, if nothing comes for a moment."""
+    try:
+        came = [arrived.get(timeout=POLL_S)]
+    except queue.Empty:
+        return []
+    return came + [arrived.get_nowait() for _ in range(arrived.qsize())]
 
 
 @contextmanager
