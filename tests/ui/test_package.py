@@ -71,7 +71,8 @@ def test_it_asks_for_what_requirements_txt_asks(wheel):
     assert len(told) == len([line for line in asked if line and not line.startswith("#")])
     for library in ("gradio", "torch", "av", "safetensors"):
         assert any(line.startswith(library) for line in told)
-    assert [need.split("<")[0] for need in needs if need not in told] == ["mcp"]
+    extra = [need.split("<")[0] for need in needs if need not in told]
+    assert extra == ["mcp", "ray[data]"]
 
 
 def test_importing_it_needs_no_torch(installed, tmp_path):
