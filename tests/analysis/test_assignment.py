@@ -12,7 +12,9 @@ from videomae_demo.analysis.assignment import best_assignment
 def test_it_is_the_best_of_all(seed):
     random = np.random.default_rng(seed)
     count = int(random.integers(1, 7))
-    gains = random.integers(0, 6, (count, count)) if seed % 2 else random.normal(size=(count, count))
+    gains = (
+        random.integers(0, 6, (count, count)) if seed % 2 else random.normal(size=(count, count))
+    )
     found = best_assignment(gains)
     assert sorted(found) == list(range(count))
     rows = np.arange(count)
