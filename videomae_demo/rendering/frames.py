@@ -134,6 +134,13 @@ def to_png(picture: Pixels) -> bytes:
     return encoded.tobytes()
 
 
+def to_webp(picture: Pixels, quality: int = 80) -> bytes:
+    """Return one (H, W, 3) RGB picture as a WebP file, of a quality from 1 to 100."""
+    options = [cv2.IMWRITE_WEBP_QUALITY, quality]
+    _, encoded = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+    return encoded.tobytes()
+
+
 def write_png(path: Path, picture: Pixels) -> Path:
     """Write one (H, W, 3) RGB picture as PNG; return its path."""
     path.write_bytes(to_png(picture))
