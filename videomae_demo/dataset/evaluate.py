@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from videomae_demo.dataset.check import Finding, check
 from videomae_demo.dataset.judging import Judging, chunk_size, judge
 from videomae_demo.dataset.listing import Item, read_items
 from videomae_demo.dataset.metrics import Metrics
 from videomae_demo.dataset.naming import Naming, name_labels
+from videomae_demo.dataset.report import write_report
 from videomae_demo.dataset.rows import Row, write_table
 from videomae_demo.dataset.table import Table
 from videomae_demo.engine.engine import Engine
@@ -48,6 +50,9 @@ class Evaluation:
         What was judged since the last time.
     seconds_left : float or None
         By the speed of this run so far; None before the first chunk, 0 when all files are there.
+    findings : tuple of Finding
+        What the check says of the checkpoint and the folder, once all clips are judged; see
+        `check`. Empty before.
     """
 
     folder: Path
@@ -59,6 +64,7 @@ class Evaluation:
     table: Table
     new: tuple[Row, ...] = ()
     seconds_left: float | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def done(self) -> int:
@@ -73,7 +79,8 @@ class Evaluation:
         """Say what was found, and what was taken for what."""
         if self.done < len(self.items):
             return [f"{self.done} of {len(self.items)} clips are judged so far."]
-        return [*self.metrics.sentences(), *self.naming.sentences()]
+        checked = [finding.sentence for finding in self.findings]
+        return [*self.metrics.sentences(), *checked, *self.naming.sentences()]
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures and how they were made, ready for JSON."""
@@ -83,6 +90,7 @@ class Evaluation:
             "sampling": str(self.judging.sampling or self.card.sampling),
             "sampling_is_known": self.judging.sampling is not None or self.card.sampling_is_known,
             "verdict": self.sentences(),
+            "check": [finding.to_json() for finding in self.findings],
             **self.metrics.to_json(),
         }
 
@@ -95,8 +103,11 @@ def evaluate(
     *,
     resume: bool = False,
     runner: Runner = judge,
+    report: bool = True,
 ) -> Iterator[Evaluation]:
     """Judge all clips of a data set; yield the evaluation as it begins, grows, and is whole.
+
+    It is whole when the checkpoint was checked too, and all files are there.
 
     Rows are on the disk before they are told of. A run that was killed goes on with `resume`, and
     ends with the same rows as one that was not.
@@ -109,7 +120,9 @@ def evaluate(
         A folder or a list; see `listing.read_items`.
     folder : Path
         Where the files go: ``rows.jsonl`` while it runs; at the end ``predictions.csv`` and
-        ``metrics.json``.
+        ``metrics.json``, and what `write_report` writes.
+    report : bool
+        Whether ``report.html`` and the pictures are written.
 
     Raises
     ------
@@ -147,7 +160,10 @@ def evaluate(
         metrics.add(row)
     evaluation = dataclasses.replace(evaluation, metrics=metrics, seconds_left=0.0)
     write_table(evaluation.rows(), folder / "predictions.csv")
+    evaluation = dataclasses.replace(evaluation, findings=check(engine, evaluation))
     write_json(folder / "metrics.json", evaluation.to_json())
+    if report:
+        write_report(engine, evaluation)
     yield evaluation
 
 

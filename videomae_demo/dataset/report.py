@@ -1,0 +1,177 @@
+"""What an evaluation leaves for people: one page with all in it, and its pictures as files.
+
+Owns which clips are on it and in which order. The page loads nothing from anywhere: its script is
+the only one that its own policy lets run, and pictures are inside.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import heapq
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from videomae_demo.analysis.confusions import most_confused
+from videomae_demo.dataset import report_parts as parts
+from videomae_demo.dataset.metrics import Metrics
+from videomae_demo.dataset.rows import Row
+from videomae_demo.dataset.wrong_clips import draw_wrong_clips
+from videomae_demo.engine.engine import Engine
+from videomae_demo.lenses.answer import share
+from videomae_demo.rendering.frames import to_png, to_webp
+from videomae_demo.rendering.legend import legend
+from videomae_demo.video.sampling import choice_of_frames
+
+if TYPE_CHECKING:
+    from videomae_demo.dataset.evaluate import Evaluation
+
+MOST_ROWS = 3000
+"""Clips in the table of the page; of more, those whose labels are most likely wrong."""
+WORST = 24
+"""Wrong clips with pictures."""
+LEGEND_PX = 420
+_HERE = Path(__file__).parent
+
+
+def write_report(engine: Engine, evaluation: Evaluation, worst: int = WORST) -> list[Path]:
+    """Write ``confusion.png``, ``calibration.png`` and ``report.html``; return their paths.
+
+    Pictures are left out where no clip has a label that the checkpoint knows.
+
+    Parameters
+    ----------
+    engine : Engine
+        Of the weights that were evaluated.
+    evaluation : Evaluation
+        With all its clips judged; its folder gets the files.
+    worst : int
+        So many wrong clips are drawn, with a pass for each; 0 for none.
+
+    Raises
+    ------
+    OSError
+        When a file can't be written.
+    Cancelled
+        When nobody waits any more.
+    """
+    from videomae_demo.rendering.plots import save_figure, to_pixels
+
+    paths, folder, drawn = [], evaluation.folder, b""
+    if evaluation.metrics.judged:
+        paths.append(save_figure(confusion_figure(evaluation.metrics), folder / "confusion.png"))
+        diagram = calibration_figure(evaluation.metrics)
+        paths.append(save_figure(diagram, folder / "calibration.png"))
+        drawn = to_png(to_pixels(diagram))
+    page = folder / "report.html"
+    # A name that is no text in UTF-8 is written with its bytes as escapes.
+    page.write_text(
+        make_page(engine, evaluation, drawn, worst), encoding="utf-8", errors="backslashreplace"
+    )
+    return [*paths, page]
+
+
+def confusion_figure(metrics: Metrics) -> Figure:
+    """Draw what is taken for what."""
+    from videomae_demo.rendering.matrices import confusion_picture
+
+    shown = most_confused(metrics.confusion, parts.MOST_IN_MATRIX)
+    clips = metrics.confusion.sum(axis=1).astype(np.float64)[shown]
+    counts = metrics.confusion[np.ix_(shown, shown)]
+    shares = np.divide(
+        counts,
+        clips[:, None],
+        out=np.full(counts.shape, np.nan),
+        where=np.broadcast_to(clips[:, None] > 0, counts.shape),
+    )
+    names = [metrics.labels[at] for at in shown]
+    note = parts.matrix_words(metrics)
+    title = f"Top-1 {share(metrics.top_1.value)} of {metrics.judged} clips"
+    return confusion_picture(shares, counts, names, title=title, note=note)
+
+
+def calibration_figure(metrics: Metrics) -> Figure:
+    """Draw how often clips are right over how probable their best label was."""
+    from videomae_demo.rendering.matrices import reliability
+
+    title = f"Calibration error {share(metrics.calibration_error)}"
+    return reliability(*parts.bins(metrics), title=title)
+
+
+def make_page(engine: Engine, evaluation: Evaluation, diagram: bytes, worst: int = WORST) -> str:
+    """Return the page as HTML; `diagram` is the picture of calibration as PNG."""
+    metrics = evaluation.metrics
+    rows = most_suspicious(evaluation)
+    script = (_HERE / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    template = Template((_HERE / "report.html").read_text(encoding="utf-8"))
+    said = metrics.sentences()[1 if metrics.judged else 0 :]  # the shares stand above
+    said += evaluation.naming.sentences()
+    return template.substitute(
+        title=parts.text(f"{evaluation.card.title}, on {metrics.clips} clips"),
+        about=parts.text(_about(evaluation)),
+        script_hash=f"sha256-{digest}",
+        style=(_HERE / "report.css").read_text(encoding="utf-8"),
+        script=script,
+        findings=parts.findings(evaluation.findings),
+        figures=parts.figures(metrics),
+        notes=parts.paragraphs(said),
+        wrong=_wrong(engine, evaluation, rows, worst),
+        matrix=parts.matrix(metrics),
+        labels=parts.label_table(metrics),
+        calibration=parts.calibration(metrics, diagram),
+        clips=parts.clip_table(rows, metrics, evaluation.done),
+    )
+
+
+def most_suspicious(evaluation: Evaluation, most: int = MOST_ROWS) -> list[Row]:
+    """Return the rows whose labels are most likely wrong, the worst first.
+
+    Wrong clips come first, the surest ones at the top; then those that can't be read; then those
+    that are right, the most undecided ones at the top; last those without a label.
+    """
+
+    def suspicion(row: Row) -> float:
+        if row.error is not None:
+            return 0.5
+        return -1.0 if row.mistakenness is None else row.mistakenness
+
+    return heapq.nlargest(most, evaluation.rows(), key=suspicion)
+
+
+def _about(evaluation: Evaluation) -> str:
+    told = evaluation.to_json()
+    rule = evaluation.judging.sampling or evaluation.card.sampling
+    known = "" if told["sampling_is_known"] else ", which is a guess"
+    return (
+        f"Checkpoint {told['checkpoint']}; windows x crops of each clip: {told['views']}; frames: "
+        f"{choice_of_frames(rule, evaluation.card.frame_count)}{known}."
+    )
+
+
+def _wrong(engine: Engine, evaluation: Evaluation, rows: list[Row], worst: int) -> str:
+    wrong = [row for row in rows if row.is_right is False]
+    total = evaluation.metrics.judged - evaluation.metrics.top_1.count
+    if not wrong:
+        return "<p>No clip is named wrongly.</p>"
+    drawn, scale = draw_wrong_clips(engine, evaluation, wrong[:worst])
+    said = (
+        f"{len(drawn)} of {total} clips that are named wrongly, by mistakenness: the surer the "
+        "recogniser is of another label, the likelier it is the clip's own label that is wrong. "
+        "Over the frames lies the attention rollout, on one scale for all; it shows where "
+        "information could flow, not proof of cause. A command opens a clip with all that can be "
+        "asked of it; run it where the clips were judged."
+    )
+    key = ""
+    if scale is not None:
+        above = any(one.peak > scale.upper for one in drawn)
+        bar = to_webp(legend(LEGEND_PX, scale, values_above=above), quality=95)
+        ends = f"Colours from {scale.lower:g} to {scale.upper:.1f} times uniform"
+        key = f"<p>{parts.picture(bar, 'webp', ends)}</p>"
+    views = evaluation.judging.views
+    window = " (of the middle window)" if views.windows * views.crops > 1 else ""
+    return f"<p>{said}</p>{key}" + "".join(parts.wrong_clip(one, window) for one in drawn)
