@@ -7,7 +7,7 @@ follows from it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from torch import nn
 
 from videomae_demo.dataset.metrics import Metrics, Share
 from videomae_demo.dataset.preparations import Tried, try_preparations
-from videomae_demo.dataset.relabelling import find_relabelling
+from videomae_demo.dataset.relabelling import find_relabelling, is_alphabetical
 from videomae_demo.engine.engine import Engine
 from videomae_demo.lenses.answer import share
 
@@ -174,9 +174,11 @@ def permuted(metrics: Metrics, by_number: bool) -> Finding | None:
     compared = found.compared
     then = Share(compared.then, compared.of)
     order = "" if found.order is None else f" The outputs stand in another order: {found.order}."
-    pairs = [f"clips of {true} come out as {named}" for true, named in found.pairs[:FEW_PAIRS]]
-    more = len(found.pairs) - FEW_PAIRS
-    told = f" {_listed(pairs)}{f', and {more} more' if more > 0 else ''}." if pairs else ""
+    if found.order is None and is_alphabetical(metrics.labels):
+        order = " The names stand in alphabetical order, and the outputs do not."
+    pairs = [f"those of {true} come out as {named}" for true, named in found.pairs[:FEW_PAIRS]]
+    pairs += [f"and {len(found.pairs) - FEW_PAIRS} more"] if len(found.pairs) > FEW_PAIRS else []
+    told = f" Of the clips, {', '.join(pairs)}." if pairs else ""
     cure = (
         "Check the numbers in the list, and from which number they count"
         if by_number
@@ -186,7 +188,7 @@ def permuted(metrics: Metrics, by_number: bool) -> Finding | None:
         "labels permuted",
         f"The labels look permuted: with other names for the outputs, {share(then.value)} of "
         f"{compared.of} clips would be right, and now {share(compared.now / compared.of)} are."
-        f"{order}{told[:2].upper()}{told[2:]} {cure}.",
+        f"{order}{told} {cure}.",
         {
             "share_right_now": compared.now / compared.of,
             "share_right_then": then.value,
@@ -346,7 +348,3 @@ def _of(part: Share) -> str:
 
 def _or_zero(value: float) -> float:
     return 0.0 if math.isnan(value) else value
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words)

@@ -18,6 +18,8 @@ from videomae_demo.analysis.paired import Paired
 LEAST_CLIPS = 4
 """A label needs so many clips before a name is sought for it."""
 LEAST_GAIN = 0.05
+MOST_CHANCE = 0.01
+"""So likely may the gain be by luck at the most."""
 SLACK = 0.02
 """A known order explains the clips if it is right on this share less than the best assignment."""
 
@@ -68,7 +70,7 @@ def find_relabelling(
     known = _best_known(confusion, labels)
     enough = confusion.sum(axis=1) >= LEAST_CLIPS
     free = _halves(confusion, enough, seed) if enough.any() else None
-    if free is not None and not free.is_better(LEAST_GAIN):
+    if free is not None and not free.is_better(LEAST_GAIN, chance=MOST_CHANCE):
         free = None
     if known is not None and (free is None or _share(known[1]) >= _share(free) - SLACK):
         order, compared, outputs = known
@@ -89,7 +91,6 @@ def known_orders(labels: Sequence[str]) -> Iterator[tuple[str, Order]]:
         return np.array(sorted(range(count), key=key), np.int64)  # type: ignore[call-overload]
 
     as_text = sorted_by(str)
-    has_number = [re.search(r"\d", label) is not None for label in labels]
     orders: list[tuple[str, Order]] = [
         ("the alphabetical order of the names, capitals first", sorted_by(lambda at: labels[at])),
         (
@@ -100,19 +101,24 @@ def known_orders(labels: Sequence[str]) -> Iterator[tuple[str, Order]]:
             "the alphabetical order of the names with underscores for spaces",
             sorted_by(lambda at: labels[at].replace(" ", "_")),
         ),
+        ("the names by their numbers", sorted_by(lambda at: _natural(labels[at]))),
         ("the labels' numbers, sorted as text (0, 1, 10, 11, 2)", as_text),
         ("the labels' numbers, in an order from which that of text was undone", as_text.argsort()),
         ("the same order, one place further", np.roll(places, 1)),
         ("the same order, one place earlier", np.roll(places, -1)),
         ("the same order, from the last to the first", places[::-1].copy()),
     ]
-    if any(has_number):
-        orders.insert(0, ("the names by their numbers", sorted_by(lambda at: _natural(labels[at]))))
     seen = {places.tobytes()}
     for words, order in orders:
         if order.tobytes() not in seen:
             seen.add(order.tobytes())
             yield words, order
+
+
+def is_alphabetical(labels: Sequence[str]) -> bool:
+    """Tell whether names stand in an alphabetical order, as a listing of folders gives them."""
+    keys = (str, str.casefold, lambda name: name.replace(" ", "_"))
+    return any(list(labels) == sorted(labels, key=key) for key in keys)
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
@@ -132,7 +138,7 @@ def _best_known(
     if not tried:
         return None
     best = max(tried, key=lambda one: one[1].then)
-    return best if best[1].is_better(LEAST_GAIN, len(tried)) else None
+    return best if best[1].is_better(LEAST_GAIN, len(tried), MOST_CHANCE) else None
 
 
 def _compare(confusion: NDArray[np.int64], outputs: NDArray[np.int64]) -> Paired:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import heapq
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ MOST_ROWS = 3000
 """Clips in the table of the page; of more, those whose labels are most likely wrong."""
 WORST = 24
 """Wrong clips with pictures."""
+MOST_UNREAD = 20
+"""Files that could not be read and are named above the table."""
 LEGEND_PX = 420
 _HERE = Path(__file__).parent
 
@@ -105,7 +108,8 @@ def calibration_figure(metrics: Metrics) -> Figure:
 def make_page(engine: Engine, evaluation: Evaluation, diagram: bytes, worst: int = WORST) -> str:
     """Return the page as HTML; `diagram` is the picture of calibration as PNG."""
     metrics = evaluation.metrics
-    rows = most_suspicious(evaluation)
+    unread: list[Row] = []
+    rows = most_suspicious(_noting_unread(evaluation.rows(), unread))
     script = (_HERE / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     template = Template((_HERE / "report.html").read_text(encoding="utf-8"))
@@ -119,7 +123,7 @@ def make_page(engine: Engine, evaluation: Evaluation, diagram: bytes, worst: int
         script=script,
         findings=parts.findings(evaluation.findings),
         figures=parts.figures(metrics),
-        notes=parts.paragraphs(said),
+        notes=parts.paragraphs(said) + parts.unread(unread, metrics.failed),
         wrong=_wrong(engine, evaluation, rows, worst),
         matrix=parts.matrix(metrics),
         labels=parts.label_table(metrics),
@@ -128,19 +132,28 @@ def make_page(engine: Engine, evaluation: Evaluation, diagram: bytes, worst: int
     )
 
 
-def most_suspicious(evaluation: Evaluation, most: int = MOST_ROWS) -> list[Row]:
+def most_suspicious(rows: Iterable[Row], most: int = MOST_ROWS) -> list[Row]:
     """Return the rows whose labels are most likely wrong, the worst first.
 
-    Wrong clips come first, the surest ones at the top; then those that can't be read; then those
-    that are right, the most undecided ones at the top; last those without a label.
+    That is by the probability of the label, the lowest first: it finds wrong labels sooner than
+    mistakenness, the margin, and cleanlab's scores; see ``benchmarks/README.md``. Last come clips
+    without a label, and after them those that could not be read.
     """
 
-    def suspicion(row: Row) -> float:
-        if row.error is not None:
-            return 0.5
-        return -1.0 if row.mistakenness is None else row.mistakenness
+    def chance(row: Row) -> float:
+        if row.probability is not None:
+            return row.probability
+        return 2.0 if row.error is None else 3.0
 
-    return heapq.nlargest(most, evaluation.rows(), key=suspicion)
+    return heapq.nsmallest(most, rows, key=chance)
+
+
+def _noting_unread(rows: Iterable[Row], unread: list[Row]) -> Iterator[Row]:
+    """Yield rows; add the first ones that could not be read to a list."""
+    for row in rows:
+        if row.error is not None and len(unread) < MOST_UNREAD:
+            unread.append(row)
+        yield row
 
 
 def _about(evaluation: Evaluation) -> str:
@@ -160,8 +173,9 @@ def _wrong(engine: Engine, evaluation: Evaluation, rows: list[Row], worst: int) 
         return "<p>No clip is named wrongly.</p>"
     drawn, scale = draw_wrong_clips(engine, evaluation, wrong[:worst])
     said = (
-        f"{len(drawn)} of {total} clips that are named wrongly, by mistakenness: the surer the "
-        "recogniser is of another label, the likelier it is the clip's own label that is wrong. "
+        f"{len(drawn)} of {total} clips that are named wrongly, by the probability of their label: "
+        "the lower it is, the likelier it is the label that is wrong, and not the recogniser. (On "
+        "labels that were exchanged on purpose, this order finds more than mistakenness does.) "
         "Over the frames lies the attention rollout, on one scale for all; it shows where "
         "information could flow, not proof of cause. A command opens a clip with all that can be "
         "asked of it; run it where the clips were judged."

@@ -77,6 +77,18 @@ def findings(found: Sequence[Finding]) -> str:
     )
 
 
+def unread(rows: Sequence[Row], failed: int) -> str:
+    """Return which files could not be read, and why; `failed` is how many there are in all."""
+    if not rows:
+        return ""
+    listed = "".join(f"<li>{text(row.name)}: {text(row.error or '')}</li>" for row in rows)
+    more = f"<p>And {failed - len(rows)} more; predictions.csv has all.</p>"
+    return (
+        f"<details><summary>Files that could not be read: {failed}</summary><ul>{listed}</ul>"
+        f"{more if failed > len(rows) else ''}</details>"
+    )
+
+
 def figures(metrics: Metrics) -> str:
     """Return the figures, shares with their intervals."""
     told = metrics.to_json()
@@ -213,8 +225,8 @@ def clip_table(rows: Sequence[Row], metrics: Metrics, judged: int) -> str:
     """Return the table of clips with its filters; `judged` is how many there are in all."""
     index = {label: at for at, label in enumerate(metrics.labels)}
     less = (
-        f"<p>The report holds {len(rows)} of {judged} clips, those whose labels are most likely "
-        "wrong; predictions.csv has all.</p>"
+        f"<p>The report holds {len(rows)} of {judged} clips, those whose labels are least "
+        "probable; predictions.csv has all.</p>"
         if len(rows) < judged
         else ""
     )
@@ -223,7 +235,7 @@ def clip_table(rows: Sequence[Row], metrics: Metrics, judged: int) -> str:
         _options({row.named for row in rows}, index),
     ]
     body = [_clip_row(row, index) for row in rows]
-    table = _table("rows", "Clips", CLIP_COLUMNS, body, chosen="mistakenness")
+    table = _table("rows", "Clips", CLIP_COLUMNS, body, chosen="probability of the label")
     return (
         f'{less}<div class="filters">'
         '<label>Words in a row<input type="search" id="words"></label>'
