@@ -9,6 +9,7 @@ from tiny import TINY_LABELS, save_tiny
 
 from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.checkpoints.source import locate
+from videomae_demo.checkpoints.told_sampling import FRAME_INTERVAL
 from videomae_demo.config import TokenGrid
 from videomae_demo.engine import roles
 from videomae_demo.errors import CheckpointError
@@ -238,14 +239,14 @@ def test_a_head_count_in_the_place_of_the_checkpoints_own_is_told(recogniser_fol
 @pytest.mark.parametrize("told", [None, 0.0, -1.0, float("inf"), float("nan"), "0.125", True])
 def test_a_frame_interval_that_makes_no_sense_is_not_believed(told, tmp_path):
     folder = save_tiny(
-        VideoMAEForVideoClassification, tmp_path / "own", extra={roles.FRAME_INTERVAL: told}
+        VideoMAEForVideoClassification, tmp_path / "own", extra={FRAME_INTERVAL: told}
     )
     assert roles.usual_sampling(str(folder)) == roles.KINETICS_SAMPLING
 
 
 def test_a_checkpoint_may_tell_how_far_apart_its_frames_are(tmp_path):
     folder = save_tiny(
-        VideoMAEForVideoClassification, tmp_path / "own", extra={roles.FRAME_INTERVAL: 0.5}
+        VideoMAEForVideoClassification, tmp_path / "own", extra={FRAME_INTERVAL: 0.5}
     )
     assert roles.usual_sampling(str(folder)) == SamplingRule.stride(0.5)
     card = roles.load_recogniser(str(folder), CPU).card

@@ -7,8 +7,7 @@ be told of it.
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -24,6 +23,7 @@ from videomae_demo.checkpoints.catalog import (
 )
 from videomae_demo.checkpoints.layouts import read_checkpoint
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
+from videomae_demo.checkpoints.told_sampling import told_sampling
 from videomae_demo.config import TokenGrid, VideoMAEConfig
 from videomae_demo.errors import CheckpointError, ExplorerError
 from videomae_demo.json_file import read_json_object
@@ -39,9 +39,6 @@ from videomae_demo.video.sampling import SamplingRule
 
 KINETICS_SAMPLING = SamplingRule.stride(4 / 30)
 """For checkpoints that are not in the catalog: a guess, taken from most published ones."""
-
-FRAME_INTERVAL = "frame_interval_s"
-"""The field of a ``config.json`` in which our own trainings say how far apart their frames are."""
 
 MOST_ATTENTION_BYTES = 4 * 2**30
 """Of one clip; the largest published model takes 0.3 GB, at 2048 tokens."""
@@ -159,15 +156,7 @@ def usual_sampling(name: str) -> SamplingRule:
         fields = {} if told is None else read_json_object(told, "The configuration")
     except ExplorerError:
         fields = {}
-    return _told_sampling(fields) or KINETICS_SAMPLING
-
-
-def _told_sampling(fields: Mapping[str, Any]) -> SamplingRule | None:
-    """Return which frames a configuration says that its checkpoint was trained on."""
-    interval_s = fields.get(FRAME_INTERVAL)
-    if not isinstance(interval_s, float) or not 0 < interval_s < math.inf:
-        return None
-    return SamplingRule.stride(interval_s)
+    return told_sampling(fields) or KINETICS_SAMPLING
 
 
 def frame_count(name: str) -> int | None:
@@ -329,7 +318,7 @@ def _introduce(
     if entry is not None and entry.correction_note:
         corrected = all(getattr(config, name) == value for name, value in entry.corrections.items())
         notes += (entry.correction_note,) if corrected else ()
-    sampling = entry.sampling if entry is not None else _told_sampling(config.extra)
+    sampling = entry.sampling if entry is not None else told_sampling(config.extra)
     if sampling is None:
         notes += (unknown_frames,)
     card = CheckpointCard(

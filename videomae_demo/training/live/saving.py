@@ -7,19 +7,21 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from videomae_demo.checkpoints.told_sampling import with_sampling
 from videomae_demo.config import VideoMAEConfig
-from videomae_demo.engine.roles import FRAME_INTERVAL
 from videomae_demo.model.pretrained import PretrainedModel
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD
 from videomae_demo.training.synthetic import FRAME_INTERVAL_S
+from videomae_demo.video.sampling import SamplingRule
 
 CARD_NAME = "README.md"
 
 
 def save(model: PretrainedModel, folder: Path, card: str) -> Path:
     """Write a model, its image processor and its card; return the folder."""
-    model.config.extra = model.config.extra | {FRAME_INTERVAL: FRAME_INTERVAL_S}
+    rule = SamplingRule.stride(FRAME_INTERVAL_S)
+    model.config.extra = with_sampling(model.config.extra, rule)
     model.save_pretrained(folder)
     processor_of(model.config).save_pretrained(folder)
     (folder / CARD_NAME).write_text(card, encoding="utf-8")
