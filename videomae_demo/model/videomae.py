@@ -451,12 +451,17 @@ class VideoMAEForVideoClassification(PretrainedModel):
             observer=observer,
             before_layer=before_layer,
         )
-        encoded = output.last_hidden_state
-        pooled = encoded[:, 0] if self.fc_norm is None else self.fc_norm(encoded.mean(1))
-        logits = self.classifier(pooled)
+        logits = self.classifier(self.pool(output.last_hidden_state))
         loss = None if labels is None else classification_loss(logits, labels, self.config)
         result = ImageClassifierOutput(loss, logits, output.hidden_states, output.attentions)
         return result if _default(return_dict, self.config.return_dict) else result.to_tuple()
+
+    def pool(self, encoded: Tensor) -> Tensor:
+        """Return what the linear head reads of the encoder's output: (B, N, D) to (B, D)."""
+        if self.fc_norm is None:
+            return encoded[:, 0]
+        pooled: Tensor = self.fc_norm(encoded.mean(1))
+        return pooled
 
 
 def _default(given: bool | None, default: bool) -> bool:

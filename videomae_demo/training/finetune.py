@@ -7,20 +7,19 @@ classifier that can be asked about a part of a clip. Towards the end of a run al
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from videomae_demo.device import inference_precision
 from videomae_demo.model.videomae import VideoMAEForVideoClassification
 from videomae_demo.training.data import ClipSource, generator_for
 from videomae_demo.training.loop import Pace, Progress, Run, follow, learn
-from videomae_demo.training.optim import ADAM_BETAS, build_optimisers
+from videomae_demo.training.optim import ADAM_BETAS, build_optimisers, layerwise_groups
 from videomae_demo.training.pictures import draw_curves
 from videomae_demo.training.pretrain import draw_tubes
 from videomae_demo.training.synthetic import LABELS
@@ -168,27 +167,10 @@ def _optimisers(
     model: VideoMAEForVideoClassification, settings: FinetuneSettings
 ) -> list[torch.optim.Optimizer]:
     if settings.optimiser == "adamw":
-        return [torch.optim.AdamW(_groups(model, settings), betas=ADAM_BETAS)]
+        groups = layerwise_groups(
+            model, settings.adam_rate, settings.layer_decay, settings.weight_decay
+        )
+        return [torch.optim.AdamW(groups, betas=ADAM_BETAS)]
     return build_optimisers(
         model, settings.optimiser, settings.muon_rate, settings.adam_rate, settings.weight_decay
     )
-
-
-def _groups(
-    model: VideoMAEForVideoClassification, settings: FinetuneSettings
-) -> list[dict[str, object]]:
-    """Group the weights by depth: the rate falls by `layer_decay` from the classifier downwards."""
-    depth = model.config.num_hidden_layers + 1
-    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        layer = re.search(r"encoder\.layer\.(\d+)\.", name)
-        level = int(layer[1]) + 1 if layer else (0 if "embeddings" in name else depth)
-        groups.setdefault((level, parameter.ndim > 1), []).append(parameter)
-    return [
-        {
-            "params": parameters,
-            "lr": settings.adam_rate * settings.layer_decay ** (depth - level),
-            "weight_decay": settings.weight_decay if decayed else 0.0,
-        }
-        for (level, decayed), parameters in groups.items()
-    ]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # public, says its manual
@@ -118,12 +118,15 @@ class Progress:
         Of this step.
     logged : mapping
         What was written into the log after this step, by name; empty after most of them.
+    unit : str
+        What is counted.
     """
 
     step: int
     steps: int
     loss: float
     logged: Mapping[str, float] = field(default_factory=dict)
+    unit: str = "step"
 
 
 Measure = Callable[[int], tuple[Tensor, Mapping[str, float]]]
@@ -162,7 +165,27 @@ def learn(
         yield Progress(done, pace.steps, loss.item(), logged)
 
 
-def follow(steps: Generator[Progress, None, Result]) -> Result:
+class Told(Protocol):
+    """What a run tells after each step, as far as a bar shows it; see `Progress`."""
+
+    @property
+    def step(self) -> int:
+        """How many are done."""
+
+    @property
+    def steps(self) -> int:
+        """How many there will be."""
+
+    @property
+    def logged(self) -> Mapping[str, float]:
+        """What is shown beside the bar."""
+
+    @property
+    def unit(self) -> str:
+        """What is counted; where it changes, another bar begins."""
+
+
+def follow(steps: Generator[Told, None, Result]) -> Result:
     """Take all steps of a run with a progress bar: the time left, and what was logged last.
 
     Returns what the run returns.
@@ -171,12 +194,14 @@ def follow(steps: Generator[Progress, None, Result]) -> Result:
     try:
         while True:
             progress = next(steps)
-            if bar is None:
+            if bar is None or bar.unit != progress.unit:
+                if bar is not None:
+                    bar.close()
                 bar = _bar(progress)
             if progress.logged:
                 shown = {name: f"{value:.3g}" for name, value in progress.logged.items()}
                 bar.set_postfix(shown, refresh=False)
-            bar.update()
+            bar.update(progress.step - bar.n)
     except StopIteration as end:
         result: Result = end.value
         return result
@@ -185,11 +210,11 @@ def follow(steps: Generator[Progress, None, Result]) -> Result:
             bar.close()
 
 
-def _bar(first: Progress) -> Any:
+def _bar(first: Told) -> Any:
     return tqdm(  # type: ignore[no-untyped-call]
         total=first.steps,
         initial=first.step - 1,
-        unit="step",
+        unit=first.unit,
         smoothing=0,  # time left by the mean speed, which one slow step (a new pool) hardly changes
         mininterval=2,
         dynamic_ncols=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from videomae_demo.model.layers import Block
+from videomae_demo.model.videomae import VideoMAEForVideoClassification
 
 ADAM_BETAS = (0.9, 0.95)
 """As in masked autoencoding: He et al. 2022, Tong et al. 2022."""
@@ -107,6 +109,30 @@ def adamw_groups(
     return [
         {"params": decayed, "lr": lr, "weight_decay": weight_decay},
         {"params": plain, "lr": lr, "weight_decay": 0.0},
+    ]
+
+
+def layerwise_groups(
+    model: VideoMAEForVideoClassification, rate: float, layer_decay: float, weight_decay: float
+) -> list[dict[str, object]]:
+    """Group the weights by depth: the rate falls by `layer_decay` from the classifier downwards.
+
+    As in the paper's fine-tuning, after Clark et al., "ELECTRA" (2020). Biases and norms have no
+    weight decay.
+    """
+    depth = model.config.num_hidden_layers + 1
+    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        layer = re.search(r"encoder\.layer\.(\d+)\.", name)
+        level = int(layer[1]) + 1 if layer else (0 if "embeddings" in name else depth)
+        groups.setdefault((level, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": rate * layer_decay ** (depth - level),
+            "weight_decay": weight_decay if decayed else 0.0,
+        }
+        for (level, decayed), parameters in groups.items()
     ]
 
 

@@ -26,8 +26,11 @@ SAMPLE_CELL_PX = 128
 def draw_curves(run: Run, *names: str) -> Path:
     """Draw the named columns of the run's log to ``curves.png`` in its folder."""
     log = run.read_log()
-    steps = [int(line["step"]) for line in log]
-    curves = [Curve(name, steps, [line[name] for line in log]) for name in names]
+    lines = {name: [line for line in log if name in line] for name in names}
+    curves = [
+        Curve(name, [int(line["step"]) for line in told], [line[name] for line in told])
+        for name, told in lines.items()
+    ]
     figure = loss_curves(curves, value_name=" and ".join(names), log=names == ("loss",))
     return save_figure(figure, run.folder / "curves.png")
 

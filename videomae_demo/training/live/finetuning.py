@@ -19,9 +19,9 @@ from videomae_demo.errors import RequestError
 from videomae_demo.model.videomae import (
     VideoMAEForPreTraining,
     VideoMAEForVideoClassification,
-    VideoMAEModel,
 )
 from videomae_demo.rendering.frames import to_uint8
+from videomae_demo.training.beginning import take_encoder
 from videomae_demo.training.data import generator_for, normalise
 from videomae_demo.training.evaluate import held_out
 from videomae_demo.training.live.progress import (
@@ -94,7 +94,7 @@ class FinetuningRun:
         torch.manual_seed(settings.seed)
         self.model = VideoMAEForVideoClassification(self.config)
         if pretrained is not None:
-            _take_encoder(self.model.videomae, pretrained.videomae)
+            take_encoder(self.model.videomae, pretrained.videomae)
         self.model.to(device).train()
         height, _ = self.config.frame_size
         clips = list(held_out(HELD_OUT_CLIPS, height, labels=_PLACES))
@@ -144,13 +144,3 @@ class FinetuningRun:
         right = (logits.argmax(1) == self._labels).float().mean().item()
         shares = logits[SHOWN].softmax(0).tolist()
         return HeldOut(loss, right, None, dict(zip(NAMED, shares, strict=True)))
-
-
-def _take_encoder(model: VideoMAEModel, trained: VideoMAEModel) -> None:
-    """Copy an encoder's weights; the norm at its end, which a classifier has not, is left out."""
-    weights = {
-        name: tensor.clone()
-        for name, tensor in trained.state_dict().items()
-        if not name.startswith("layernorm.")
-    }
-    model.load_state_dict(weights)

@@ -48,10 +48,13 @@ def pack(folder: Path, name: str) -> bytes:
     return written.getvalue()
 
 
-def write_card(title: str, facts: Sequence[str]) -> str:
-    """Write the card of a model: its title, and a line for each fact."""
+ON_THE_PAGE = "Trained on synthetic clips on a page of VideoMAE Explorer."
+
+
+def write_card(title: str, facts: Sequence[str], origin: str = ON_THE_PAGE) -> str:
+    """Write the card of a model: its title, how it came to be, and a line for each fact."""
     lines = "\n".join(f"- {fact}" for fact in facts)
     return (
-        f"# {title}\n\nTrained on synthetic clips on a page of VideoMAE Explorer.\n\n{lines}\n\n"
+        f"# {title}\n\n{origin}\n\n{lines}\n\n"
         "Open it with `python -m videomae_demo explore CLIP --weights FOLDER`.\n"
     )

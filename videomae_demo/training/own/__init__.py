@@ -1,0 +1,1 @@
+"""Fine-tuning on a folder of one's own labelled clips."""
