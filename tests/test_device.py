@@ -6,7 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from videomae_demo.device import choose_device, inference_precision, on_gpu, one_at_a_time
+from videomae_demo.device import (
+    choose_device,
+    inference_precision,
+    is_awaited,
+    on_gpu,
+    one_at_a_time,
+)
 from videomae_demo.errors import RequestError
 
 
@@ -98,3 +104,26 @@ def test_off_zero_gpu_a_function_stays_as_it_is(
     if value is not None:
         monkeypatch.setenv("SPACES_ZERO_GPU", value)
     assert on_gpu(10)(choose_device) is choose_device
+
+
+def test_who_takes_a_device_again_and_again_lets_others_in() -> None:
+    device, begun, ends, turns = torch.device("cpu"), threading.Event(), threading.Event(), []
+
+    def take_again() -> None:
+        while not ends.is_set():
+            with one_at_a_time(device):
+                begun.set()
+                while not turns and not is_awaited(device):
+                    pass  # the first turn lasts until the other waits
+                turns.append("again")
+
+    with ThreadPoolExecutor(1) as thread:
+        going_on = thread.submit(take_again)
+        try:
+            assert begun.wait(5)
+            with one_at_a_time(device):
+                # Whoever waits comes next, or after one turn more if it had not reached the door.
+                assert len(turns) <= 2
+        finally:
+            ends.set()
+            going_on.result()

@@ -56,6 +56,8 @@ def inference_precision(device: torch.device) -> contextlib.AbstractContextManag
 def one_at_a_time(device: torch.device) -> Iterator[None]:
     """Wait until no other thread of this process runs a model on `device`, then hold it.
 
+    Who takes it again and again lets another one in each time.
+
     Raises
     ------
     Cancelled
@@ -66,7 +68,10 @@ def one_at_a_time(device: torch.device) -> Iterator[None]:
     waiting = _WAITING.setdefault(key, set())
     waiting.add(here)
     try:
-        with holding(_HELD.setdefault(key, threading.Lock())):
+        with contextlib.ExitStack() as held:
+            # Who waits stands in the door, and whoever comes back after them waits behind it.
+            with holding(_DOORS.setdefault(key, threading.Lock())):
+                held.enter_context(holding(_HELD.setdefault(key, threading.Lock())))
             waiting.discard(here)
             yield
     finally:
@@ -95,6 +100,8 @@ def on_one_core() -> Iterator[None]:
 
 _HELD: dict[tuple[str, int], threading.Lock] = {}
 """All threads of a process share a device: so there is one lock per device and process."""
+_DOORS: dict[tuple[str, int], threading.Lock] = {}
+"""Who holds it is the next to hold the device."""
 _WAITING: dict[tuple[str, int], set[object]] = {}
 """Who waits for each of them."""
 
