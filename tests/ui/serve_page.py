@@ -84,7 +84,7 @@ limits = Limits.from_environment(os.environ)
 pool = ExplorerPool(weights, reconstructor, limits=limits)
 pool.warm_up()
 kept_s = float(os.environ["FILES_KEPT_S"]) if "FILES_KEPT_S" in os.environ else None
-edge = Edge(limits, kept_s=kept_s)
+edge = Edge(limits, local=True, kept_s=kept_s)
 edge.stopping.listen()
 page = build_page(pool, find_examples(Path(examples)), edge=edge)
 page.launch(prevent_thread_lock=True, server_port=int(port), **launch_options(edge))

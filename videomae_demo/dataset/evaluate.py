@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from videomae_demo.dataset.metrics import Metrics
 from videomae_demo.dataset.naming import Naming, name_labels
 from videomae_demo.dataset.report import write_report
 from videomae_demo.dataset.rows import Row, write_table
-from videomae_demo.dataset.table import Table
+from videomae_demo.dataset.table import Table, judged_in
 from videomae_demo.engine.engine import Engine
 from videomae_demo.engine.roles import CheckpointCard
 from videomae_demo.lenses.answer import write_json
@@ -165,6 +166,21 @@ def evaluate(
     if report:
         write_report(engine, evaluation)
     yield evaluation
+
+
+def name_evaluation(
+    engine: Engine, source: Path | str, items: Sequence[Item], judging: Judging
+) -> str:
+    """Return what tells an evaluation of these clips from all others: 12 hexadecimal digits."""
+    about = _about(engine, source, items, judging, chunk_size(engine, judging))
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def judged_before(
+    engine: Engine, source: Path | str, items: Sequence[Item], judging: Judging, folder: Path
+) -> int:
+    """Return how many clips of this very evaluation a folder holds; errors as in `judged_in`."""
+    return judged_in(folder, _about(engine, source, items, judging, chunk_size(engine, judging)))
 
 
 def _left(table: Table, items: Sequence[Item], chunk: int) -> list[Item]:

@@ -71,12 +71,7 @@ class Table:
             self._append([self._about])
         with self.path.open(encoding="utf-8") as file:
             there = _object(file.readline())
-        if there != self._about:
-            other = [name for name in self._about if there.get(name) != self._about[name]]
-            raise RequestError(
-                f"{str(self.path.parent)!r} holds another evaluation ({', '.join(other)} differ); "
-                "give another folder."
-            )
+        _compare(self.path.parent, there, self._about)
 
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows in the order in which they were judged."""
@@ -120,6 +115,38 @@ class Table:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+
+
+def judged_in(folder: Path, about: Mapping[str, Any]) -> int:
+    """Return how many rows of the same evaluation a folder holds; nothing is changed there.
+
+    Raises
+    ------
+    RequestError
+        When it holds those of another one, or can't be read.
+    """
+    path = folder / FILE
+    try:
+        if not path.exists() or not path.stat().st_size:
+            return 0
+        with path.open(encoding="utf-8") as file:
+            there, rows = _object(file.readline()), sum(line.endswith("\n") for line in file)
+    except OSError as error:
+        raise RequestError(
+            f"{str(path)!r} can't be read: {error.strerror or error}; give another folder."
+        ) from error
+    _compare(folder, there, json.loads(json.dumps(about)))
+    return rows
+
+
+def _compare(folder: Path, there: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    """Refuse the rows of another evaluation."""
+    if there != about:
+        other = [name for name in about if there.get(name) != about[name]]
+        raise RequestError(
+            f"{str(folder)!r} holds another evaluation ({', '.join(other)} differ); give another "
+            "folder."
+        )
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The address of a view: what it shows as a query, by which it is found again.
 
 A clip of a visitor's own has no address: it is gone after a while, and is nobody else's business.
+That of a data set of this machine has one, by its name there, which that machine alone understands.
 What an address says is as foreign as anything else: what makes no sense is left out.
 """
 
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl
 from videomae_demo.errors import RequestError
 from videomae_demo.ui import controls
 from videomae_demo.ui.controls import FRAMES, OWN, SECONDS, UNIFORM, Sampling
+from videomae_demo.ui.dataset.listed import ListedClips
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.lenses.lens import PageLens
 from videomae_demo.ui.session import Session
@@ -24,14 +26,20 @@ LONGEST = 4096
 
 
 def write_address(
-    session: Session, lenses: Sequence[PageLens], clips: Sequence[Example], usual_weights: str
+    session: Session,
+    lenses: Sequence[PageLens],
+    clips: Sequence[Example],
+    usual_weights: str,
+    listed: ListedClips | None = None,
 ) -> dict[str, str] | None:
-    """Return the query of a view; None if its clip is none of `clips`."""
+    """Return the query of a view; None if its clip is none of `clips`, and is not `listed`."""
     path = None if session.clip is None else Path(session.clip.path)
     example = next((one for one in clips if one.path == path), None)
-    if example is None:
+    query = None if path is None or listed is None else listed.address(path)
+    if example is not None:
+        query = {"example": example.name}
+    if query is None:
         return None
-    query = {"example": example.name}
     if session.weights != usual_weights:
         query["weights"] = session.weights
     if session.lens not in ("", lenses[0].name):

@@ -8,9 +8,11 @@ import gradio as gr
 
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.shipped import ASSETS
+from videomae_demo.ui.dataset.listed import ListedClips
 from videomae_demo.ui.examples import REAL_CLIPS, Example, find_examples
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.lenses import registry
+from videomae_demo.ui.pages.dataset import add_data_set
 from videomae_demo.ui.pages.explore import PageBuilder
 from videomae_demo.ui.pages.learn import add_learn
 from videomae_demo.ui.pages.live import add_live
@@ -27,11 +29,14 @@ def build_page(
     """
     shown, real = (find_examples(), REAL_CLIPS) if examples is None else (examples, ())
     edge = edge or Edge()
-    builder = PageBuilder(pool, registry.LENSES, shown, edge, real)
+    listed = ListedClips()
+    builder = PageBuilder(pool, registry.LENSES, shown, edge, real, listed)
     page = builder.build()
     add_live(page, pool, edge)
     add_learn(page, pool, edge, builder.shelf)
     add_train(page, pool, edge)
+    if edge.local:
+        add_data_set(page, pool, edge, listed, registry.LENSES)
     return page
 
 

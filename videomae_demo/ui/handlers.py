@@ -19,6 +19,7 @@ from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import controls, text
 from videomae_demo.ui.address import read_query, read_sampling
+from videomae_demo.ui.dataset.listed import ListedClips
 from videomae_demo.ui.examples import Shelf, have_same_bytes
 from videomae_demo.ui.lenses.lens import (
     ChangeOf,
@@ -52,6 +53,8 @@ class Handlers:
         What a preview may cost, and after how long files of the cache are deleted.
     is_own : callable
         Tells whether a path is that of a file in the page's cache.
+    listed : ListedClips, optional
+        The clips of data sets that may be opened by their names.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Handlers:
         save: SaveBytes,
         limits: Limits = DEFAULT_LIMITS,
         is_own: Callable[[str], bool] = lambda _path: False,
+        listed: ListedClips | None = None,
     ) -> None:
         self.pool = pool
         self.lenses = {lens.name: lens for lens in lenses}
@@ -69,7 +73,8 @@ class Handlers:
         self._save = save
         self._limits = limits
         self._is_own = is_own
-        self._stages = Stages(pool, lenses, shelf, save, limits)
+        self._listed = listed or ListedClips()
+        self._stages = Stages(pool, lenses, shelf, save, limits, self._listed)
 
     def open(self, session: Session, query: Any = "") -> Pages:
         """Open the page finished: what its address asks for, or its first example, is explored.
@@ -106,6 +111,10 @@ class Handlers:
         path = given.get("frozen", "")
         return Path(path) if path and self._is_own(path) else None
 
+    def own_clip(self, given: Mapping[str, str]) -> Path | None:
+        """Return the clip that is no example, if an address names one that may be opened."""
+        return self.frozen(given) or self._listed.find(given)
+
     def _open(self, session: Session, given: Mapping[str, str]) -> Pages:
         lens, example = (
             given.get("lens", ""),
@@ -114,7 +123,8 @@ class Handlers:
         if lens in self.lenses:
             session = replace(session, lens=lens)
             yield Page(session, lens=lens)
-        path = self.frozen(given) or (None if example is None else example.path)
+        own = self.own_clip(given)
+        path = own or (None if example is None else example.path)
         if path is not None:
             sampling = read_sampling(given)
             yield Page(sampling=sampling)
@@ -128,6 +138,8 @@ class Handlers:
                 yield Page(sampling=plain)
                 yield from self._stages.explore(session, path, plain, session.weights, given)
                 yield Page(notice=f"{error} The clip is shown as it is.")
+            if own is None and "set" in given:
+                yield Page(notice=text.SET_NOT_OPEN)
             return
         yield Page(
             session,

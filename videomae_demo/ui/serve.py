@@ -88,7 +88,7 @@ def serve(
     pool = ExplorerPool(weights, reconstructor, limits=limits, public=public)
     if "SPACES_ZERO_GPU" in os.environ:  # there, models are placed before anything is served
         pool.warm_up_or_stand_in()
-    edge = Edge(limits)
+    edge = Edge(limits, local=not public)
     if offers_tools:
         _offer_tools(pool, edge, mcp_folders)
     edge.stopping.listen()

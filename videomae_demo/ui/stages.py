@@ -22,6 +22,7 @@ from videomae_demo.pool import HALVES, ExplorerPool, Half, describe_download
 from videomae_demo.ui import controls, present, text
 from videomae_demo.ui.address import read_view, write_address
 from videomae_demo.ui.bar.bar import Bar
+from videomae_demo.ui.dataset.listed import ListedClips
 from videomae_demo.ui.examples import Shelf
 from videomae_demo.ui.lenses.lens import PageLens, Step
 from videomae_demo.ui.page import UNCHANGED, Examples, Page, Pages, WeightsList
@@ -53,12 +54,14 @@ class Stages:
         shelf: Shelf,
         save: SaveBytes,
         limits: Limits,
+        listed: ListedClips,
     ) -> None:
         self._pool = pool
         self._shelf = shelf
         self._lenses = tuple(lenses)
         self._save = save
         self._limits = limits
+        self._listed = listed
 
     def explore(
         self,
@@ -208,7 +211,7 @@ class Stages:
         explorer, lens = self._pool.get(session.weights), self.open_lens(session)
         entry = find_entry(session.weights)
         clips = self._shelf.clips(session.weights)
-        address = write_address(session, self._lenses, clips, self._pool.usable)
+        address = write_address(session, self._lenses, clips, self._pool.usable, self._listed)
         return Bar(
             weights=entry.title if entry is not None else Path(session.weights).name,
             device=f"on {explorer.device}",

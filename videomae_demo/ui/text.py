@@ -70,6 +70,10 @@ TAKEN_OUT = (
 )
 OTHER_FRAMES = "Other frames of {shown} are being read: this is still what was seen before."
 OTHER_WEIGHTS = "Other weights are being loaded: this is still what those before made of {shown}."
+SET_NOT_OPEN = (
+    "The address names a clip of a data set that is not open now: open it on the page Data set, "
+    "and come from there. Meanwhile, an example is shown."
+)
 STILL_SHOWN = "{why} The page still shows {shown}."
 WAS_CANCELLED = "The work was cancelled."
 GO_ON = "Press Explore to go on."

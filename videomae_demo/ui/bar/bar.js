@@ -139,6 +139,16 @@ function writeLearn({ address, own }) {
   else sessionStorage.removeItem(OWN);
 }
 
+// A clip of a data set leads back to its table, as that was when the clip was opened.
+function writeBack({ address }) {
+  const { set, weights } = address || {};
+  const [back, page] = [find("back"), element.querySelector('.bar-page[data-page="dataset"]')];
+  if (!page) return;
+  const query = sessionStorage.getItem(TABLE) || (weights ? `?${new URLSearchParams({ weights })}` : "");
+  page.href = back.href = pageUrl("dataset") + query;
+  back.hidden = !set;
+}
+
 function render() {
   const value = openValue();
   if (!value.weights) return;
@@ -156,6 +166,7 @@ function render() {
   if (value.clip) {
     writeAddress(value.address);
     writeLearn(value);
+    writeBack(value);
   }
 }
 

@@ -23,6 +23,9 @@ from videomae_demo.ui.token_player.value import Track
 OWN_CLIP = "videomae-clip"
 """Where a browser tab remembers the visitor's own clip, which no address can name."""
 
+TABLE = "videomae-table"
+"""Where a browser tab remembers how the table of the page Data set was sorted and filtered."""
+
 _HERE = Path(__file__).parent
 
 
@@ -63,18 +66,26 @@ class Bar:
         return dataclasses.asdict(self)
 
 
-def make_bar(elem_id: str, title: str, sheets: Mapping[str, str], stage: str) -> gr.HTML:
+def make_bar(
+    elem_id: str, title: str, sheets: Mapping[str, str], stage: str, *, local: bool
+) -> gr.HTML:
     """Return the bar; its value is a sealed `Bar`.
 
     `sheets` has the ``elem_id`` of what each of its buttons "weights" and "clip" opens; `stage` is
-    that of what fills the screen.
+    that of what fills the screen; `local` as in `with_pages`.
     """
-    constants = {"TITLE": title, "SHEETS": dict(sheets), "STAGE": stage, "OWN": OWN_CLIP}
+    constants = {
+        "TITLE": title,
+        "SHEETS": dict(sheets),
+        "STAGE": stage,
+        "OWN": OWN_CLIP,
+        "TABLE": TABLE,
+    }
     template = (_HERE / "template.html").read_text(encoding="utf-8")
     told = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in constants.items())
     return gr.HTML(
         seal({}),
-        html_template=with_pages(template, "explore"),
+        html_template=with_pages(template, "explore", local=local),
         css_template=(_HERE / "style.css").read_text(encoding="utf-8"),
         js_on_load=OPENER + told + (_HERE / "bar.js").read_text(encoding="utf-8"),
         elem_id=elem_id,

@@ -36,6 +36,8 @@ class Edge:
     Parameters
     ----------
     limits : Limits
+    local : bool
+        Whether this machine alone reaches the page, so that its visitor may name files of it.
     environment : mapping of str to str
         Tells whether gradio makes a share link; for instance `os.environ`.
     kept_s : float, optional
@@ -51,10 +53,12 @@ class Edge:
         self,
         limits: Limits = DEFAULT_LIMITS,
         *,
+        local: bool = False,
         environment: Mapping[str, str] = os.environ,
         kept_s: float | None = None,
     ) -> None:
         self.limits = limits
+        self.local = local
         self.served = ServedFiles(limits, kept_s=kept_s)
         self._shared = environment.get("GRADIO_SHARE", "").lower() == "true"
         self.stopping = Stopping()

@@ -15,11 +15,12 @@ def is_public(environment: Mapping[str, str]) -> bool:
     return (
         "SPACE_ID" in environment
         or environment.get("GRADIO_SHARE", "").lower() == "true"
-        or not _is_loopback(environment.get("GRADIO_SERVER_NAME", "127.0.0.1"))
+        or not is_loopback(environment.get("GRADIO_SERVER_NAME", "127.0.0.1"))
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine itself; of a name, only of localhost."""
     if host == "localhost":
         return True
     try:

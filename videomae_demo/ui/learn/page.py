@@ -39,8 +39,8 @@ _HERE = Path(__file__).parent
 _UI = _HERE.parent
 
 
-def make_learn(elem_id: str) -> gr.HTML:
-    """Place the page's one component."""
+def make_learn(elem_id: str, *, local: bool) -> gr.HTML:
+    """Place the page's one component; `local` as in `with_pages`."""
     constants = {
         "TITLE": text.TITLE,
         "ROUTE": Learn.route,
@@ -53,7 +53,7 @@ def make_learn(elem_id: str) -> gr.HTML:
         f"const {name} = (element, props, watch) => {{\n{script}\n}};\n"
         for name, script in scopes.items()
     )
-    template = with_pages(read_part(_HERE / "template.html"), "learn")
+    template = with_pages(read_part(_HERE / "template.html"), "learn", local=local)
     return make_component(
         elem_id,
         template=template.replace("<!-- player -->", player.template()),

@@ -97,6 +97,7 @@ class Explain(PageLens):
     content = "relevance as NPZ, map as mp4, filmstrip as PNG"
     usual = LabelReason()
     panel_id = "relevance"
+    label_name = "why"
     runs = "explain"
     is_kept = True
 
@@ -192,7 +193,7 @@ class Explain(PageLens):
         asked = self.question(session).request
         query = {}
         if asked.label:
-            query["why"] = asked.label
+            query[self.label_name] = asked.label
         if asked.against:
             query["against"] = asked.against
         if asked.method != DEFAULT_METHOD:
@@ -207,7 +208,7 @@ class Explain(PageLens):
         return replace(
             asked,
             request=ExplainRequest(
-                known_label(asked.labels, given.get("why")),
+                known_label(asked.labels, given.get(self.label_name)),
                 known_label(asked.labels, given.get("against")),
                 given.get("method", DEFAULT_METHOD),
                 bits_of_address(given["taken"]) if "taken" in given else None,

@@ -64,6 +64,7 @@ class Heads(PageLens):
     content = "reads and effects of all heads as NPZ, gallery and filmstrip as PNG, one head as mp4"
     usual = HeadsQuestion()
     panel_id = "heads"
+    label_name = "on"
     is_kept = True
 
     def build(self) -> Parts:
@@ -156,7 +157,7 @@ class Heads(PageLens):
         if asked.off:
             query["off"] = ",".join(head.written for head in asked.off)
         if asked.label:
-            query["on"] = asked.label
+            query[self.label_name] = asked.label
         if asked.shows != DEFAULT_HEADS.shows:
             query["shows"] = asked.shows
         return query
@@ -168,7 +169,7 @@ class Heads(PageLens):
         request = HeadsRequest(
             Head.parse(given["head"]) if given.get("head") else None,
             tuple(map(Head.parse, given["off"].split(","))) if given.get("off") else (),
-            known_label(asked.labels, given.get("on")),
+            known_label(asked.labels, given.get(self.label_name)),
             shows=shows,
         )
         return replace(asked, request=request)

@@ -209,6 +209,8 @@ class PageLens(ABC):
         The pass that it makes the Explorer run, see `Engine.seconds`.
     costly : tuple of str
         The ``elem_id`` of each of its buttons that runs this pass anew.
+    label_name : str
+        By what an address names the label that it is asked about; empty if it takes none.
     repeats : mapping of str to Repeated
         The ``elem_id`` of each button that runs a pass many times, and which one.
     """
@@ -224,6 +226,7 @@ class PageLens(ABC):
     uses: tuple[Half, ...] = ("recogniser",)
     runs: Pass = "recognise"
     costly: tuple[str, ...] = ()
+    label_name: str = ""
     repeats: ClassVar[Mapping[str, Repeated]] = {}
 
     @abstractmethod

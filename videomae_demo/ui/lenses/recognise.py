@@ -59,6 +59,7 @@ class Recognise(PageLens):
     content = "labels as JSON, bars as PNG"
     usual = LabelQuestion()
     panel_id = "labels"
+    label_name = "label"
     is_kept = True
 
     def build(self) -> Parts:
@@ -121,13 +122,13 @@ class Recognise(PageLens):
     def address(self, session: Session) -> Mapping[str, str]:
         """Name the label that is looked up."""
         label = self.question(session).label
-        return {"label": label} if label else {}
+        return {self.label_name: label} if label else {}
 
     def read(self, session: Session, given: Mapping[str, str]) -> LabelQuestion:
         """Look a label up, without the tokens that Why does without."""
         asked: LabelQuestion = self.question(session)
         bits = bits_of_address(given["taken"]) if "taken" in given else None
-        label = known_label(WHY.question(session).labels, given.get("label"))
+        label = known_label(WHY.question(session).labels, given.get(self.label_name))
         return LabelQuestion(label, replace(asked.taken, bits=bits))
 
     def controls(self, session: Session) -> Mapping[str, Any]:

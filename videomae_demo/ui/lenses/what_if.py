@@ -74,6 +74,7 @@ class WhatIf(PageLens):
     content = "all figures as CSV, JSON and NPZ, charts as PNG, the change that is played as mp4"
     usual = WhatIfQuestion()
     panel_id = "what-if"
+    label_name = "follow"
     repeats: ClassVar = {TRY: Repeated("probe", MOST)}
 
     def build(self) -> Parts:
@@ -145,7 +146,7 @@ class WhatIf(PageLens):
     def address(self, session: Session) -> Mapping[str, str]:
         """Write down what is not the usual."""
         asked = self.request(session)
-        query = {"follow": asked.label} if asked.label else {}
+        query = {self.label_name: asked.label} if asked.label else {}
         if asked.shown != DEFAULT_WHAT_IF.shown:
             query["played"] = asked.shown
         return query
@@ -153,7 +154,7 @@ class WhatIf(PageLens):
     def read(self, session: Session, given: Mapping[str, str]) -> WhatIfQuestion:
         """Take the label, and what is played."""
         asked: WhatIfQuestion = self.question(session)
-        label = known_label(asked.labels, given.get("follow"))
+        label = known_label(asked.labels, given.get(self.label_name))
         return replace(
             asked, request=WhatIfRequest(label, given.get("played", DEFAULT_WHAT_IF.shown))
         )

@@ -28,8 +28,8 @@ _HERE = Path(__file__).parent
 _PLAYER = _HERE.parent / "token_player"
 
 
-def make_live(elem_id: str, hours_kept: int) -> gr.HTML:
-    """Place the page's one component."""
+def make_live(elem_id: str, hours_kept: int, *, local: bool) -> gr.HTML:
+    """Place the page's one component; `local` as in `with_pages`."""
     constants = {
         "TITLE": text.TITLE,
         "ROUTE": Live.route,
@@ -42,7 +42,7 @@ def make_live(elem_id: str, hours_kept: int) -> gr.HTML:
     }
     return make_component(
         elem_id,
-        template=with_pages(read_part(_HERE / "template.html"), "live"),
+        template=with_pages(read_part(_HERE / "template.html"), "live", local=local),
         styles=[_HERE.parent / "bar" / "style.css", _PLAYER / "style.css", _HERE / "style.css"],
         constants=constants,
         scripts=[

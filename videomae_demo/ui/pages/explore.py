@@ -15,6 +15,7 @@ import gradio as gr
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import api, controls, text
 from videomae_demo.ui.address import read_query
+from videomae_demo.ui.dataset.listed import ListedClips
 from videomae_demo.ui.examples import Example, HubClip, Shelf
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.gradio_edge.sealed import seal
@@ -63,14 +64,18 @@ class PageBuilder:
         examples: Sequence[Example],
         edge: Edge,
         real: Sequence[HubClip] = (),
+        listed: ListedClips | None = None,
     ) -> None:
         self.pool = pool
         self.lenses = tuple(lenses)
         self.limits = edge.limits
         self.served = edge.served
+        self.local = edge.local
         self.shelf = Shelf(examples, self.served.keep, self.limits, real)
         own = self.served.kept.holds
-        self.handlers = Handlers(pool, lenses, self.shelf, self.served.save, self.limits, own)
+        self.handlers = Handlers(
+            pool, lenses, self.shelf, self.served.save, self.limits, own, listed
+        )
         self.visitors = Visitors()
 
     def build(self) -> gr.Blocks:
@@ -79,7 +84,7 @@ class PageBuilder:
         with page:
             pictures = self.shelf.items(self.pool.usable)
             hours = self.limits.kept_hours
-            self.layout = build_layout(self.pool, self.lenses, pictures, hours)
+            self.layout = build_layout(self.pool, self.lenses, pictures, hours, local=self.local)
             self.work = Work(self.handlers, self.visitors, partial(to_outputs, layout=self.layout))
             self.wiring = Wiring(self.layout, self.work)
             self._wire(page)
@@ -238,9 +243,10 @@ class PageBuilder:
     def _first(self, _visit: Visit, query: Any) -> str | None:
         """Return the file that the clip field has of the clip with which the page opens."""
         given = read_query(query)
-        frozen = self.handlers.frozen(given)
-        if frozen is not None:
-            return str(frozen)
+        own = self.handlers.own_clip(given)
+        if own is not None:
+            # Gradio plays what lies in the page's own folder; a file elsewhere is not copied there.
+            return str(own) if self.served.kept.holds(str(own)) else None
         weights = self.handlers.weights_asked(given) or self.pool.usable
         return self._serve(self.shelf.first(weights, given.get("example")))
 

@@ -123,11 +123,16 @@ def build_layout(
     lenses: Sequence[PageLens],
     pictures: list[dict[str, Any]],
     hours_kept: int,
+    *,
+    local: bool,
 ) -> Layout:
-    """Place all components into the open page; `pictures` are those of the examples."""
+    """Place all components into the open page; `pictures` are those of the examples.
+
+    `local` as in `with_pages`.
+    """
     visit, query = gr.State(Visit(Session(pool.default))), gr.Textbox(visible=False)
     banner = make_panel("banner")
-    bar = make_bar("bar", text.TITLE, SHEETS, "columns")
+    bar = make_bar("bar", text.TITLE, SHEETS, "columns", local=local)
     gr.Markdown(text.INTRODUCTION, elem_id="introduction")
     with gr.Column(elem_id=SHEETS["clip"], elem_classes="sheet"):
         clip = _build_clip(pictures, hours_kept)

@@ -16,4 +16,4 @@ def add_learn(page: gr.Blocks, pool: ExplorerPool, edge: Edge, shelf: Shelf) -> 
     served = edge.served
     edge.mount(Learn(pool, shelf, served.save, served.kept.holds, edge.limits))
     with page.route("Learn", "learn"):
-        make_learn("learn")
+        make_learn("learn", local=edge.local)

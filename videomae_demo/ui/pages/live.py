@@ -15,4 +15,4 @@ def add_live(page: gr.Blocks, pool: ExplorerPool, edge: Edge) -> None:
     """Add the page to the app, to be launched with the `launch_options` of `edge`."""
     edge.mount(Live(pool, edge.served.save, Places(edge.limits.live_visitors)))
     with page.route("Live", "live"):
-        make_live("live", edge.limits.kept_hours)
+        make_live("live", edge.limits.kept_hours, local=edge.local)

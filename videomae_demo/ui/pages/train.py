@@ -17,4 +17,4 @@ def add_train(page: gr.Blocks, pool: ExplorerPool, edge: Edge) -> None:
     workshop = Workshop(edge.limits.training_minutes)
     edge.mount(Train(pool, workshop, kept.folder / "trained", kept.is_permanent))
     with page.route("Train", "train"):
-        make_train("train")
+        make_train("train", local=edge.local)

@@ -22,11 +22,11 @@ _HERE = Path(__file__).parent
 _UI = _HERE.parent
 
 
-def make_train(elem_id: str) -> gr.HTML:
-    """Place the page's one component."""
+def make_train(elem_id: str, *, local: bool) -> gr.HTML:
+    """Place the page's one component; `local` as in `with_pages`."""
     return make_component(
         elem_id,
-        template=with_pages(read_part(_HERE / "template.html"), "train"),
+        template=with_pages(read_part(_HERE / "template.html"), "train", local=local),
         styles=[_UI / "bar" / "style.css", _UI / "live" / "style.css", _HERE / "style.css"],
         constants={
             "TITLE": text.TITLE,

@@ -69,7 +69,9 @@ def duration(seconds: float) -> str:
     """Say roughly how long something takes."""
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
-    return f"about {round(seconds / 60)} minutes"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {seconds / 3600:.1f} hours"
 
 
 def verdict(subject: Subject, held: HeldOut) -> str:
