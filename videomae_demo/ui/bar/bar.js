@@ -3,6 +3,7 @@
 const find = (name) => element.querySelector(".bar-" + name);
 const OPENERS = { weights: find("weights"), clip: find("change") };
 const LINKED = "Link copied: whoever opens it sees this view.";
+const ON_THIS_MACHINE = "Link copied: it opens on this machine, for as long as the data set is open on this page.";
 const PRIVATE = "A clip of your own can't be linked: it stays on this machine only for a while. Choose an example, and its view can.";
 
 find("title").textContent = TITLE;
@@ -98,7 +99,7 @@ find("share").addEventListener("click", async () => {
   link.search = new URLSearchParams(address).toString();
   try {
     await navigator.clipboard.writeText(link.href);
-    tell(LINKED);
+    tell(address.set ? ON_THIS_MACHINE : LINKED);
   } catch {
     tell(`Copy this link: ${link.href}`);
   }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,18 +145,17 @@ class Columns:
         return matches
 
     def _order(self, query: Query, kept: NDArray[np.intp], count: int) -> NDArray[np.intp]:
-        """Return the order of the rows that are kept; the data set's own decides between equals."""
+        """Return the order of the rows that are kept; equal ones stay in the data set's."""
         places = np.array(self._places[:count], np.int64)[kept]
         if not query.sort:
             return np.argsort(places, kind="stable")
-        if query.sort in NUMBERS:
+        if query.sort == "name":  # a data set is in the order of its names
+            keys = places.astype(np.float64)
+        elif query.sort in NUMBERS:
             keys = np.array(self._numbers[query.sort][:count])[kept]
-            unknown = np.isnan(keys)
         else:
-            words = [self._texts[query.sort][at].casefold() for at in kept.tolist()]
-            ranks = {word: rank for rank, word in enumerate(sorted(set(words)))}
-            keys = np.array([ranks[word] for word in words], np.float64)
-            unknown = np.array([not word for word in words], np.bool_)
+            keys = _ranks([self._texts[query.sort][at] for at in kept.tolist()])
+        unknown = np.isnan(keys)
         keys = np.where(unknown, 0.0, -keys if query.descends else keys)
         return np.lexsort((places, keys, unknown))
 
@@ -168,6 +167,14 @@ class Columns:
             "true": self._true[at],
             "kind": ("wrong", "right", "unknown", "failed")[self._kinds[at]],
         }
+
+
+def _ranks(words: Sequence[str]) -> NDArray[np.float64]:
+    """Return the place of each word in the alphabet; NaN of an empty one."""
+    in_order = sorted(set(words), key=str.casefold)
+    ranks = {word: float(rank) for rank, word in enumerate(in_order)}
+    ranks[""] = math.nan
+    return np.array([ranks[word] for word in words], np.float64)
 
 
 def _kind(row: Row) -> int:

@@ -105,6 +105,7 @@ class DataSet(Route):
         """Check, begin or cancel."""
         what = query.get("do", "")
         if what == "cancel":
+            self._wish.set()
             self._runs.cancel()
             return self._state({})
         if what not in ("check", "begin"):
@@ -126,7 +127,11 @@ class DataSet(Route):
             return check(self._pool, settings, self._folder, measures=measures)
 
     def _facts(self) -> dict[str, Any]:
-        offers = [offer for offer in self._pool.offers() if offer.is_here]
+        offers = [
+            offer
+            for offer in self._pool.offers()
+            if not self._pool.absent(offer.name, ("recogniser",))
+        ]
         names = [offer.name for offer in offers]
         return {
             "weights": [{"name": offer.name, "title": offer.title} for offer in offers],

@@ -31,7 +31,6 @@ from videomae_demo.ui.dataset.matrix import make_matrix
 
 if TYPE_CHECKING:
     from videomae_demo.dataset.evaluate import Evaluation
-    from videomae_demo.dataset.rows import Row
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +44,6 @@ class Told:
     """What a step told, ready for the page."""
 
     evaluation: Evaluation
-    rows: list[Row]
     figures: Mapping[str, Any]
     matrix: Mapping[str, Any]
 
@@ -61,6 +59,9 @@ class Run:
     checked : Checked
     state : State
     columns : Columns
+        Of the clips that are done, and of some that are about to be.
+    done : int
+        How many clips are judged.
     figures, matrix : mapping
         Of the clips that are done; see `Evaluation.to_json` and `make_matrix`.
     seconds_left : float or None
@@ -72,6 +73,7 @@ class Run:
     checked: Checked
     state: State = "preparing"
     columns: Columns = field(default_factory=Columns)
+    done: int = 0
     figures: Mapping[str, Any] = field(default_factory=dict)
     matrix: Mapping[str, Any] = field(default_factory=dict)
     seconds_left: float | None = None
@@ -79,11 +81,6 @@ class Run:
     wish: threading.Event = field(default_factory=threading.Event)
     steps: Iterator[Evaluation] | None = None
     places: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def done(self) -> int:
-        """How many clips are judged."""
-        return len(self.columns)
 
     @property
     def folder(self) -> Path:
@@ -181,32 +178,30 @@ class Runs:
         settings = run.checked.settings
         with cancellable(run.wish):
             explorer = explorer_of(self._pool, settings.weights)
-            is_first = run.steps is None
             if run.steps is None:
                 judging = judging_of(settings)
                 run.steps = evaluate(explorer, settings.source, run.folder, judging, resume=True)
             evaluation = next(run.steps, None)
             if evaluation is None:
                 return None, False
-            return _tell(evaluation, is_first), is_awaited(explorer.device)
+            return self._tell(run, evaluation), is_awaited(explorer.device)
 
-    def _note(self, run: Run, told: Told) -> None:
-        evaluation = told.evaluation
+    def _tell(self, run: Run, evaluation: Evaluation) -> Told:
+        """Return what a step told; first of all, what was judged before."""
         if not run.places:
             run.places = {item.name: at for at, item in enumerate(evaluation.items)}
             self._listed.add(run.checked.key, evaluation.items)
-        run.columns.extend(told.rows, run.places)
-        run.figures, run.matrix = told.figures, told.matrix
+            run.columns.extend(evaluation.rows(), run.places)
+        run.columns.extend(evaluation.new, run.places)
+        matrix = make_matrix(evaluation.metrics, set(evaluation.naming.means.values()))
+        return Told(evaluation, evaluation.to_json(), matrix)
+
+    def _note(self, run: Run, told: Told) -> None:
+        evaluation = told.evaluation
+        run.figures, run.matrix, run.done = told.figures, told.matrix, evaluation.done
         run.seconds_left = evaluation.seconds_left
         if run.state == "preparing":
             run.state = "running"
 
     def _end(self, run: Run, state: State, why: str) -> None:
         run.state, run.why, run.steps = state, why, None
-
-
-def _tell(evaluation: Evaluation, is_first: bool) -> Told:
-    """Return what a step told; first of all, what was judged before."""
-    rows = list(evaluation.rows()) if is_first else list(evaluation.new)
-    matrix = make_matrix(evaluation.metrics, set(evaluation.naming.means.values()))
-    return Told(evaluation, rows, evaluation.to_json(), matrix)

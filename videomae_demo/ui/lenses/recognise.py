@@ -22,7 +22,13 @@ from videomae_demo.ui.controls import whole
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
 from videomae_demo.ui.lenses import argument
 from videomae_demo.ui.lenses.argument import whole_number
-from videomae_demo.ui.lenses.explain import TAKE_AWAY, Explain, known_label, recogniser_labels
+from videomae_demo.ui.lenses.explain import (
+    TAKE_AWAY,
+    Explain,
+    known_label,
+    label_fields,
+    recogniser_labels,
+)
 from videomae_demo.ui.lenses.lens import (
     Change,
     Code,
@@ -115,9 +121,9 @@ class Recognise(PageLens):
         return LabelQuestion(asked.label if keeps else None, asked.taken.by_others(None))
 
     def met(self, session: Session, loads: bool) -> Mapping[str, Any]:
-        """Empty the field if nothing is looked up any more."""
-        del loads
-        return {} if self.question(session).label else {"label": None}
+        """Empty the field if nothing is looked up any more; other weights know other labels."""
+        known = WHY.question(session).labels
+        return label_fields(known, {"label": self.question(session).label}, loads)
 
     def address(self, session: Session) -> Mapping[str, str]:
         """Name the label that is looked up."""
