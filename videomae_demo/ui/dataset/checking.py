@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,9 @@ class Checked:
     Attributes
     ----------
     settings : Settings
-        With the folder that the files go to.
+        As they were chosen.
+    folder : Path
+        Where the files go.
     key : str
         See `name_evaluation`.
     clips, judged : int
@@ -47,6 +49,7 @@ class Checked:
     """
 
     settings: Settings
+    folder: Path
     key: str
     clips: int
     judged: int
@@ -92,7 +95,8 @@ def check(pool: ExplorerPool, settings: Settings, runs: Path, *, measures: bool)
     labels = {item.label for item in items} - {None}
     unlabelled = sum(item.label is None for item in items)
     return Checked(
-        replace(settings, folder=folder),
+        settings,
+        folder,
         key,
         len(items),
         min(judged, len(items)),
@@ -179,6 +183,6 @@ def _settings_in(file: Path) -> dict[str, Any]:
         if about["sampling"] is not None:
             return {}
         names = ("source", "weights", "views", "changes", "clips")
-        return {**{name: about[name] for name in names}, "folder": str(file.parent)}
+        return {**{name: about[name] for name in names}, "folder": ""}
     except (OSError, ValueError, LookupError, TypeError):
         return {}

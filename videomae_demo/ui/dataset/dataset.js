@@ -89,7 +89,7 @@ function arrange() {
   choosing.disable(work || !facts);
   const main = find("main");
   const fields = choosing.read();
-  const [goesOn, isKnown] = [state?.state === "stopped" || state?.state === "failed", isSame(checked?.settings, fields) || isSame(checked?.asked, fields)];
+  const [goesOn, isKnown] = [state?.state === "stopped" || state?.state === "failed", isSame(checked?.settings, fields)];
   const isRun = run && isSame(state.settings, fields);
   main.dataset.does = isKnown || (isRun && goesOn) ? "begin" : "check";
   main.textContent = main.dataset.does === "check" ? "Check" : goesOn && isRun ? "Go on" : nameOfStart();
@@ -102,8 +102,7 @@ function arrange() {
   find("progress").value = state.done;
   find("pace").textContent = state.pace;
   find("why").textContent = state.why;
-  find("files").hidden = !state.files.length;
-  find("files").replaceChildren("Take away: ", ...state.files.flatMap((name) => {
+  find("files").replaceChildren(`${state.files.length ? "Files in" : "Files go to"} ${state.folder} `, ...state.files.flatMap((name) => {
     const link = document.createElement("a");
     [link.href, link.textContent, link.download] = [routeOf("file", { name }), name, name];
     return [link, " "];
@@ -209,7 +208,8 @@ async function look() {
   arrange();
   try {
     const told = await tell("check", asked);
-    checked = { ...told, asked };
+    checked = told;
+    if (isSame(asked, choosing.read())) choosing.show(told.settings); // as the machine writes paths
     find("told").replaceChildren(...told.sentences.map((sentence) => {
       const line = document.createElement("p");
       line.textContent = sentence;

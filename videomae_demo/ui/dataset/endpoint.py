@@ -156,7 +156,8 @@ class DataSet(Route):
             "done": run.done,
             "pace": words.tell_progress(run.done, clips, run.seconds_left),
             "why": _why(run),
-            "files": [file.name for file in files_of(run.folder)] if run.state == "done" else [],
+            "folder": str(run.checked.folder),
+            "files": [file.name for file in files_of(run)],
         }
         if query.get("run") == str(run.number) and query.get("seen") == str(run.done):
             return told
@@ -169,7 +170,7 @@ class DataSet(Route):
 
     def _file(self, name: str) -> Response:
         run = self._runs.run
-        files = {} if run is None else {file.name: file for file in files_of(run.folder)}
+        files = {} if run is None else {file.name: file for file in files_of(run)}
         if name not in files:
             raise RequestError(
                 f"There is no file {shown(name)} to take away; there are {', '.join(files)}."
@@ -177,9 +178,10 @@ class DataSet(Route):
         return FileResponse(files[name], filename=name)
 
 
-def files_of(folder: Path) -> list[Path]:
-    """Return the files of a run that can be taken away, by name."""
-    if not folder.is_dir():
+def files_of(run: Run) -> list[Path]:
+    """Return the files of a run that can be taken away, by name; none before it is done."""
+    folder = run.checked.folder
+    if run.state != "done" or not folder.is_dir():
         return []
     return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in KINDS)
 

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -81,13 +80,6 @@ class Run:
     wish: threading.Event = field(default_factory=threading.Event)
     steps: Iterator[Evaluation] | None = None
     places: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def folder(self) -> Path:
-        """Where its files are."""
-        folder = self.checked.settings.folder
-        assert folder is not None
-        return folder
 
 
 class Runs:
@@ -180,7 +172,8 @@ class Runs:
             explorer = explorer_of(self._pool, settings.weights)
             if run.steps is None:
                 judging = judging_of(settings)
-                run.steps = evaluate(explorer, settings.source, run.folder, judging, resume=True)
+                folder = run.checked.folder
+                run.steps = evaluate(explorer, settings.source, folder, judging, resume=True)
             evaluation = next(run.steps, None)
             if evaluation is None:
                 return None, False
