@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from videomae_demo.analysis.paired import Paired
 from videomae_demo.dataset.listing import Item
 from videomae_demo.dataset.naming import Naming
+from videomae_demo.engine.batches import run_batches
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
-from videomae_demo.engine.many import run_many
 from videomae_demo.engine.roles import usual_sampling
 from videomae_demo.errors import CheckpointError, ExplorerError
 from videomae_demo.model.processor import VideoMAEImageProcessor
@@ -165,7 +165,7 @@ def _name(
         for way, prepare in ways.items():
             inputs = [prepare(frames) for _, frames in group]
             try:
-                logits = np.concatenate(list(run_many(engine, inputs)))
+                logits = np.concatenate(list(run_batches(engine, inputs, np.concatenate)))
                 right[way].append(logits.argmax(axis=1) == true)
             except CheckpointError:  # beyond all numbers: so it names nothing
                 right[way].append(np.zeros(len(group), bool))
