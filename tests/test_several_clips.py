@@ -101,9 +101,19 @@ def test_what_stands_for_no_clip_is_refused_before_any_work(run, folder, monkeyp
 
 
 def test_folders_have_names_of_their_own():
-    paths = ["a.mp4", "b/a.mp4", "A.mov", "a-2.mp4", "c/a.mp4", "..mp4", "b.c.mp4"]
+    paths = [
+        "a.mp4",
+        "b/a.mp4",
+        "A.mov",
+        "a-2.mp4",
+        "c/a.mp4",
+        "..mp4",
+        "b.c.mp4",
+        "D.mp4",
+        "d.mp4",
+    ]
     assert folder_names([Path(path) for path in paths]) == [
-        "a", "a-2", "A-3", "a-2-2", "a-4", "clip", "b.c",
+        "a", "a-2", "A-3", "a-2-2", "a-4", "clip", "b.c", "D", "d-2",
     ]  # fmt: skip
 
 
@@ -217,11 +227,12 @@ def test_one_clip_that_fails_does_not_end_the_others(run, folder, command):
     assert "2 of 4 clips failed" in err
 
 
-def test_a_request_that_does_not_fit_one_clip_is_its_own(run, folder, clip_frames):
+@pytest.mark.parametrize("command", ["classify", "attend"])
+def test_a_request_that_does_not_fit_one_clip_is_its_own(run, folder, clip_frames, command):
     from videomae_demo.video.encode import write_mp4
 
     write_mp4(folder / "short.mp4", clip_frames[:24], 24)
-    code, out, _ = run("classify", folder / "a.mp4", folder / "short.mp4", "--json", "--start", 1.5)
+    code, out, _ = run(command, folder / "a.mp4", folder / "short.mp4", "--json", "--start", 1.5)
     assert code == 2
     assert ["error" in line for line in told(out)] == [False, True]
 

@@ -70,10 +70,12 @@ def test_a_kept_row_is_no_view_of_its_batch(engine, read):
 
 
 def test_what_one_input_takes_is_told(engine, read, monkeypatch):
-    clock = iter([10.0, 16.0])
+    clock = iter([10.0, 16.0, 20.0, 24.0])
     monkeypatch.setattr(batches, "monotonic", lambda: next(clock))
-    list(run_batches(engine, [0, 1, 2], read))
+    list(run_batches(engine, [0, 1, 2], read, lambda number: number))
     assert engine.seconds["probe"] == 2.0
+    list(run_batches(engine, [0, 3], read, lambda number: number))
+    assert engine.seconds["probe"] == 4.0  # what is known took no time
 
 
 def test_nobody_waits_any_more(engine, read):

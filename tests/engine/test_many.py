@@ -146,7 +146,13 @@ def test_whoever_closes_it_early_waits_for_no_clip_and_leaves_no_thread(engine, 
     ready = prepare_many(engine, requests, plan)
     assert next(ready).error is None
     assert reader.has_begun.acquire(timeout=30)
-    ready.close()
+    closing = threading.Thread(target=ready.close)
+    closing.start()
+    closing.join(timeout=30)
+    was_waiting = closing.is_alive()
+    reader.may_go.set()
+    closing.join(timeout=30)
+    assert not was_waiting
     assert not readers()
 
 
