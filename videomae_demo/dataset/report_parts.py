@@ -176,7 +176,7 @@ def label_table(metrics: Metrics) -> str:
             f"{_n(right.low, f'{share(right.low)} to {share(right.high)}')}"
             f"{_n(int(metrics.named[at]), str(metrics.named[at]))}<td>{text(instead)}</td></tr>"
         )
-    return _table("labels-table", "Label by label", LABEL_COLUMNS, rows)
+    return _table("labels-table", "Table of labels", LABEL_COLUMNS, rows)
 
 
 def calibration(metrics: Metrics, drawn: bytes) -> str:
@@ -235,12 +235,13 @@ def clip_table(rows: Sequence[Row], metrics: Metrics, judged: int) -> str:
         _options({row.named for row in rows}, index),
     ]
     body = [_clip_row(row, index) for row in rows]
-    table = _table("rows", "Clips", CLIP_COLUMNS, body, chosen="probability of the label")
+    table = _table("rows", "Table of clips", CLIP_COLUMNS, body, chosen="probability of the label")
     return (
         f'{less}<div class="filters">'
-        '<label>Words in a row<input type="search" id="words"></label>'
-        f'<label>Label<select id="true"><option value="">all</option>{options[0]}</select></label>'
-        f'<label>Named<select id="named"><option value="">all</option>{options[1]}</select></label>'
+        '<div><label for="words">Words in a row</label><input type="search" id="words"></div>'
+        '<div><label for="true">Label</label><select id="true"><option value="">all</option>'
+        f'{options[0]}</select></div><div><label for="named">Named</label><select id="named">'
+        f'<option value="">all</option>{options[1]}</select></div>'
         '<label class="check"><input type="checkbox" id="wrongs">wrong ones alone</label>'
         '<button type="button" class="plain" id="clear">Clear filters</button></div>'
         f'<p role="status" id="shown">{len(rows)} clips.</p>{table}'

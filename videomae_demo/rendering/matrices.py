@@ -69,7 +69,7 @@ def confusion_picture(
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    image.cmap.set_bad("#f1f3f5")
+    axes.set_facecolor("#f1f3f5")  # seen where a label has no clips
     for row, column in np.argwhere(counts > 0):
         axes.text(
             column,
