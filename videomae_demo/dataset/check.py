@@ -92,7 +92,8 @@ def check(engine: Engine, evaluation: Evaluation) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        The most specific first, one or more: if nothing is wrong, a finding that says so.
+        The most specific sign, which explains the others; if nothing is wrong, a finding that says
+        so.
 
     Raises
     ------
@@ -101,18 +102,14 @@ def check(engine: Engine, evaluation: Evaluation) -> tuple[Finding, ...]:
     """
     metrics = evaluation.metrics
     chance = guessing(metrics)
-    found = [
-        random_head(engine.recogniser.model, metrics, chance),
-        permuted(metrics, evaluation.naming.by_number),
-    ]
     tried = None
-    if not any(found) and metrics.judged and metrics.top_1.value < LOW_TOP_1:
+    found = random_head(engine.recogniser.model, metrics, chance)
+    found = found or permuted(metrics, evaluation.naming.by_number)
+    if found is None and metrics.judged and metrics.top_1.value < LOW_TOP_1:
         tried = try_preparations(engine, evaluation)
-        found.append(badly_prepared(tried, metrics.top_1))
-    if not any(found):
-        found.append(collapsed(metrics) or at_chance(metrics, chance))
-    signs = tuple(one for one in found if one is not None)
-    return signs or (nothing(metrics, chance, tried),)
+        found = badly_prepared(tried, metrics.top_1)
+    found = found or collapsed(metrics) or at_chance(metrics, chance)
+    return (found or nothing(metrics, chance, tried),)
 
 
 def guessing(metrics: Metrics) -> float:
@@ -135,7 +132,11 @@ def effective(counts: NDArray[np.int64]) -> float:
 def random_head(
     model: VideoMAEForVideoClassification, metrics: Metrics, chance: float
 ) -> Finding | None:
-    """Tell whether the classifier's weights are as they were drawn before any training."""
+    """Tell whether the classifier's weights are as they were drawn before any training.
+
+    Such a head is not quite at chance: clips that are alike get the same label, which may be the
+    right one by luck.
+    """
     head = model.classifier
     assert isinstance(head, nn.Linear)  # the checkpoint knows labels
     weights = head.weight.detach().float().cpu().numpy().astype(np.float64)
@@ -146,7 +147,7 @@ def random_head(
     # The error of a standard deviation is that of a mean by the square root of 2; half-precision
     # rounds each weight far less.
     as_drawn = abs(mean) < error and abs(spread - drawn) < max(error / math.sqrt(2), drawn / 1000)
-    if not as_drawn or largest_bias or metrics.top_1.low > chance:
+    if not as_drawn or largest_bias or metrics.top_1.low > _halfway(chance):
         return None
     return Finding(
         "head random",
@@ -283,6 +284,7 @@ def most_frequent(metrics: Metrics) -> float:
 
 def nothing(metrics: Metrics, chance: float, tried: Tried | None) -> Finding:
     """Say that there is no sign of anything, or that this can't be told."""
+    labels = "1 label" if _labels(metrics) == 1 else f"{_labels(metrics)} labels"
     evidence = {**_top_1(metrics.top_1, chance), "labels": float(_labels(metrics))}
     if not metrics.judged:
         said = "Nothing can be checked: no clip has a label that the checkpoint knows."
@@ -290,12 +292,11 @@ def nothing(metrics: Metrics, chance: float, tried: Tried | None) -> Finding:
     if metrics.top_1.low <= chance:
         said = (
             f"Too few clips, or too few labels, to check the checkpoint: {metrics.judged} clips of "
-            f"{_labels(metrics)} labels; top-1 {share(metrics.top_1.value)}, where guessing gives "
+            f"{labels}; top-1 {share(metrics.top_1.value)}, where guessing gives "
             f"{share(chance)}."
         )
         return Finding(NOTHING, said, evidence)
     signs = "collapsed answers, permuted labels or a random classifier"
-    labels = "1 label" if _labels(metrics) == 1 else f"{_labels(metrics)} labels"
     said = f"No sign of {signs}: top-1 {share(metrics.top_1.value)} over {labels}."
     return Finding(NOTHING, f"{said} {_tried_words(tried, metrics.top_1)}", evidence)
 
@@ -324,8 +325,13 @@ def _labels(metrics: Metrics) -> int:
 
 def _can_tell(metrics: Metrics, chance: float) -> bool:
     """Tell whether there are clips enough to know guessing from a checkpoint that half works."""
-    halfway = (1 + chance) / 2
-    return _labels(metrics) > 1 and metrics.judged >= LEAST_CLIPS and metrics.top_1.high < halfway
+    enough = _labels(metrics) > 1 and metrics.judged >= LEAST_CLIPS
+    return enough and metrics.top_1.high < _halfway(chance)
+
+
+def _halfway(chance: float) -> float:
+    """Return the share right of a checkpoint that half works: between guessing and perfect."""
+    return (1 + chance) / 2
 
 
 def _top_1(top_1: Share, chance: float) -> dict[str, float]:
