@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 import types
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,12 @@ LABELS = ("moving left", "moving right", "spinning clockwise", "staying still")
 CLIPS, CHUNK = 12, 2
 DEADLY = "spinning clockwise"
 NOT_FOR_EVER_S = 300.0
+AGENTS = (
+    "metrics_agent_port",
+    "metrics_export_port",
+    "dashboard_agent_listen_port",
+    "runtime_env_agent_port",
+)
 
 # Ray warns of its own future, and leaves files to the garbage collector.
 from_ray = pytest.mark.filterwarnings("ignore::Warning:ray", "ignore::ResourceWarning")
@@ -68,9 +76,18 @@ def address():
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     node = {"num_cpus": 2, "object_store_memory": 2**27, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=node)
+    cluster = Cluster(initialize_head=True, head_node_args=node | free_ports())
     yield cluster.address
     cluster.shutdown()
+
+
+def free_ports() -> dict[str, int]:
+    """Return ports for Ray's agents; if they choose their own, Ray waits 15 s for them to tell."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in AGENTS]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return {name: one.getsockname()[1] for name, one in zip(AGENTS, sockets, strict=True)}
 
 
 def by_name(parts):
