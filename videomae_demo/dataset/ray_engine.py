@@ -317,7 +317,13 @@ def _connected(ray: Any, pool: _Pool) -> Iterator[None]:
             logging_level=logging.ERROR,
             **(own if address == "local" else {}),
         )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, OSError) as error:  # OSError: also a ConnectionError
+        ray.shutdown()  # or a part of it goes on
+        if address == "local":
+            raise RequestError(
+                f"Ray can't be started on this machine ({_last_line(error)}); try again when it is "
+                "less busy, or judge without Ray."
+            ) from error
         raise RequestError(
             f"The Ray cluster {address!r} can't be used ({_last_line(error)}); give the address of "
             "one that runs, as HOST:6379, with the same versions of Ray and Python as here."
