@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         VideoMAEForVideoClassification,
         VideoMAEModel,
     )
+    from videomae_demo.training.own.finetune import finetune_folder
+    from videomae_demo.training.own.settings import OwnSettings
     from videomae_demo.video.changes import ClipChange
     from videomae_demo.video.sampling import SamplingRule
     from videomae_demo.video.views import Views
@@ -46,6 +48,7 @@ _HOMES = {
     "HeadsRequest": "lenses.heads",
     "Limits": "limits",
     "MaskRequest": "lenses.masks",
+    "OwnSettings": "training.own.settings",
     "RequestError": "errors",
     "RolloutSettings": "analysis.settings",
     "SamplingRule": "video.sampling",
@@ -60,6 +63,7 @@ _HOMES = {
     "VideoMAEModel": "model.videomae",
     "Views": "video.views",
     "WhatIfRequest": "lenses.what_if",
+    "finetune_folder": "training.own.finetune",
 }
 
 __all__ = [
@@ -74,6 +78,7 @@ __all__ = [
     "HeadsRequest",
     "Limits",
     "MaskRequest",
+    "OwnSettings",
     "RequestError",
     "RolloutSettings",
     "SamplingRule",
@@ -88,6 +93,7 @@ __all__ = [
     "VideoMAEModel",
     "Views",
     "WhatIfRequest",
+    "finetune_folder",
 ]
 
 

@@ -1,4 +1,4 @@
-"""The ``train`` command: render, pretrain, fine-tune, bundle, evaluate."""
+"""The ``train`` command: pretrain, fine-tune (also on one's own clips), bundle, evaluate."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ from pathlib import Path
 from typing import Any
 
 from videomae_demo.shipped import ASSETS
+from videomae_demo.training.own.command import (
+    DEFAULTS,
+    add_own_options,
+    check_not_own,
+    run_own,
+)
+from videomae_demo.training.own.command import OUT as OWN_OUT
 
 RUNS = Path("runs")
+PRETRAINED, FINETUNED = RUNS / "pretrain", RUNS / "finetune"
+OPTIMISERS = ("muon", "adamw")
+FINETUNE_STEPS, BATCH, POOL = 1500, 24, 4096
 
 
 def add_train(commands: Any) -> None:
     """Add ``train`` and its own commands to the command line."""
-    summary = "Train the bundled weights again: pretrain, finetune, bundle, evaluate, examples."
+    summary = "Fine-tune on your own clips (finetune --data), or train the bundled weights again."
     command: argparse.ArgumentParser = commands.add_parser(
         "train", help=summary, description=summary
     )
     stages = command.add_subparsers(title="stages", required=True, metavar="STAGE")
     pretrain = _add_stage(stages, "pretrain", _pretrain, "Masked pretraining on synthetic clips.")
-    _add_run_options(pretrain, RUNS / "pretrain", steps=2300)
-    finetune = _add_stage(stages, "finetune", _finetune, "Teach a pretrained encoder the labels.")
-    _add_run_options(finetune, RUNS / "finetune", steps=1500)
-    finetune.add_argument(
-        "--pretrained", type=Path, default=RUNS / "pretrain", help="folder of the pretraining run"
-    )
+    _add_run_options(pretrain, PRETRAINED, steps=2300)
+    _add_finetune(stages)
     bundle = _add_stage(stages, "bundle", _bundle, "Write finished runs to the folder that ships.")
-    bundle.add_argument("--pretrained", type=Path, default=RUNS / "pretrain")
-    bundle.add_argument("--finetuned", type=Path, default=RUNS / "finetune")
+    bundle.add_argument("--pretrained", type=Path, default=PRETRAINED)
+    bundle.add_argument("--finetuned", type=Path, default=FINETUNED)
     bundle.add_argument("--out", type=Path, default=ASSETS / "checkpoints")
     evaluate = _add_stage(stages, "evaluate", _evaluate, "Measure the card's figures.")
     evaluate.add_argument("--folder", type=Path, default=ASSETS / "checkpoints")
@@ -50,6 +56,34 @@ def add_train(commands: Any) -> None:
     )  # fmt: skip
 
 
+def _add_finetune(stages: Any) -> None:
+    summary = "Teach a checkpoint labels: your own (--data), or those of the bundled weights."
+    stage = _add_stage(stages, "finetune", _finetune, summary)
+    add_own_options(stage)
+    stage.add_argument(
+        "--out", type=Path, help=f"folder of the run ({OWN_OUT} with --data, or {FINETUNED})"
+    )
+    stage.add_argument(
+        "--steps", type=int, help=f"how many steps (with --data: by --epochs; or {FINETUNE_STEPS})"
+    )
+    stage.add_argument(
+        "--batch", type=int,
+        help=f"clips per step ({DEFAULTS.batch} with --data, or {BATCH})",
+    )  # fmt: skip
+    stage.add_argument(
+        "--seed",
+        type=int,
+        help="of new weights, and of which clips are held out and when shown (0)",
+    )
+    stage.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (auto)")
+    bundled = stage.add_argument_group("the bundled weights, on synthetic clips")
+    bundled.add_argument(
+        "--pretrained", type=Path, help=f"folder of the pretraining run ({PRETRAINED})"
+    )
+    bundled.add_argument("--optimiser", choices=OPTIMISERS, help=f"({OPTIMISERS[0]})")
+    bundled.add_argument("--pool", type=int, help=f"clips rendered at once ({POOL})")
+
+
 def _add_stage(stages: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
     stage: argparse.ArgumentParser = stages.add_parser(name, help=summary, description=summary)
     stage.set_defaults(run=run)
@@ -59,9 +93,9 @@ def _add_stage(stages: Any, name: str, run: Any, summary: str) -> argparse.Argum
 def _add_run_options(stage: argparse.ArgumentParser, out: Path, steps: int) -> None:
     stage.add_argument("--out", type=Path, default=out, help=f"folder of the run ({out})")
     stage.add_argument("--steps", type=int, default=steps, help=f"how many steps ({steps})")
-    stage.add_argument("--batch", type=int, default=24, help="clips per step (24)")
-    stage.add_argument("--optimiser", default="muon", choices=("muon", "adamw"))
-    stage.add_argument("--pool", type=int, default=4096, help="clips rendered at once (4096)")
+    stage.add_argument("--batch", type=int, default=BATCH, help=f"clips per step ({BATCH})")
+    stage.add_argument("--optimiser", default=OPTIMISERS[0], choices=OPTIMISERS)
+    stage.add_argument("--pool", type=int, default=POOL, help=f"clips rendered at once ({POOL})")
     stage.add_argument("--seed", type=int, default=0, help="of weights, clips and masks (0)")
     stage.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (auto)")
 
@@ -86,9 +120,20 @@ def _pretrain(parsed: argparse.Namespace) -> None:
 
 
 def _finetune(parsed: argparse.Namespace) -> None:
+    if parsed.data is not None:
+        run_own(parsed)
+        return
+    check_not_own(parsed)
     from videomae_demo.device import choose_device
     from videomae_demo.training.finetune import FinetuneSettings, finetune
 
+    defaults = {
+        "pretrained": PRETRAINED, "out": FINETUNED, "steps": FINETUNE_STEPS, "batch": BATCH,
+        "optimiser": OPTIMISERS[0], "pool": POOL, "seed": 0,
+    }  # fmt: skip
+    for name, value in defaults.items():
+        if getattr(parsed, name) is None:
+            setattr(parsed, name, value)
     settings = FinetuneSettings(**_shared(parsed))
     finetune(parsed.pretrained, settings, parsed.out, choose_device(parsed.device))
     _say(f"The weights, the log and pictures are in {parsed.out}.")

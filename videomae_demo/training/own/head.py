@@ -69,7 +69,7 @@ class HeadAlone:
 
     def optimiser(self) -> torch.optim.Optimizer:
         """See `Learner`."""
-        rate = self._settings.top_rate(self._model.config)
+        rate = self._settings.top_rate(self._model.config.hidden_size)
         groups = adamw_groups(self.module.parameters(), rate, self._settings.weight_decay)
         return torch.optim.AdamW(groups, betas=ADAM_BETAS)
 

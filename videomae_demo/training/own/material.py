@@ -95,7 +95,7 @@ class Material:
     def digest(self) -> str:
         """Return a text that is another one for other clips, labels, or another split."""
         clips = [(part, clip.item.name, clip.item.label) for part, clip in self._all()]
-        return hashlib.sha256(repr(clips).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((self.labels, clips)).encode()).hexdigest()[:16]
 
     def frames(self, clip: OwnClip, window: int = 0) -> NDArray[np.uint8]:
         """Return one window of a clip, (T, H, W, 3) uint8, from memory or the file.

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from videomae_demo import given
-from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import RequestError, shown
 
 RATE_TIMES_WIDTH = 0.16
@@ -17,6 +16,8 @@ HEAD_RATE = 3e-3
 WARMUP = 0.1
 """Share of the steps in which the rate rises."""
 MOST_BATCH = 4096
+WANTED_STEPS, WANTED_STEPS_OF_HEAD = 120, 300
+LEAST_EPOCHS, MOST_EPOCHS = 10, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +95,11 @@ class OwnSettings:
         _check("share of patches that are dropped", self.dropped, 0.0, 0.9)
         _check("share that is held out", self.held_out, 0.0, 0.9)
 
-    def top_rate(self, config: VideoMAEConfig) -> float:
-        """Return the head's learning rate."""
+    def top_rate(self, width: int) -> float:
+        """Return the head's learning rate in a model of this width."""
         if self.rate is not None:
             return self.rate
-        return HEAD_RATE if self.freeze else RATE_TIMES_WIDTH / config.hidden_size
+        return HEAD_RATE if self.freeze else RATE_TIMES_WIDTH / width
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings by name."""
@@ -155,7 +156,3 @@ def epoch_count(epoch: int, freeze: bool) -> int:
     """
     wanted = WANTED_STEPS_OF_HEAD if freeze else WANTED_STEPS
     return min(MOST_EPOCHS, max(LEAST_EPOCHS, math.ceil(wanted / epoch)))
-
-
-WANTED_STEPS, WANTED_STEPS_OF_HEAD = 400, 1000
-LEAST_EPOCHS, MOST_EPOCHS = 10, 100

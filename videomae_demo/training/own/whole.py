@@ -52,7 +52,7 @@ class WholeModel:
 
     def optimiser(self) -> torch.optim.Optimizer:
         """See `Learner`."""
-        settings, rate = self._settings, self._settings.top_rate(self._model.config)
+        settings, rate = self._settings, self._settings.top_rate(self._model.config.hidden_size)
         groups = layerwise_groups(self._model, rate, settings.layer_decay, settings.weight_decay)
         return torch.optim.AdamW(groups, betas=ADAM_BETAS)
 
