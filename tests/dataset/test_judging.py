@@ -8,11 +8,11 @@ import pytest
 from videomae_demo import CheckpointError, ClipChange, ClipRequest, Explorer, Views
 from videomae_demo.analysis.classification import Classification
 from videomae_demo.cancellation import Cancelled, cancellable
-from videomae_demo.dataset import judging
 from videomae_demo.dataset.judging import Judging, chunk_size, judge, mistakenness, motion
 from videomae_demo.dataset.listing import read_items
 from videomae_demo.dataset.naming import name_labels
 from videomae_demo.dataset.rows import COLUMNS, Row, write_table
+from videomae_demo.engine import many
 
 KNOWN = ("moving left", "moving right", "staying still")
 
@@ -103,11 +103,11 @@ def test_passes_are_counted_and_a_chunk_fills_a_batch(explorer, monkeypatch):
     assert Judging().most_passes == 3
     assert Judging(changes=False).most_passes == 1
     assert Judging(Views(5, 3)).most_passes == 15 + 3
-    monkeypatch.setattr(judging, "clips_at_once", lambda _config, _tokens: 20)
+    monkeypatch.setattr(many, "fill_batch", lambda _engine: 20)
     assert chunk_size(explorer, Judging()) == 6
     assert chunk_size(explorer, Judging(Views(5, 5))) == 1
-    monkeypatch.setattr(judging, "clips_at_once", lambda _config, _tokens: 2000)
-    assert chunk_size(explorer, Judging()) == judging.MOST_IN_CHUNK
+    monkeypatch.setattr(many, "fill_batch", lambda _engine: 2000)
+    assert chunk_size(explorer, Judging()) == many.MOST_IN_CHUNK
 
 
 def test_motion_by_hand():
