@@ -145,9 +145,24 @@ def test_the_command(recogniser_folder, data_set, tmp_path, capsys):
     assert "--resume" in capsys.readouterr().err
 
 
-def test_options_of_ray_are_for_ray(data_set, capsys):
-    assert main(["evaluate", str(data_set), "--workers", "2"]) == 2
-    assert "--engine ray alone" in capsys.readouterr().err
+@pytest.mark.parametrize("option", ["--workers", "--address", "--gpus-per-worker"])
+def test_options_of_ray_are_for_ray(data_set, option, capsys):
+    assert main(["evaluate", str(data_set), option, "1"]) == 2
+    assert f"{option} is for --engine ray alone" in capsys.readouterr().err
+
+
+def test_ray_gets_what_was_asked(recogniser_folder, data_set, tmp_path, monkeypatch):
+    asked = {}
+
+    def ray_runner(workers, address, gpus_per_worker, *, device):
+        asked.update(workers=workers, address=address, gpus=gpus_per_worker, device=device)
+        return judge
+
+    monkeypatch.setattr("videomae_demo.dataset.ray_engine.ray_runner", ray_runner)
+    words = ["evaluate", str(data_set), "--weights", str(recogniser_folder), "--engine", "ray"]
+    out = ["--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert main([*words, *out, "--workers", "3", "--address", "here:1", "--no-changes"]) == 0
+    assert asked == {"workers": 3, "address": "here:1", "gpus": 0, "device": "cpu"}
 
 
 @pytest.mark.slow

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ENGINES = ("local", "ray")
 OUT = Path("evaluated")
+WORKERS = 1
+RAY_OPTIONS = ("--workers", "--address", "--gpus-per-worker")
 
 
 def add_evaluate(commands: Any) -> None:
@@ -57,9 +59,22 @@ def add_evaluate(commands: Any) -> None:
         default="local",
         help="who judges: this process, or workers of Ray, on this machine or a cluster (local)",
     )
-    command.add_argument("--workers", type=int, metavar="N", help="Ray's workers (one)")
     command.add_argument(
-        "--address", metavar="ADDRESS", help="of Ray's cluster (a new one, on this machine)"
+        "--workers",
+        type=int,
+        metavar="N",
+        help=f"of Ray: how many processes judge, each with weights of its own ({WORKERS})",
+    )
+    command.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="of Ray's cluster, as 10.0.0.5:6379 (RAY_ADDRESS; without it, this machine alone)",
+    )
+    command.add_argument(
+        "--gpus-per-worker",
+        type=float,
+        metavar="SHARE",
+        help="of Ray: GPUs of each worker; a fraction lets several share one (none)",
     )
     command.add_argument("--json", action="store_true", help="print the figures as JSON")
 
@@ -88,8 +103,7 @@ def read_judging(parsed: Parsed, changes: bool, usual: str = "1x1") -> Judging:
 
 
 def _evaluate(parsed: Parsed) -> None:
-    if parsed.engine == "local" and (parsed.workers is not None or parsed.address is not None):
-        raise RequestError("--workers and --address are for --engine ray alone; leave them out.")
+    runner = _runner(parsed)
     explorer = make_explorer(parsed)
     from videomae_demo.dataset.evaluate import evaluate
 
@@ -101,7 +115,7 @@ def _evaluate(parsed: Parsed) -> None:
             parsed.out,
             judging,
             resume=parsed.resume,
-            runner=_runner(parsed),
+            runner=runner,
         )
     )
     progress(f"The table and the figures are in {parsed.out}.")
@@ -109,9 +123,18 @@ def _evaluate(parsed: Parsed) -> None:
 
 
 def _runner(parsed: Parsed) -> Runner:
-    from videomae_demo.dataset.judging import judge
+    if parsed.engine == "local":
+        for option in RAY_OPTIONS:
+            if getattr(parsed, option.strip("-").replace("-", "_")) is not None:
+                raise RequestError(f"{option} is for --engine ray alone; leave it out.")
+        from videomae_demo.dataset.judging import judge
 
-    return judge
+        return judge
+    from videomae_demo.dataset.ray_engine import ray_runner
+
+    device = None if parsed.device == "auto" else parsed.device
+    workers = WORKERS if parsed.workers is None else parsed.workers
+    return ray_runner(workers, parsed.address, parsed.gpus_per_worker or 0, device=device)
 
 
 def follow(growing: Any) -> Evaluation:
