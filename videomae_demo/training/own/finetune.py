@@ -272,7 +272,8 @@ def _said(
         f"{len(material.train)} clips of {len(material.labels)} labels ({labels}) to learn from, "
         f"{len(material.held_out)} held out. The start is {role.card.title}, which gets "
         f"{choice_of_frames(rule, role.card.frame_count)}.{known} {learns} in {plan.steps} steps "
-        f"of {plan.batch} clips: each clip about {plan.steps / plan.epoch:.3g} times."
+        f"of {plan.batch} clips: each clip about {plan.steps / plan.epoch:.3g} times. If this is "
+        "stopped, the same call goes on from what was saved last."
     )
 
 
