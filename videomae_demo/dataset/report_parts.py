@@ -126,7 +126,7 @@ def matrix(metrics: Metrics) -> str:
     return (
         f"<p>{text(said)} Choose a cell, and the table below shows its clips.</p>"
         '<p class="ramp"><span>0%</span><i></i><span>100% of the true label\'s clips</span></p>'
-        '<div class="scroll tall" role="region" aria-label="Confusion matrix" tabindex="0">'
+        '<div class="scroll" role="region" aria-label="Confusion matrix" tabindex="0">'
         f'<table class="matrix"><thead><tr><td>true ↓ named →</td>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
