@@ -174,7 +174,7 @@ def test_permuted_names_are_told_with_pairs():
 def test_the_order_is_told_where_it_is_one():
     shifted = np.roll(np.eye(6, dtype=int), 1, axis=1) * 10
     found = checking.permuted(made_metrics(shifted, tuple("badcfe")), by_number=True)
-    assert "another order: the same order, one place" in found.sentence
+    assert "another order: the names' own, one place" in found.sentence
     apart = np.eye(6, dtype=int)[[3, 5, 0, 1, 2, 4]] * 10
     found = checking.permuted(made_metrics(apart, tuple("abcdef")), by_number=False)
     assert "The names stand in alphabetical order, and the outputs do not." in found.sentence

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from videomae_demo.dataset import relabelling
 from videomae_demo.dataset.relabelling import find_relabelling, is_alphabetical, known_orders
 
 NAMES = [f"{letter}{number}" for number in range(4) for letter in "dBac"]
@@ -113,3 +114,12 @@ def test_a_known_order_that_explains_half_of_it_is_not_told():
 def test_alphabetical():
     assert is_alphabetical(["B", "a"]) and is_alphabetical(["a", "B"])
     assert not is_alphabetical(["b", "a"])
+
+
+def test_where_all_assignments_are_as_good_the_names_stay():
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        rows, columns = random.integers(0, 9, (2, 7))
+        confusion = rows[:, None] + columns[None]
+        enough = np.ones(7, bool)
+        assert relabelling._assign(confusion, enough).tolist() == list(range(7))

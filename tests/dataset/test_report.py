@@ -256,3 +256,13 @@ def test_each_label_has_a_row_with_its_interval():
     assert '<td class="n" data-v="0.75">75%</td>' in table
     assert f"{share.low:.1%} to {share.high:.1%}" in table
     assert f"<td>{RIGHT} (1)</td>" in table
+
+
+def test_where_something_is_wrong_the_clips_are_said_to_tell_little(engine, rows, tmp_path):
+    words = "Until what was found above is mended, they tell little of their labels."
+    for name, kind in (("a", "labels permuted"), ("b", "nothing found")):
+        sign = (Finding(kind, "A sign.", {}),)
+        evaluation = made_evaluation(engine, tmp_path / name, rows, findings=sign)
+        page = report.make_page(engine, evaluation, b"")
+        assert (words in page) == sign[0].is_trouble
+        assert ("the likelier it is the label" in page) != sign[0].is_trouble

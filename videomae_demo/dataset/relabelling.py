@@ -104,9 +104,9 @@ def known_orders(labels: Sequence[str]) -> Iterator[tuple[str, Order]]:
         ("the names by their numbers", sorted_by(lambda at: _natural(labels[at]))),
         ("the labels' numbers, sorted as text (0, 1, 10, 11, 2)", as_text),
         ("the labels' numbers, in an order from which that of text was undone", as_text.argsort()),
-        ("the same order, one place further", np.roll(places, 1)),
-        ("the same order, one place earlier", np.roll(places, -1)),
-        ("the same order, from the last to the first", places[::-1].copy()),
+        ("the names' own, one place further", np.roll(places, 1)),
+        ("the names' own, one place earlier", np.roll(places, -1)),
+        ("the names' own, from the last to the first", places[::-1].copy()),
     ]
     seen = {places.tobytes()}
     for words, order in orders:

@@ -172,11 +172,18 @@ def _wrong(engine: Engine, evaluation: Evaluation, rows: list[Row], worst: int) 
     if not wrong:
         return "<p>No clip is named wrongly.</p>"
     drawn, scale = draw_wrong_clips(engine, evaluation, wrong[:worst])
+    what = (
+        "the lower it is, the likelier it is the label that is wrong, and not the recogniser. (On "
+        "labels that were exchanged on purpose, this order finds more than mistakenness does.)"
+    )
+    if any(one.is_trouble for one in evaluation.findings):
+        what = (
+            "the lowest first. Until what was found above is mended, they tell little of their "
+            "labels."
+        )
     said = (
         f"{len(drawn)} of {total} clips that are named wrongly, by the probability of their label: "
-        "the lower it is, the likelier it is the label that is wrong, and not the recogniser. (On "
-        "labels that were exchanged on purpose, this order finds more than mistakenness does.) "
-        "Over the frames lies the attention rollout, on one scale for all; it shows where "
+        f"{what} Over the frames lies the attention rollout, on one scale for all; it shows where "
         "information could flow, not proof of cause. A command opens a clip with all that can be "
         "asked of it; run it where the clips were judged."
     )
