@@ -7,6 +7,7 @@ import threading
 import time
 import types
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -293,6 +294,59 @@ def test_gpus_that_never_come_are_not_waited_for(caplog):
     assert not caplog.messages
     connect(FakeRay(), pool("auto", gpus=0.5))  # it may grow
     assert caplog.messages == [f"{told}; waiting until it has more."]
+
+
+class FakeWorkers:
+    """Stands in for a cluster: says of each chunk what it is told to say, in each pass."""
+
+    def __init__(self, monkeypatch, *passes):
+        self.passes, self.asked, self.events = list(passes), [], []
+        monkeypatch.setattr(ray_engine, "_import_ray", lambda: None)
+        monkeypatch.setattr(ray_engine, "_connected", self.connected)
+        monkeypatch.setattr(ray_engine, "_outcomes", self.outcomes)
+
+    @contextmanager
+    def connected(self, _ray, _pool):
+        try:
+            yield
+        finally:
+            self.events.append("left")
+
+    def outcomes(self, _ray, _pool, order, chunks, at_once):
+        self.asked.append((at_once, [chunk.number for chunk in chunks]))
+        try:
+            for failures in self.passes.pop(0):
+                yield [self.said(chunk, failures) for chunk in chunks if chunk.number in failures]
+        finally:
+            self.events.append("stopped")
+
+    @staticmethod
+    def said(chunk, failures):
+        if failures[chunk.number]:
+            return Outcome(chunk.number, "host-7", failure=failures[chunk.number])
+        return Outcome(chunk.number, "host-7", tuple(Row(i.name, i.label) for i in chunk.items))
+
+
+def test_what_failed_is_judged_once_more_alone_and_then_given_up(engine, naming, monkeypatch):
+    first = [{2: None}, {0: "died", 1: "died"}]  # two chunks come together
+    fake = FakeWorkers(monkeypatch, first, [{0: None}, {1: "died again"}])
+    items = [Item(Path(f"{number}.mp4"), str(number), LABELS[0]) for number in range(5)]
+    parts = list(ray_runner(2)(engine, items, naming, Judging(), CHUNK))
+    assert fake.asked == [(2, [0, 1, 2]), (1, [0, 1])]
+    assert [[row.name for row in rows] for rows in parts] == [["4"], ["0", "1"], ["2", "3"]]
+    assert [row.error is None for rows in parts for row in rows] == [True] * 3 + [False] * 2
+    for row in parts[-1]:
+        assert "failed: died again (on host-7); judge it" in row.error
+        assert row.label == row.true == LABELS[0]
+
+
+def test_the_work_is_stopped_before_the_connection_ends(engine, naming, monkeypatch):
+    fake = FakeWorkers(monkeypatch, [{0: None}, {1: None}])
+    items = [Item(Path(f"{number}.mp4"), str(number), None) for number in range(4)]
+    run = ray_runner(2)(engine, items, naming, Judging(), CHUNK)
+    assert [row.name for row in next(run)] == ["0", "1"]
+    run.close()
+    assert fake.events == ["stopped", "left"]
 
 
 def test_paths_of_weights_are_full_and_names_stay(recogniser_folder, monkeypatch):

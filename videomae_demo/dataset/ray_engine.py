@@ -12,8 +12,8 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -160,16 +160,17 @@ def _run(
     with _connected(ray, pool):
         # What fails is judged once more, alone in its worker: another chunk may have ended both.
         for at_once in (CHUNKS_AT_ONCE, 1):
-            for outcomes in _outcomes(ray, pool, order, list(left.values()), at_once):
-                rows: list[Row] = []
-                for outcome in outcomes:
-                    if outcome.failure is None:
-                        rows += _checked(left.pop(outcome.number), outcome)
-                    else:
-                        failures[outcome.number] = f"{outcome.failure} (on {outcome.host})"
-                        logger.warning("A chunk failed: %s", failures[outcome.number])
-                if rows:
-                    yield rows
+            # Closed here and now: the connection must not go first.
+            with closing(_outcomes(ray, pool, order, list(left.values()), at_once)) as said:
+                for outcomes in said:
+                    done = [one for one in outcomes if one.failure is None]
+                    parts = [_checked(left.pop(one.number), one) for one in done]
+                    if parts:
+                        yield [row for part in parts for row in part]
+                    for one in outcomes:
+                        if one.failure is not None:
+                            failures[one.number] = f"{one.failure} (on {one.host})"
+                            logger.warning("A chunk failed: %s", failures[one.number])
             if not left:
                 return
     for chunk in left.values():
@@ -201,7 +202,7 @@ def _checked(chunk: Chunk, outcome: Outcome) -> list[Row]:
 
 def _outcomes(
     ray: Any, pool: _Pool, order: Order, chunks: Sequence[Chunk], at_once: int
-) -> Iterator[list[Outcome]]:
+) -> Generator[list[Outcome]]:
     """Have chunks judged; yield what is said of them, as it comes."""
     ledger = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Ledger).remote()
     told = [{"chunk": chunk.to_text()} for chunk in chunks]
@@ -227,8 +228,9 @@ def _outcomes(
                 ray.kill(worker, no_restart=True)
 
     try:
-        for rows in _in_thread(judged.iter_rows, stop):
-            yield [Outcome.from_text(row["outcome"]) for row in rows]
+        with closing(_in_thread(judged.iter_rows, stop)) as read:
+            for rows in read:
+                yield [Outcome.from_text(row["outcome"]) for row in rows]
     except ray.exceptions.RayError as error:
         raise RequestError(_said(error)) from error
 
@@ -239,7 +241,7 @@ _Arrived: TypeAlias = Mapping[str, str] | Exception | None
 
 def _in_thread(
     read: Callable[[], Iterable[Mapping[str, str]]], stop: Callable[[], None]
-) -> Iterator[list[Mapping[str, str]]]:
+) -> Generator[list[Mapping[str, str]]]:
     """Yield what a thread has read by now, which may wait for long; `stop` its source at an end.
 
     What came while the caller was busy comes at once, so a slow disk is not asked for each chunk.
