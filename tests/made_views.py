@@ -30,6 +30,7 @@ from videomae_demo.lenses.heads import HeadsRequest, HeadsView
 from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import ReconstructionView
+from videomae_demo.lenses.timeline import TimelineView
 from videomae_demo.lenses.tokens import TokensRequest, TokensView
 from videomae_demo.lenses.trial import Trial
 from videomae_demo.lenses.what_if import WhatIfView
@@ -228,6 +229,13 @@ def made_heads(request: HeadsRequest | None = None) -> HeadsView:
 
 MOTIONS = ("moving left", "moving right", "waving")
 LEFT, RIGHT, WAVING = np.eye(3) * 4  # 96.5 % each
+
+
+def made_timeline(*rows: np.ndarray, planned: int = 0, followed: int | None = None) -> TimelineView:
+    """Windows of 1 s, one each second."""
+    starts = np.arange(planned or len(rows), dtype=np.float64)
+    logits = np.stack(rows).astype(np.float32)
+    return TimelineView(made_card(), made_clip(), MOTIONS, starts, 1.0, logits, followed)
 
 
 def made_what_if(

@@ -51,6 +51,7 @@ ROOMS = (
     "engine.lessons",
     "engine.probing",
     "engine.token_features",
+    "engine.known",
     "engine.viewing",
     "engine.scanning",
     "engine.many",

@@ -29,9 +29,14 @@ from videomae_demo.lenses.compare import DEFAULT_COMPARISON, CompareRequest, Com
 from videomae_demo.lenses.explain import DEFAULT_QUESTION, ExplainRequest, RelevanceView
 from videomae_demo.lenses.heads import DEFAULT_HEADS, HeadsRequest, HeadsView
 from videomae_demo.lenses.masks import DEFAULT_MASK, MaskRequest
+from videomae_demo.lenses.plan import Plan
 from videomae_demo.lenses.recognise import LabelsView
 from videomae_demo.lenses.reconstruct import TIMES, ReconstructionView
-from videomae_demo.lenses.timeline import DEFAULT_TIMELINE, TimelineRequest, TimelineView
+from videomae_demo.lenses.timeline import (
+    DEFAULT_TIMELINE,
+    TimelineRequest,
+    TimelineView,
+)
 from videomae_demo.lenses.tokens import DEFAULT_TOKENS, TokensRequest, TokensView
 from videomae_demo.lenses.what_if import DEFAULT_WHAT_IF, WhatIfRequest, WhatIfView
 from videomae_demo.video.views import Views
@@ -70,6 +75,17 @@ class Explorer(Engine):
         See `recognise.ask_views`.
         """
         return recognise.ask_views(self, clip, views)
+
+    def plan_views(self, clip: ClipRequest, views: Views) -> Plan:
+        """Say how many views there are to run, and what that costs; see `recognise.plan_views`."""
+        return recognise.plan_views(self, clip, views)
+
+    def known_views(self, clip: ClipRequest, views: Views) -> LabelsView | None:
+        """Return the mean of the views that are known, without a pass; see `recognise.known_views`.
+
+        None if none is.
+        """
+        return recognise.known_views(self, clip, views)
 
     def attend(self, clip: ClipRequest, settings: RolloutSettings = DEFAULT_ROLLOUT) -> RolloutView:
         """Show where and when the recogniser looked; see `attend.ask`."""
@@ -121,6 +137,16 @@ class Explorer(Engine):
         See `timeline.ask`.
         """
         return timeline.ask(self, clip, request)
+
+    def plan_timeline(self, clip: ClipRequest, request: TimelineRequest = DEFAULT_TIMELINE) -> Plan:
+        """Say how many windows there are to scan, and what that costs; see `timeline.plan`."""
+        return timeline.plan(self, clip, request)
+
+    def known_timeline(
+        self, clip: ClipRequest, request: TimelineRequest = DEFAULT_TIMELINE
+    ) -> TimelineView | None:
+        """Return what earlier scans left behind, without a pass; see `timeline.known`."""
+        return timeline.known(self, clip, request)
 
     def tokens(self, clip: ClipRequest, request: TokensRequest = DEFAULT_TOKENS) -> TokensView:
         """Say which tokens are alike; see `tokens.ask`."""

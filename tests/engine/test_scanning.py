@@ -11,6 +11,7 @@ from videomae_demo import TimelineRequest as Asked
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.engine import batches, scanning
 from videomae_demo.engine.scanning import scan_windows, window_starts
+from videomae_demo.lenses.plan import Plan
 from videomae_demo.training.synthetic import LABELS, render
 from videomae_demo.video.encode import write_mp4
 
@@ -105,3 +106,34 @@ def test_what_happens_when_is_told_of_a_clip_whose_answer_is_known(tmp_path):
     assert spans[0][2] == "moving left" and spans[-1][2] == "moving right"
     border = max(end for _, end, label in spans if label == "moving left")
     assert border == pytest.approx(4, abs=1.1)
+
+
+def test_what_is_left_of_a_scan_is_known_and_costs_what_was_measured(
+    explorer, clip_path, monkeypatch
+):
+    """Of 6 windows, 2 are done; another 2 s each are left."""
+    monkeypatch.setattr(scanning, "clips_at_once", lambda config, tokens: 2)
+    clip, asked = ClipRequest(clip_path, sampling=STRIDE), Asked(windows=6)
+    assert explorer.known_timeline(clip, asked) is None
+    assert explorer.plan_timeline(clip, asked) == Plan(6, 6, None)
+    first = next(explorer.timeline_of(clip, asked))
+    assert explorer.seconds["scan"] > 0
+    explorer.seconds |= {"scan": 2.0, "probe": 5.0}
+    monkeypatch.setattr(scanning, "run", None)  # nothing is run any more
+    assert explorer.plan_timeline(clip, asked) == Plan(6, 4, 8.0)
+    known = explorer.known_timeline(clip, asked)
+    np.testing.assert_array_equal(known.logits, first.logits)
+    np.testing.assert_array_equal(known.starts_s, first.starts_s)
+    assert (known.labels, known.length_s) == (first.labels, first.length_s)
+    del explorer.seconds["scan"]
+    assert explorer.plan_timeline(clip, asked).takes_s == 20.0
+    # Other windows of the same clip are others.
+    assert explorer.plan_timeline(clip, Asked(windows=5)).left == 4
+
+
+def test_what_was_known_already_is_not_measured(explorer, clip_path):
+    clip, asked = ClipRequest(clip_path, sampling=STRIDE), Asked(windows=3)
+    list(explorer.timeline_of(clip, asked))
+    explorer.seconds["scan"] = 7.0
+    list(explorer.timeline_of(clip, asked))
+    assert explorer.seconds["scan"] == 7.0

@@ -2,21 +2,17 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_views import LEFT, MOTIONS, RIGHT, WAVING, made_card, made_clip
+from made_views import LEFT, RIGHT, WAVING
+from made_views import made_timeline as made
 
 from videomae_demo import ClipRequest, Explorer, RequestError, TimelineRequest
 from videomae_demo.cli.main import main
-from videomae_demo.lenses.timeline import MOST_TOLD, TimelineView
-
-
-def made(*rows: np.ndarray, planned: int = 0, followed: int | None = None) -> TimelineView:
-    """Windows of 1 s, one each second."""
-    starts = np.arange(planned or len(rows), dtype=np.float64)
-    logits = np.stack(rows).astype(np.float32)
-    return TimelineView(made_card(), made_clip(), MOTIONS, starts, 1.0, logits, followed)
+from videomae_demo.lenses.recognise import MOTIONS_ONLY
+from videomae_demo.lenses.timeline import MOST_TOLD, NEAREST
 
 
 def test_stretches_are_told_with_their_seconds():
@@ -32,6 +28,23 @@ def test_stretches_are_told_with_their_seconds():
         "0.0 to 2.0 s: moving left (38% on average, unsure).",
         "All 2 windows say the same, or nearly so.",
     ]
+
+
+def test_the_headline_names_a_few_stretches_and_counts_more():
+    assert made(LEFT, LEFT).headline() == "moving left throughout"
+    assert made(LEFT, LEFT, WAVING, WAVING).headline() == "moving left, then waving"
+    assert made(*[LEFT, LEFT, RIGHT, RIGHT] * 2).headline() == (
+        "moving left, then moving right, then moving left, then moving right"
+    )
+    many = made(*[LEFT, LEFT, RIGHT, RIGHT] * 3)
+    assert many.headline() == "6 stretches of 2 labels"
+
+
+def test_of_a_clip_that_the_weights_were_not_made_for_no_label_is_a_headline():
+    view = replace(made(LEFT, LEFT), is_foreign=True)
+    assert view.headline() == MOTIONS_ONLY
+    assert view.sentences()[0] == f"{MOTIONS_ONLY}. {NEAREST}"
+    assert view.sentences()[1:] == view.about_stretches() == made(LEFT, LEFT).sentences()
 
 
 def test_of_many_stretches_the_first_are_told():

@@ -56,8 +56,9 @@ TRACED = "libragrad"
 TRACE_SHARE = 0.6
 """Of the cache, at the most: with the default limit, base at 16 frames of 224 px fits (602 MB)."""
 
-Pass = Literal["recognise", "explain", "predict", "sweep", "probe", "encode"]
-"""What is timed; of a sweep, one mask of many; of probes and views, one pass of many."""
+Pass = Literal["recognise", "explain", "predict", "sweep", "probe", "scan", "encode"]
+"""What is timed; of a sweep, one mask of many; of probes and views, one pass of many; of a scan,
+one window of many, with the reading."""
 
 
 class Engine:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from videomae_demo.engine.batches import grown, run_batches
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
+from videomae_demo.engine.known import first_known
 from videomae_demo.engine.roles import usual_sampling
 from videomae_demo.errors import RequestError
 from videomae_demo.video.reader import read_chosen
@@ -88,6 +89,19 @@ def scan_windows(
     read, key = partial(_read, engine, clip, rule), partial(_key, base.key, rule)
     starts = [float(start_s) for start_s in starts_s]
     yield from grown(run_batches(engine, starts, read, key), len(starts))
+
+
+
+def known_windows(
+    engine: Engine, clip: ClipRequest, starts_s: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return the logits of the first windows, as far as they are known: (windows, labels).
+
+    No pass is run for them. Errors as in `scan_windows`.
+    """
+    engine.check_labels()
+    key = partial(_key, engine.prepare(clip, engine.recogniser).key, _rule(engine, clip))
+    return first_known(engine, (key(float(start_s)) for start_s in starts_s))
 
 
 def _key(base: Hashable, rule: SamplingRule, start_s: float) -> Hashable:

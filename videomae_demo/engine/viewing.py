@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from videomae_demo.engine.batches import grown, run_batches
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
+from videomae_demo.engine.known import first_known
 from videomae_demo.engine.roles import usual_sampling
 from videomae_demo.errors import RequestError
 from videomae_demo.video.sampling import SamplingRule
@@ -92,7 +94,20 @@ def view_logits(
         inputs = [engine.prepare(view.request, recogniser).pixel_values for view in batch]
         return np.concatenate([values.numpy() for values in inputs])
 
-    def key(view: View) -> Hashable:
-        return "viewed", base.key, view.request
-
+    key = partial(_key, base.key)
     yield from grown(run_batches(engine, views, read, key), len(views))
+
+
+def known_logits(engine: Engine, clip: ClipRequest, views: list[View]) -> NDArray[np.float32]:
+    """Return the logits of the first views, as far as they are known: (views, labels).
+
+    No pass is run for them. Errors as in `view_logits`.
+    """
+    engine.check_labels()
+    base = engine.prepare(clip, engine.recogniser).key
+    return first_known(engine, (_key(base, view) for view in views))
+
+
+def _key(base: Hashable, view: View) -> Hashable:
+    """Name what is kept of a view; `base` names the clip and the checkpoint."""
+    return "viewed", base, view.request

@@ -23,6 +23,7 @@ from videomae_demo.lenses.named_views import (
     views_json,
     views_sentences,
 )
+from videomae_demo.lenses.plan import Plan, plan_of
 from videomae_demo.lenses.taken import check_bits, taken_away, without_words
 
 if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does not wait for them
@@ -107,11 +108,39 @@ def ask_views(engine: Engine, clip: ClipRequest, views: Views) -> Iterator[Label
 
     whole = ask(engine, clip)
     asked = views_of(engine, clip, views)
-    labels = whole.classification.labels
     for logits in view_logits(engine, clip, asked):
-        each = [classify_logits(row, labels) for row in logits]
-        found = ViewsFound(views, len(asked), tuple(zip(asked, each, strict=False)))
-        yield replace(whole, classification=mean_of(each), views=found)
+        yield _mean(whole, views, asked, logits)
+
+
+def plan_views(engine: Engine, clip: ClipRequest, views: Views) -> Plan:
+    """Say how many views there are to run, and what that costs. Errors as in `ask_views`."""
+    from videomae_demo.engine.viewing import known_logits, views_of
+
+    asked = views_of(engine, clip, views)
+    return plan_of(
+        engine, len(asked), len(known_logits(engine, clip, asked)), ("probe", "recognise")
+    )
+
+
+def known_views(engine: Engine, clip: ClipRequest, views: Views) -> LabelsView | None:
+    """Return the mean of the first views, as far as they are known; None if none is.
+
+    No view is run for it. Errors as in `ask_views`.
+    """
+    from videomae_demo.engine.viewing import known_logits, views_of
+
+    asked = views_of(engine, clip, views)
+    logits = known_logits(engine, clip, asked)
+    return _mean(ask(engine, clip), views, asked, logits) if len(logits) else None
+
+
+def _mean(
+    whole: LabelsView, views: Views, asked: list[View], logits: NDArray[np.float32]
+) -> LabelsView:
+    """Average the views that are done, (views so far, labels)."""
+    each = [classify_logits(row, whole.classification.labels) for row in logits]
+    found = ViewsFound(views, len(asked), tuple(zip(asked, each, strict=False)))
+    return replace(whole, classification=mean_of(each), views=found)
 
 
 def classify_logits(logits: NDArray[np.float32], labels: tuple[str, ...]) -> Classification:

@@ -6,8 +6,9 @@ Owns the words and files of this answer. Computes nothing; needs torch only to a
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ from videomae_demo.engine.clips import ClipRequest, SeenClip
 from videomae_demo.given import number, whole
 from videomae_demo.lenses.answer import Answer, describe_clip, write_json, write_npz
 from videomae_demo.lenses.explain import check_label
-from videomae_demo.lenses.recognise import LIKELY, probability
+from videomae_demo.lenses.plan import Plan, plan_of
+from videomae_demo.lenses.recognise import LIKELY, MOTIONS_ONLY, probability
 
 if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does not wait for them
     from matplotlib.figure import Figure
@@ -31,6 +33,9 @@ if TYPE_CHECKING:  # torch and matplotlib take seconds to import: the page does 
 
 DRAWN = 5
 """How many labels are drawn; one that is followed comes on top."""
+MOST_IN_A_ROW = 4
+"""So many stretches are named one after the other."""
+NEAREST = "What is named here are the nearest motions."
 MOST_TOLD = 12
 """So many stretches are told one by one."""
 
@@ -81,20 +86,62 @@ def ask(
     RequestError
         Also when the clip has no windows, or they are too many; see `scanning.window_starts`.
     """
-    from videomae_demo.engine.scanning import scan_windows, window_length_s, window_starts
-    from videomae_demo.lenses import recognise
+    from videomae_demo.engine.scanning import known_windows, scan_windows, window_starts
 
     starts_s = window_starts(engine, clip, request.hop_s, request.windows)
-    whole_clip = recognise.ask(engine, clip)
-    labels = whole_clip.classification.labels
-    followed = None
-    if request.label is not None:
-        followed = whole_clip.classification.find(request.label).index
-    length_s = window_length_s(engine, clip)
+    nothing = _begun(engine, clip, request, starts_s)
+    done = len(known_windows(engine, clip, starts_s))
+    began = time.monotonic()
     for logits in scan_windows(engine, clip, starts_s):
-        yield TimelineView(
-            whole_clip.checkpoint, whole_clip.clip, labels, starts_s, length_s, logits, followed
-        )
+        if len(logits) > done:
+            engine.seconds["scan"] = (time.monotonic() - began) / (len(logits) - done)
+        yield replace(nothing, logits=logits)
+        done, began = max(done, len(logits)), time.monotonic()
+
+
+def plan(engine: Engine, clip: ClipRequest, request: TimelineRequest) -> Plan:
+    """Say how many windows there are to scan, and what that costs; no model runs.
+
+    Errors as in `ask`.
+    """
+    from videomae_demo.engine.scanning import known_windows, window_starts
+
+    starts_s = window_starts(engine, clip, request.hop_s, request.windows)
+    found = known_windows(engine, clip, starts_s)
+    return plan_of(engine, len(starts_s), len(found), ("scan", "probe", "recognise"))
+
+
+def known(engine: Engine, clip: ClipRequest, request: TimelineRequest) -> TimelineView | None:
+    """Return the answer as far as earlier scans went; None if there were none.
+
+    Errors as in `ask`.
+    """
+    from videomae_demo.engine.scanning import known_windows, window_starts
+
+    starts_s = window_starts(engine, clip, request.hop_s, request.windows)
+    logits = known_windows(engine, clip, starts_s)
+    return replace(_begun(engine, clip, request, starts_s), logits=logits) if len(logits) else None
+
+
+def _begun(
+    engine: Engine, clip: ClipRequest, request: TimelineRequest, starts_s: NDArray[np.float64]
+) -> TimelineView:
+    """Return the answer before the first window is done."""
+    from videomae_demo.engine.scanning import window_length_s
+    from videomae_demo.lenses import recognise
+
+    whole = recognise.ask(engine, clip)
+    found = whole.classification
+    return TimelineView(
+        whole.checkpoint,
+        whole.clip,
+        found.labels,
+        starts_s,
+        window_length_s(engine, clip),
+        np.empty((0, len(found.labels)), np.float32),
+        None if request.label is None else found.find(request.label).index,
+        whole.is_foreign,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -114,6 +161,8 @@ class TimelineView(Answer):
         (windows done, labels) float32.
     followed : int or None
         The index of the label whose curve was asked for.
+    is_foreign : bool
+        As in `recognise.LabelsView`.
     """
 
     checkpoint: CheckpointCard
@@ -123,6 +172,7 @@ class TimelineView(Answer):
     length_s: float
     logits: NDArray[np.float32]
     followed: int | None = None
+    is_foreign: bool = False
 
     @property
     def done(self) -> float:
@@ -197,10 +247,26 @@ class TimelineView(Answer):
             "notes": self.notes,
         }
 
+    def headline(self) -> str:
+        """Say in a few words what happens."""
+        if self.is_foreign:
+            return MOTIONS_ONLY
+        named = [self.labels[one.label] for one in self.stretches]
+        if len(named) == 1:
+            return f"{named[0]} throughout"
+        if len(named) <= MOST_IN_A_ROW:
+            return ", then ".join(named)
+        return f"{len(named)} stretches of {len(set(named))} labels"
+
     def sentences(self) -> list[str]:
         """Say what happens when."""
         if self.done < 1:
             return [f"{len(self.logits)} of {len(self.starts_s)} windows are done so far."]
+        foreign = [f"{MOTIONS_ONLY}. {NEAREST}"] if self.is_foreign else []
+        return [*foreign, *self.about_stretches()]
+
+    def about_stretches(self) -> list[str]:
+        """Say what each stretch of the windows that are done shows, and what the label followed."""
         found = list(zip(self.stretches, self.spans(), strict=True))
         said = [_told(one, *span) for one, span in found[:MOST_TOLD]]
         if len(found) > MOST_TOLD:
