@@ -11,7 +11,7 @@ from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.page import Unchanged
 from videomae_demo.ui.session import Session
 
-RECOGNISE, ATTEND, EXPLAIN, RECONSTRUCT, HEADS, WHAT_IF, TOKENS, COMPARE = LENSES
+RECOGNISE, ATTEND, EXPLAIN, RECONSTRUCT, HEADS, WHAT_IF, TOKENS, COMPARE, TIMELINE = LENSES
 
 
 class MadeShelf(Shelf):

@@ -123,6 +123,9 @@ class FakeExplorer:
     def overview(self, request):
         return Overview(np.zeros((1, 24, 24, 3), np.uint8), np.zeros(1))
 
+    def plan_timeline(self, request, asked):
+        raise RequestError("The clip has no windows.")
+
     def classify(self, request, hidden=None):
         self.asked.append(("classify", request))
         result = Classification(LABELS, np.log([0.5, 0.3, 0.2]), np.array([0.5, 0.3, 0.2]))
@@ -356,7 +359,7 @@ def test_what_a_click_costs_stands_on_its_button_once_it_was_measured(made, expl
         page.bar for page in made.pick(session, "b") if not isinstance(page.bar, Unchanged)
     ]
     tabs = [{name for name in bar.costs if name.startswith("tab")} for bar in shown_now]
-    lenses = ("recognise", "attend", "heads", "what_if", "tokens", "compare")
+    lenses = ("recognise", "attend", "heads", "what_if", "tokens", "compare", "timeline")
     of_one_pass = {f"tab-{name}-button" for name in lenses}
     assert tabs == [of_one_pass | {"tab-reconstruct-button"}, {"tab-reconstruct-button"}]
 
@@ -933,12 +936,12 @@ def test_changes_beyond_values_are_repeated_to_the_end(made, layout):
         with contextlib.suppress(gr.Error):
             yield from outputs.deliver(set_rollout(made, session, "mean", 0.0, 9, 1), write)
 
-    # The weights, here and to compare, the labels of four lenses, three layers and a head, and
-    # the files of eight lenses.
-    assert check(outputs.deliver(made.open(Session("tested")), write)) == 19
+    # The weights, here and to compare, the labels of five lenses, three layers and a head, and
+    # the files of nine lenses.
+    assert check(outputs.deliver(made.open(Session("tested")), write)) == 21
     session = explored(made)
     assert (
-        check(outputs.deliver(made.pick(session, "b"), write)) == 9
+        check(outputs.deliver(made.pick(session, "b"), write)) == 10
     )  # layers and heads are known by now
     assert check(refused()) == 3
 

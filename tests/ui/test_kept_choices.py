@@ -36,6 +36,7 @@ from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.engine.clips import Overview
 from videomae_demo.lenses.compare import CompareView
 from videomae_demo.lenses.masks import MaskRequest
+from videomae_demo.lenses.plan import Plan
 from videomae_demo.pool import HALVES, ExplorerPool, Offer
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.handlers import Handlers
@@ -109,6 +110,12 @@ class MadeExplorer:
         return made_rollout(settings)
 
     def known_sweep(self, request, kind):
+        return None
+
+    def plan_timeline(self, request, asked):
+        return Plan(3, 3, None)
+
+    def known_timeline(self, request, asked):
         return None
 
     def reconstruct(self, request, mask):

@@ -19,6 +19,7 @@ from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import controls, text
 from videomae_demo.ui.address import read_query, read_sampling
+from videomae_demo.ui.bar.bar import Bar
 from videomae_demo.ui.dataset.listed import ListedClips
 from videomae_demo.ui.examples import Shelf, have_same_bytes
 from videomae_demo.ui.lenses.lens import (
@@ -28,13 +29,13 @@ from videomae_demo.ui.lenses.lens import (
     TakenBackError,
     WorkOf,
 )
-from videomae_demo.ui.page import Page, Pages, WeightsList
+from videomae_demo.ui.page import UNCHANGED, Page, Pages, Unchanged, WeightsList
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.preview.preview import make_preview
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.stages import Stages, clip_of, stage, with_time_left
 from videomae_demo.ui.token_player.sprites import SaveBytes
-from videomae_demo.ui.token_player.value import Shown
+from videomae_demo.ui.token_player.value import Band, Shown
 
 
 class Handlers:
@@ -202,9 +203,9 @@ class Handlers:
         yield Page(start=f"{chosen.start_s:g}")
         yield from self._stages.explore(session, Path(clip.path), chosen, session.weights)
 
-    def take_sampling(self, session: Session, sampling: SamplingOf) -> Pages:
+    def take_sampling(self, session: Session, sampling: SamplingOf, *given: Any) -> Pages:
         """Explore the present clip by what a lens says of its frames."""
-        chosen = sampling(session, self._stages.explorer(session))
+        chosen = sampling(session, self._stages.explorer(session), *given)
         yield Page(sampling=chosen)
         path = Path(clip_of(session).path)
         yield from self._stages.explore(session, path, chosen, session.weights)
@@ -308,7 +309,19 @@ class Handlers:
     def work(self, session: Session, lens: PageLens, work: WorkOf) -> Pages:
         """Show the steps of a lens's work in its panel; it changes nothing of the session."""
         for step, status in with_time_left(work(self._stages.explorer(session), session)):
-            yield Page(status=status, panels={lens.name: step.panel})
+            yield Page(status=status, panels={lens.name: step.panel}, band=_known(step.band))
+
+    def ended(self, session: Session, lens: PageLens) -> Page:
+        """Return what the page says of a lens's work that was stopped, or failed."""
+        shown = lens.stopped(session, self._stages.explorer(session))
+        bar = self.bar(session)
+        if shown is None:
+            return Page(status=[], bar=bar)
+        return Page(status=[], panels={lens.name: shown.panel}, bar=bar, band=_known(shown.band))
+
+    def bar(self, session: Session) -> Bar:
+        """Return what the bar at the head says."""
+        return self._stages.bar(session)
 
     def files(self, session: Session, name: str, folder: Path) -> Pages:
         """Write the files of one lens into `folder`."""
@@ -319,7 +332,7 @@ class Handlers:
     def shows_the_same(self, name: str, one: Session, other: Session) -> bool:
         """Tell whether a lens shows the same in two sessions."""
         lens = self.lenses[name]
-        alike = (one.weights, one.clip) == (other.weights, other.clip)
+        alike = (one.weights, lens.about(one)) == (other.weights, lens.about(other))
         return alike and lens.key(one) == lens.key(other)
 
     def last_word(self, now: Session, why: str, before: Session | None = None) -> Page:
@@ -351,6 +364,10 @@ class Handlers:
     def weights_list(self, session: Session) -> WeightsList:
         """Return what can be loaded, as it is on this machine by now, and what is."""
         return self._stages.weights_list(session)
+
+
+def _known(band: Band | None) -> Band | Unchanged:
+    return UNCHANGED if band is None else band
 
 
 def _named(sampling: Sequence[Any]) -> dict[str, Any]:

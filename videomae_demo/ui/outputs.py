@@ -31,6 +31,7 @@ def components_of(layout: Layout) -> list[Any]:
     """Return the components that a `Page` may change."""
     components = [
         layout.player,
+        layout.band,
         layout.status,
         layout.head.here,
         layout.clip.seen,
@@ -112,6 +113,7 @@ def to_outputs(page: Page, layout: Layout) -> Outputs:
     """Return what a page changes, by component."""
     changed: Outputs = {
         layout.player: _known(page.player, lambda shown: seal(shown.to_json())),
+        layout.band: _known(page.band, lambda band: seal(band and band.to_json())),
         layout.status: _known(page.status, seal),
         layout.head.here: _known(page.weights, seal),
         layout.clip.seen: _known(page.clip, seal),

@@ -13,7 +13,7 @@ from videomae_demo.ui.bar.bar import Bar
 from videomae_demo.ui.controls import Sampling
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.session import Session
-from videomae_demo.ui.token_player.value import Shown
+from videomae_demo.ui.token_player.value import Band, Shown
 
 
 class Unchanged:
@@ -78,6 +78,8 @@ class Page:
         The clips to try.
     weights_list : WeightsList
         Which checkpoints can be chosen, and which one is.
+    band : Band or None
+        What is drawn along the whole clip; None for nothing.
     files : mapping
         Paths of files to take away, by lens.
     """
@@ -101,6 +103,7 @@ class Page:
     banner: str | Unchanged = UNCHANGED
     examples: Examples | Unchanged = UNCHANGED
     weights_list: WeightsList | Unchanged = UNCHANGED
+    band: Band | None | Unchanged = UNCHANGED
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from videomae_demo.checkpoints.catalog import find_entry
 from videomae_demo.engine.clips import Overview, SeenClip
 from videomae_demo.errors import ExplorerError
+from videomae_demo.ui import text
 from videomae_demo.ui.lenses.lens import make_pane
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.token_player.sprites import SaveBytes, sprite
@@ -73,7 +74,7 @@ def weights_panel(explorer: Explorer, reconstructor: str = "") -> list[panel.Blo
             reconstructor = f"none ({error})"
     device = f"Device: {explorer.device}"
     if "recognise" in explorer.seconds:
-        device += f", where a pass takes {duration(explorer.seconds['recognise'])}"
+        device += f", where a pass takes {text.duration(explorer.seconds['recognise'])}"
     halves = f"Recogniser: {recogniser}. Reconstructor: {reconstructor}. {device}."
     entry = find_entry(card.name)
     remark = entry.partner_note if entry is not None else None
@@ -106,13 +107,17 @@ def clip_panel(
     ]
 
 
-def whole_clip(seen: SeenClip, overview: Overview, save: SaveBytes) -> Whole | None:
-    """Show the whole clip, and where the window lies; None where it has no room to move."""
+def whole_clip(seen: SeenClip, overview: Overview, save: SaveBytes, *, scans: bool) -> Whole | None:
+    """Show the whole clip, and where the window lies; None where it has no room to move.
+
+    `scans` as in `Whole`.
+    """
     first, last = float(seen.timestamps_s[0]), float(seen.timestamps_s[-1])
     if len(overview.frames) < 2 or seen.duration_s - (last - first) < LEAST_ROOM_S:
         return None
     times = tuple(round(time, 4) for time in overview.timestamps_s.tolist())
-    return Whole(sprite("whole", "the whole clip", overview.frames, save), times, (first, last))
+    track = sprite("whole", "the whole clip", overview.frames, save)
+    return Whole(track, times, (first, last), scans)
 
 
 def about_clip(seen: SeenClip, change: ClipChange | None = None) -> str:
@@ -124,13 +129,6 @@ def about_clip(seen: SeenClip, change: ClipChange | None = None) -> str:
         f"{changed}{seen.duration_s:.2f} s; {count} frames, from {first:.2f} to {last:.2f} s; "
         f"{_seen_share(seen)[0]}"
     )
-
-
-def duration(seconds: float) -> str:
-    """Write a measured duration down, in seconds."""
-    if seconds < 0.1:
-        return "less than 0.1 s"
-    return f"about {seconds:.1f} s" if seconds < 9.95 else f"about {seconds:.0f} s"
 
 
 def _seen_share(seen: SeenClip) -> tuple[str, bool]:

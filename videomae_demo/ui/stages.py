@@ -102,6 +102,7 @@ class Stages:
         )
         if seen.duration_s <= SHORT_CLIP_S:  # else what is read for it comes after the answer
             session = replace(session, whole=self._whole(session, seen))
+        kept = [lens for lens in self._lenses if _keeps(lens, before, session)]
         controls_now = {lens.name: lens.met(session, loads) for lens in self._lenses}
         if given:
             session = read_view(session, self._lenses, given)
@@ -117,7 +118,8 @@ class Stages:
             weights_list=self.weights_list(session) if loads else UNCHANGED,
             examples=self.examples(weights) if loads else UNCHANGED,
             clip=present.clip_panel(seen, card, base, request.change),
-            panels={lens.name: [] for lens in self._lenses},
+            panels={lens.name: [] for lens in self._lenses if lens not in kept},
+            band=UNCHANGED if kept else None,
             controls=controls_now,
             stale="",
             start="" if is_other else UNCHANGED,
@@ -137,7 +139,8 @@ class Stages:
         if rule.kind == "uniform":
             return None
         try:
-            return present.whole_clip(seen, explorer.overview(session.clip), self._save)
+            overview, scans = explorer.overview(session.clip), explorer.recogniser.card.label_count
+            return present.whole_clip(seen, overview, self._save, scans=bool(scans))
         except ExplorerError as error:
             logger.info("There is no overview of %s: %s", session.clip_name, error)
             return None
@@ -181,6 +184,7 @@ class Stages:
             player=now.player,
             panels={lens.name: showing.panel},
             controls={lens.name: showing.controls},
+            band=UNCHANGED if showing.band is None else showing.band,
             code=self._code(now),
             bar=self.bar(now),
             weights=UNCHANGED if timed == set(explorer.seconds) else self.weights_panel(now),
@@ -227,7 +231,7 @@ class Stages:
     def _costs(self, session: Session, explorer: Explorer) -> dict[str, str]:
         """Say what clicks cost that run a pass, as far as it was measured and is noticed."""
         noticed = {name: took for name, took in explorer.seconds.items() if took >= NOTICED_S}
-        costs = {name: present.duration(took) for name, took in noticed.items()}
+        costs = {name: text.duration(took) for name, took in noticed.items()}
         short = {name: f"{took:.0f} s" for name, took in noticed.items()}  # a tab has little room
         # One pass answers all lenses that run it.
         ran = {lens.runs for lens in self._lenses if lens.name in session.answered}
@@ -238,7 +242,9 @@ class Stages:
             buttons |= dict.fromkeys(lens.costly, costs.get(lens.runs))
             for button, repeated in lens.repeats.items():
                 takes_s = repeated.times * explorer.seconds.get(repeated.runs, 0.0)
-                buttons[button] = present.duration(takes_s) if takes_s >= NOTICED_S else None
+                buttons[button] = text.duration(takes_s) if takes_s >= NOTICED_S else None
+            if session.clip is not None:
+                buttons |= lens.costs(session, explorer)
         return {button: cost for button, cost in buttons.items() if cost is not None}
 
     def examples(self, weights: str) -> Examples:
@@ -282,6 +288,12 @@ def with_time_left(steps: Iterator[Step]) -> Iterator[tuple[Step, list[panel.Blo
             left_s = (now_s - first[0]) * (1 - step.done) / (step.done - first[1])
         doing = panel.progress(f"{step.doing} ...", round(100 * step.done), 100, left_s)
         yield step, [] if step.done >= 1 else [doing]
+
+
+def _keeps(lens: PageLens, before: Session, now: Session) -> bool:
+    """Tell whether a lens's answer is as true as before: it is of all the clip, and that is one."""
+    moved = before.clip is not None and before.clip != now.clip and before.weights == now.weights
+    return lens.is_of_whole and moved and lens.about(before) == lens.about(now)
 
 
 def _both(met: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from videomae_demo.lenses.plan import Plan
+
+LONG_S = 120.0
+"""From here on, a duration is told in minutes."""
+
 TITLE = "VideoMAE Explorer"
 INTRODUCTION = (
     "[VideoMAE](https://arxiv.org/abs/2203.12602) learns by filling in hidden parts of videos "
@@ -89,3 +97,18 @@ CHANGE = (
 )
 STORED_PIXELS = "Leave the pixels as they are stored, whatever aspect the file says they have."
 CROWDED = "{count} things that you asked for are waiting already; wait for them, or press Cancel."
+
+
+def duration(seconds: float) -> str:
+    """Write a measured duration down, in seconds or minutes."""
+    if seconds < 0.1:
+        return "less than 0.1 s"
+    if seconds >= LONG_S:
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds:.1f} s" if seconds < 9.95 else f"about {seconds:.0f} s"
+
+
+def cost(plan: Plan, what: str) -> str:
+    """Say what is left of many passes costs; `what` is what one of them is of."""
+    count = f"1 {what}" if plan.left == 1 else f"{plan.left} {what}s"
+    return count if plan.takes_s is None else f"{count}, {duration(plan.takes_s)}"

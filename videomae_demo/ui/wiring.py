@@ -7,6 +7,7 @@ exploration ends. Which handler an event calls is `app`'s.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -20,7 +21,7 @@ from videomae_demo.ui.pages.layout import Layout
 from videomae_demo.ui.panel.panel import sentence
 from videomae_demo.ui.preview.preview import EXPLORED
 from videomae_demo.ui.session import Session, Visit
-from videomae_demo.ui.work import MODEL, QUICK, Lane, Work, by_letter
+from videomae_demo.ui.work import MODEL, QUICK, EndOf, Lane, Work, by_letter
 
 ALWAYS_LAST: dict[str, Any] = {"trigger_mode": "always_last"}
 """Of events in quick succession the last one counts."""
@@ -53,25 +54,42 @@ class LensWires:
         handler = ask if source is not None else by_letter(ask)
         self._wiring.changes(event, handler, list(inputs), source, lane=lane)
 
-    def explores(self, event: Any, sampling: SamplingOf, source: str) -> None:
+    def explores(
+        self,
+        event: Any,
+        sampling: SamplingOf,
+        source: str | None,
+        inputs: Sequence[Any] = (),
+    ) -> None:
         """Explore other frames of the present clip when an event comes."""
 
-        def explore(session: Session) -> Pages:
-            yield from self._handlers.take_sampling(session, sampling)
+        def explore(session: Session, *given: Any) -> Pages:
+            yield from self._handlers.take_sampling(session, sampling, *given)
 
-        self._wiring.explores(event, explore, [], as_shown, source)
+        handler = explore if source is not None else by_letter(explore)
+        self._wiring.explores(event, handler, list(inputs), as_shown, source)
 
-    def works(self, event: Any, work: WorkOf, source: str) -> None:
+    def works(
+        self, event: Any, work: WorkOf, source: str | None, inputs: Sequence[Any] = ()
+    ) -> None:
         """Work beside the page when an event comes."""
 
-        def run(session: Session, visit: Visit) -> Pages:
+        def run(session: Session, visit: Visit, *_letter: Any) -> Pages:
             for page in self._handlers.work(session, self._lens, work):
                 if not self._handlers.shows_the_same(self._lens.name, session, visit.session):
                     yield Page(status=[])
                     return
-                yield page
+                # By now, less of it may be left to do.
+                yield replace(page, bar=self._handlers.bar(visit.session))
 
-        self._wiring.beside(event, run, [], source, **QUICK, trigger_mode="once")
+        def ended(session: Session, visit: Visit) -> Page:
+            if self._handlers.shows_the_same(self._lens.name, session, visit.session):
+                return self._handlers.ended(visit.session, self._lens)
+            return Page(status=[])
+
+        self._wiring.beside(
+            event, run, list(inputs), source, ended=ended, **QUICK, trigger_mode="once"
+        )
 
 
 class Wiring:
@@ -125,10 +143,17 @@ class Wiring:
         return LensWires(self, lens, handlers)
 
     def beside(
-        self, event: Any, handler: Any, inputs: list[Any], source: str | None = None, **options: Any
+        self,
+        event: Any,
+        handler: Any,
+        inputs: list[Any],
+        source: str | None = None,
+        *,
+        ended: EndOf | None = None,
+        **options: Any,
     ) -> None:
         """Wire a handler that changes nothing of the session; see `Work.beside`."""
-        self._on(event, self._work.beside(handler, source), inputs, **options)
+        self._on(event, self._work.beside(handler, source, ended), inputs, **options)
 
     def _on(self, event: Any, run: Any, inputs: list[Any], **options: Any) -> Any:
         shared = [self._layout.visit, self._layout.mail.clock]

@@ -42,6 +42,8 @@ Handler = Callable[..., Pages]
 """From a session, and what the components hold, to pages."""
 PathOf = Callable[..., str | None]
 """From a visit, and what the components hold, to the file that the clip field has of a clip."""
+EndOf = Callable[[Session, Visit], Page]
+"""From the session with which work began, and the visit, to what the page shows at its end."""
 Step = TypeVar("Step")
 
 
@@ -124,12 +126,13 @@ class Work:
                 visit.chosen.end()
 
     def beside(
-        self, handler: Handler, source: str | None = None
+        self, handler: Handler, source: str | None = None, ended: EndOf | None = None
     ) -> Callable[..., AsyncGenerator[Outputs, None]]:
         """Do the same for work that changes nothing of the session, and so waits for no turn.
 
         Its handler takes the visit after the session with which it began: by then, the page may
-        show something else.
+        show something else. So does `ended`, which says what the page shows after work that was
+        stopped, or failed.
         """
 
         async def run(visit: Visit, clock: str, *given: Any) -> AsyncGenerator[Outputs, None]:
@@ -137,8 +140,15 @@ class Work:
             with self._visitors.working() as wish:
                 if visit.was_cancelled(asked_at):
                     wish.set()
-                pages = follow(handler(visit.session, visit, *given), wish)
-                async with aclosing(in_threads(deliver(pages, self._write), self._threads)) as done:
+                began = visit.session
+
+                def last_word(_why: str = "") -> Page:
+                    return Page() if ended is None else ended(began, visit)
+
+                stopped = None if ended is None else last_word
+                pages = follow(handler(began, visit, *given), wish, stopped)
+                steps = deliver(pages, self._write, last_word)
+                async with aclosing(in_threads(steps, self._threads)) as done:
                     async for outputs in done:
                         yield outputs
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import gradio as gr
 
-from videomae_demo.engine.clips import SeenClip
+from videomae_demo.engine.clips import ClipRequest, SeenClip
 from videomae_demo.errors import RequestError
 from videomae_demo.lenses.answer import Answer
 from videomae_demo.pool import Half
@@ -24,7 +24,7 @@ from videomae_demo.ui.controls import Sampling
 from videomae_demo.ui.lenses.argument import Argument
 from videomae_demo.ui.panel import panel
 from videomae_demo.ui.token_player.sprites import SaveBytes
-from videomae_demo.ui.token_player.value import Pane, Track, View
+from videomae_demo.ui.token_player.value import Band, Pane, Track, View
 
 if TYPE_CHECKING:  # torch takes seconds to import, and building the page needs none of it
     from videomae_demo.engine.engine import Pass
@@ -61,12 +61,15 @@ class Showing:
         What was asked in the end, where the answer decided a part of it.
     controls : mapping
         The lens's controls that are set by this answer, by name: a value, or a ``gr.update``.
+    band : Band, optional
+        What is drawn along the whole clip from now on.
     """
 
     panel: list[panel.Block]
     view: View
     question: Any = None
     controls: Mapping[str, Any] = field(default_factory=dict)
+    band: Band | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +96,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How far work beside the page has come: what the panel shows, and what of it is done, 0..1."""
+    """How far work beside the page has come: what the panel shows, and what of it is done, 0..1.
+
+    A `band` is drawn along the whole clip from now on.
+    """
 
     panel: list[panel.Block]
     doing: str
     done: float
+    band: Band | None = None
 
 
 class TakenBackError(RequestError):
@@ -111,8 +118,8 @@ It raises a RequestError where what was given is nonsense.
 """
 WorkOf = Callable[["Explorer", "Session"], Iterator[Step]]
 """From the Explorer and the session to steps."""
-SamplingOf = Callable[["Session", "Explorer"], Sampling]
-"""From the session and the Explorer to how frames are chosen."""
+SamplingOf = Callable[..., Sampling]
+"""From the session, the Explorer, and what the inputs hold, to how frames are chosen."""
 
 
 class Wires(Protocol):
@@ -133,11 +140,22 @@ class Wires(Protocol):
         `change` gets what the letter says. `quick` if no model has to run.
         """
 
-    def explores(self, event: Any, sampling: SamplingOf, source: str) -> None:
-        """Explore other frames of the present clip when an event of the part `source` comes."""
+    def explores(
+        self,
+        event: Any,
+        sampling: SamplingOf,
+        source: str | None,
+        inputs: Sequence[Any] = (),
+    ) -> None:
+        """Explore other frames of the present clip when an event of the part `source` comes.
 
-    def works(self, event: Any, work: WorkOf, source: str) -> None:
-        """Work beside the page when an event of the part named `source` comes.
+        Without a source, it is a letter, see `mailbox`: then `sampling` gets what the letter says.
+        """
+
+    def works(
+        self, event: Any, work: WorkOf, source: str | None, inputs: Sequence[Any] = ()
+    ) -> None:
+        """Work beside the page when an event of the part named `source` comes, or a letter.
 
         The panel shows each step, for as long as the lens is asked the same. It waits for no turn,
         so a visitor goes on meanwhile.
@@ -213,6 +231,8 @@ class PageLens(ABC):
         By what an address names the label that it is asked about; empty if it takes none.
     repeats : mapping of str to Repeated
         The ``elem_id`` of each button that runs a pass many times, and which one.
+    is_of_whole : bool
+        Whether it asks about the whole clip, wherever the window lies.
     """
 
     name: str
@@ -228,10 +248,18 @@ class PageLens(ABC):
     costly: tuple[str, ...] = ()
     label_name: str = ""
     repeats: ClassVar[Mapping[str, Repeated]] = {}
+    is_of_whole: bool = False
 
     @abstractmethod
     def build(self) -> Parts:
         """Place its components into the open tab, below its panel, and name them."""
+
+    def mailboxes(self) -> Mapping[str, Any]:
+        """Return mailboxes that are needed before its tab is opened, by name; see `Parts.others`.
+
+        What stands in a tab is not on the page before.
+        """
+        return {}
 
     @abstractmethod
     def wire(self, parts: Parts, wires: Wires) -> None:
@@ -253,6 +281,22 @@ class PageLens(ABC):
     @abstractmethod
     def endpoint(self) -> Endpoint:
         """Return how programs ask it."""
+
+    def about(self, session: Session) -> ClipRequest | None:
+        """Return the clip that it asks about; None before the first one."""
+        if self.is_of_whole and session.clip is not None:
+            return replace(session.clip, start_s=None)
+        return session.clip
+
+    def costs(self, session: Session, explorer: Explorer) -> Mapping[str, str]:
+        """Return what stands on its buttons, by ``elem_id``, beside what `repeats` says."""
+        del session, explorer
+        return {}
+
+    def stopped(self, session: Session, explorer: Explorer) -> Step | None:
+        """Return what is shown when its work was stopped; None: what is shown by then."""
+        del session, explorer
+        return None
 
     def needs(self, session: Session) -> Sequence[tuple[str, Sequence[Half]]]:
         """Return which halves of which weights are asked, by their names."""

@@ -9,6 +9,7 @@ from videomae_demo.ui.lenses.heads import Heads
 from videomae_demo.ui.lenses.lens import PageLens
 from videomae_demo.ui.lenses.recognise import Recognise
 from videomae_demo.ui.lenses.reconstruct import Reconstruct
+from videomae_demo.ui.lenses.timeline import Timeline
 from videomae_demo.ui.lenses.tokens import Tokens
 from videomae_demo.ui.lenses.what_if import WhatIf
 
@@ -21,4 +22,5 @@ LENSES: list[PageLens] = [
     WhatIf(),
     Tokens(),
     Compare(),
+    Timeline(),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -21,7 +21,7 @@ from videomae_demo.ui.panel.panel import make_panel
 from videomae_demo.ui.picker.picker import PICK, make_picker
 from videomae_demo.ui.preview.preview import EXPLORED, make_watcher
 from videomae_demo.ui.session import Session, Visit
-from videomae_demo.ui.token_player.player import CHOOSE, LENS, WINDOW, token_player
+from videomae_demo.ui.token_player.player import CHOOSE, LENS, WINDOW, make_band, token_player
 
 WEBCAM = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}, "audio": False}
 """More pixels the model would not see, and it hears nothing."""
@@ -112,6 +112,7 @@ class Layout:
     notice: gr.HTML
     stale: gr.HTML
     player: gr.HTML
+    band: gr.HTML
     mail: Mail
     tabs: gr.Tabs
     lenses: Mapping[str, LensTab]
@@ -143,10 +144,11 @@ def build_layout(
         status = make_panel("status")
         cancel = gr.Button("Cancel", size="sm", scale=0, min_width=90, elem_id="cancel")
     with gr.Row(elem_id="columns"):
-        with gr.Column(scale=3, min_width=320, elem_id="middle"):
+        with gr.Column(scale=4, min_width=320, elem_id="middle"):
             stale = make_panel("stale")
             player = token_player("player", lenses[0].name)
-        with gr.Column(scale=2, min_width=300, elem_id="right"):
+            band = make_band()
+        with gr.Column(scale=3, min_width=300, elem_id="right"):
             tabs, placed = _build_lenses(lenses)
             with gr.Accordion("This view in Python", open=False, elem_id="python"):
                 code = gr.Code(
@@ -177,6 +179,7 @@ def build_layout(
         notice=notice,
         stale=stale,
         player=player,
+        band=band,
         mail=mail,
         tabs=tabs,
         lenses=placed,
@@ -272,6 +275,10 @@ def _build_lenses(lenses: Sequence[PageLens]) -> tuple[gr.Tabs, dict[str, LensTa
                 parts = lens.build()
                 take_away = build_take_away(lens.name, lens.content)
             built[lens.name] = LensTab(tab, panel, parts, take_away)
+    for lens in lenses:
+        placed = built[lens.name]
+        others = {**placed.parts.others, **lens.mailboxes()}
+        built[lens.name] = replace(placed, parts=replace(placed.parts, others=others))
     return tabs, built
 
 

@@ -92,7 +92,7 @@ function drawGallery(block) {
 
 // What had the focus, or was scrolled to, in the gallery before the panel was drawn anew.
 function keepPlace(before) {
-  const act = before?.closest(".panel-act") ? [...before.parentElement.children].indexOf(before) : -1;
+  const act = before?.closest(".panel-acts") ? [...before.parentElement.children].indexOf(before) : -1;
   const grid = element.querySelector(".panel-tiles");
   if (!grid) return;
   grid.scrollTop = galleryState.scroll;

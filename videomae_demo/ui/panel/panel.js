@@ -48,6 +48,7 @@ const DRAW = {
   changes: drawChanges,
   pairs: drawPairs,
   shares: drawShares,
+  windows: drawWindows,
   box: (block) => {
     const holder = make("div", "panel-box");
     holder.style.setProperty("--rows", block.rows);
@@ -99,6 +100,14 @@ const DRAW = {
       list.append(item);
     }
     return list;
+  },
+  act: (block) => {
+    const button = make("button", "panel-act panel-main-act", block.text);
+    button.type = "button";
+    button.dataset.keep = block.tells;
+    if (block.cost) button.append(make("span", "panel-act-cost", block.cost));
+    button.addEventListener("click", () => say(block.tells, null));
+    return button;
   },
   facts: (block) => {
     const list = make("dl", "panel-facts");

@@ -18,7 +18,7 @@ from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 from videomae_demo.ui.token_player.player import LEAVE_OUT
 from videomae_demo.ui.token_player.value import Track
 
-PARTS = ("curves", "gallery", "columns", "shares", "changes", "pairs", "panel")
+PARTS = ("curves", "gallery", "columns", "shares", "windows", "changes", "pairs", "panel")
 """The scripts of a panel, in order: gradio takes one script, so they share one scope."""
 
 _HERE = Path(__file__).parent
@@ -68,6 +68,11 @@ def note(text: str) -> Block:
 def progress(text: str, done: int, total: int, takes_s: float | None = None) -> Block:
     """Make a line that says how far the work is, and how long it may take from now on, if known."""
     return {"kind": "progress", "text": text, "done": done, "total": total, "takes": takes_s}
+
+
+def act(text: str, tells: str, cost: str = "") -> Block:
+    """Make a button that tells a mailbox that it was pressed; what that costs stands on it."""
+    return {"kind": "act", "text": text, "tells": tells, "cost": cost}
 
 
 def bars(rows: Sequence[tuple[str, float]], marked: str | None = None, tells: str = "") -> Block:
@@ -274,8 +279,17 @@ class ChangeRow:
     instead: str = ""
 
 
-def changes(title: str, rows: Sequence[ChangeRow], chosen: str, tells: str) -> Block:
-    """List changes of a clip, to choose one of them: the mailbox `tells` gets its name."""
+def changes(
+    title: str,
+    rows: Sequence[ChangeRow],
+    chosen: str,
+    tells: str,
+    heads: tuple[str, str] = ("points", "label now"),
+) -> Block:
+    """List changes of a clip, to choose one of them: the mailbox `tells` gets its name.
+
+    Without a mailbox none can be chosen; `heads` stand above `moved` and `instead`.
+    """
     return {
         "kind": "changes",
         "title": title,
@@ -292,6 +306,7 @@ def changes(title: str, rows: Sequence[ChangeRow], chosen: str, tells: str) -> B
         ],
         "chosen": chosen,
         "tells": tells,
+        "heads": list(heads),
     }
 
 

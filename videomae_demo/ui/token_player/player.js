@@ -134,6 +134,7 @@ window.addEventListener(LEAVE_OUT, (event) => {
   if (lens()) draw();
 });
 listenToWhole();
+listenToBand();
 find("given").addEventListener("change", draw);
 new ResizeObserver(() => { if (lens()) { drawStrip(); drawCurve(); } }).observe(element);
 watch("value", receive);

@@ -28,12 +28,19 @@ PARTS = (
     "magnifying",
     "pointing",
     "whole",
+    "band",
     "player",
 )
 """The scripts of the player, in order: gradio takes one script, so they share one scope, and only
 the last one does anything when it is loaded."""
 
 CHOOSE, LENS, WINDOW = "videomae-choose", "videomae-lens", "videomae-window"
+BAND = "videomae-band"
+"""The browser window's event that tells the player what a scan of the whole clip found, see
+``band.js``."""
+SCAN, SCAN_HERE = "videomae-scan", "scan-here"
+"""The mailbox that is told that the clip is to be scanned, and the ``elem_id`` of the player's
+button for it."""
 LEAVE_OUT = "videomae-leave-out"
 """The browser window's event that tells the player to leave the strongest tokens out of a picture:
 ``{"lens": str, "share": float}``."""
@@ -63,6 +70,19 @@ def token_player(elem_id: str, lens: str) -> gr.HTML:
     )
 
 
+def make_band() -> gr.HTML:
+    """Return what tells the player of a scan; its value is a sealed `value.Band`, or None.
+
+    It is none of the player's value: that is larger, and of other windows.
+    """
+    return gr.HTML(
+        seal(None),
+        html_template="<span></span>",
+        js_on_load=f'{OPENER}watch("value", () => say({json.dumps(BAND)}, openValue()));',
+        elem_classes="mailbox",
+    )
+
+
 def template() -> str:
     """Return the player's HTML, for a component that has one inside."""
     return _read("template.html")
@@ -81,6 +101,8 @@ def script(lens: str) -> str:
         "CHOOSE": CHOOSE,
         "LENS": LENS,
         "WINDOW": WINDOW,
+        "BAND": BAND,
+        "SCAN": SCAN,
         "LEAVE_OUT": LEAVE_OUT,
         "KEYS": KEYS,
         "FIRST_LENS": lens,

@@ -186,11 +186,81 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """The whole clip: frames at `times`, and the window of it that is seen, in seconds."""
+    """The whole clip: frames at `times`, and the window of it that is seen, in seconds.
+
+    `scans` tells whether it can be scanned for labels, window by window.
+    """
 
     track: Track
     times: tuple[float, ...]
     window: tuple[float, float]
+    scans: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BandLabel:
+    """A label with a colour of its own, and a letter, since colour alone is no sign."""
+
+    name: str
+    letter: str
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class BandPart:
+    """A stretch of a clip with one label.
+
+    Attributes
+    ----------
+    begin, end : float
+        In seconds.
+    label : str
+    said : str
+        What is said of it.
+    start : float
+        Where the window begins that stands for it, in seconds.
+    letter, colour : str
+        Of its label; empty if that has none of its own.
+    """
+
+    begin: float
+    end: float
+    label: str
+    said: str
+    start: float
+    letter: str = ""
+    colour: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """What a scan found along the whole clip.
+
+    Attributes
+    ----------
+    labels : tuple of BandLabel
+    parts : tuple of BandPart
+    length, hop : float
+        Of a window, and from window to window, in seconds; a hop of 0 for one window alone.
+    done : int
+        How many windows are done.
+    left : str
+        What the others cost; empty for none.
+    running : bool
+        Whether they are being done.
+    """
+
+    labels: tuple[BandLabel, ...]
+    parts: tuple[BandPart, ...]
+    length: float
+    hop: float
+    done: int
+    left: str = ""
+    running: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value as the player's script reads it."""
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,21 @@ function placeWindow(start) {
   handle.setAttribute("aria-valuemax", Math.max(begin, end - length).toFixed(2));
   handle.setAttribute("aria-valuenow", whole.start.toFixed(2));
   handle.setAttribute("aria-valuetext", `from ${whole.start.toFixed(2)} s to ${(whole.start + length).toFixed(2)} s`);
-  find("window-text").textContent = `The whole clip, ${(end - begin).toFixed(1)} s: drag the window, now from ${whole.start.toFixed(2)} s to ${(whole.start + length).toFixed(2)} s`;
+  tellWindow();
+}
+
+// What is said above the whole clip: of the part of the band that is pointed at, or of the window.
+function tellWindow(said) {
+  const { begin, end, length } = span();
+  find("window-text").textContent = said
+    || `Window from ${whole.start.toFixed(2)} s to ${(whole.start + length).toFixed(2)} s of ${(end - begin).toFixed(1)} s: drag it`;
 }
 
 function arrangeWhole() {
   const now = state.value.whole;
   show(find("whole"), Boolean(now));
   element.querySelector(".vp").classList.toggle("vp-has-whole", Boolean(now));
+  arrangeBand();
   if (!now || whole.grabbed !== null) return;
   const image = find("whole-strip");
   const { track } = now;
@@ -80,4 +88,6 @@ function listenToWhole() {
     event.preventDefault();
   });
   handle.addEventListener("keyup", commitWindow);
+  // The panel of a lens may move it, too.
+  window.addEventListener(WINDOW, (event) => { if (state.value.whole) placeWindow(event.detail); });
 }
