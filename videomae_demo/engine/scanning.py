@@ -91,7 +91,6 @@ def scan_windows(
     yield from grown(run_batches(engine, starts, read, key), len(starts))
 
 
-
 def known_windows(
     engine: Engine, clip: ClipRequest, starts_s: NDArray[np.float64]
 ) -> NDArray[np.float32]:

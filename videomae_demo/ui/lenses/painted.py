@@ -15,6 +15,7 @@ import numpy as np
 from videomae_demo.errors import RequestError
 from videomae_demo.ui.controls import whole
 from videomae_demo.ui.token_player.value import Mask, encode_mask
+from videomae_demo.video.views import Views
 
 if TYPE_CHECKING:
     from videomae_demo.config import TokenGrid
@@ -66,10 +67,21 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class LabelQuestion:
-    """What is asked of the labels: which one is looked up, None for none, and without what."""
+    """What is asked of the labels.
+
+    Attributes
+    ----------
+    label : str, optional
+        Which one is looked up.
+    taken : Taken
+        Without what.
+    views : Views, optional
+        Over which views they are averaged; None for the window in the player alone.
+    """
 
     label: str | None = None
     taken: Taken = Taken()
+    views: Views | None = None
 
 
 def bits_of_page(given: Any, tokens: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from videomae_demo.errors import RequestError
+from videomae_demo.lenses.named_views import views_sentences
 from videomae_demo.lenses.recognise import (
     MOTIONS_ONLY,
     ONE_VIEW,
@@ -18,10 +19,22 @@ from videomae_demo.lenses.recognise import (
     nearest_motion,
 )
 from videomae_demo.ui import text
-from videomae_demo.ui.controls import whole
+from videomae_demo.ui.controls import Sampling, whole
 from videomae_demo.ui.gradio_edge.mailbox.mailbox import make_mailbox
 from videomae_demo.ui.lenses import argument
 from videomae_demo.ui.lenses.argument import whole_number
+from videomae_demo.ui.lenses.averaged import (
+    AT_ONCE_S,
+    AVERAGE,
+    AVERAGING,
+    OPEN_VIEW,
+    asks_for_views,
+    clip_for_views,
+    read_views,
+    view_named,
+    views_blocks,
+    views_field,
+)
 from videomae_demo.ui.lenses.explain import (
     TAKE_AWAY,
     Explain,
@@ -36,6 +49,8 @@ from videomae_demo.ui.lenses.lens import (
     PageLens,
     Parts,
     Showing,
+    Step,
+    TakenBackError,
     Wires,
     call,
 )
@@ -69,7 +84,7 @@ class Recognise(PageLens):
     is_kept = True
 
     def build(self) -> Parts:
-        """Place the label to look up."""
+        """Place the label to look up, and the views to average over."""
         label = gr.Dropdown(
             choices=[],
             value=None,
@@ -77,18 +92,28 @@ class Recognise(PageLens):
             info="Choose the true label, or look any other up.",
             elem_id="look-up",
         )
+        mail = {"margin": MARGIN, "take": TAKE_LABELS, "average": AVERAGE, "view": OPEN_VIEW}
         return Parts(
-            {"label": label}, {"margin": make_mailbox(MARGIN), "take": make_mailbox(TAKE_LABELS)}
+            {"label": label, "views": views_field()},
+            {name: make_mailbox(box) for name, box in mail.items()},
         )
 
     def wire(self, parts: Parts, wires: Wires) -> None:
-        """Look a label up when it is chosen."""
+        """Look a label up, take tokens away, average over views, and open one of them."""
         label = parts.controls["label"]
         wires.asks(label.input, self.look_up, [label], label.elem_id, quick=True)
         margin = parts.others["margin"]
         wires.asks(margin.input, self.compare, [margin], None)
         take = parts.others["take"]
         wires.asks(take.input, self.take, [take], None)
+        views, average, view = (
+            parts.controls["views"],
+            parts.others["average"],
+            parts.others["view"],
+        )
+        wires.asks(views.input, self.set_views, [views], views.elem_id)
+        wires.works(average.input, self.average, None, [average])
+        wires.explores(view.input, self.open_view, None, [view])
 
     def look_up(self, session: Session, _explorer: Explorer, label: str | None) -> Change:
         """Show where one label stands."""
@@ -104,6 +129,58 @@ class Recognise(PageLens):
         left = reason.without(reason.taken.by_others(taken.bits))
         return Change(replace(asked, taken=taken), also={WHY.name: left})
 
+    def set_views(self, session: Session, explorer: Explorer, given: Any) -> Change | None:
+        """Average over other views."""
+        asked: LabelQuestion = self.question(session)
+        try:
+            views = read_views(given)
+            if views == asked.views:
+                return None
+            if views is not None:
+                explorer.plan_views(clip_for_views(session), views)
+        except RequestError as error:
+            raise TakenBackError(str(error)) from error
+        return Change(replace(asked, views=views))
+
+    def average(self, explorer: Explorer, session: Session) -> Iterator[Step]:
+        """Run the views, one batch after the other."""
+        asked: LabelQuestion = self.question(session)
+        if asked.views is None:
+            return
+        for view in explorer.classify_views(clip_for_views(session), asked.views):
+            assert view.views is not None
+            done = len(view.views.each) / view.views.planned
+            yield Step(labels_panel(view, asked.label, session), AVERAGING, done)
+
+    def stopped(self, session: Session, explorer: Explorer) -> Step | None:
+        """Show the mean of the views that were done by then."""
+        asked: LabelQuestion = self.question(session)
+        if asked.views is None:
+            return None
+        return Step(self._views_panel(explorer, session, asked), AVERAGING, 1.0)
+
+    def open_view(self, session: Session, explorer: Explorer, name: Any) -> Sampling:
+        """Return how the frames of a view are chosen."""
+        asked: LabelQuestion = self.question(session)
+        clip = clip_for_views(session)
+        found = None if asked.views is None else explorer.known_views(clip, asked.views)
+        return session.sampling.of(view_named(found, name))
+
+    def _views_panel(
+        self, explorer: Explorer, session: Session, asked: LabelQuestion
+    ) -> list[panel.Block]:
+        """Show the mean of the views, or what it costs to have it."""
+        clip, views = clip_for_views(session), asked.views
+        assert views is not None and session.clip is not None
+        plan = explorer.plan_views(clip, views)
+        view = explorer.known_views(clip, views)
+        if plan.left and plan.takes_s is not None and plan.takes_s <= AT_ONCE_S:
+            *_, view = explorer.classify_views(clip, views)
+            plan = explorer.plan_views(clip, views)
+        shown = explorer.classify(session.clip) if view is None else view
+        blocks = labels_panel(shown, asked.label, session)
+        return [*blocks[:1], *asks_for_views(plan), *blocks[1:]]
+
     def compare(self, session: Session, explorer: Explorer, said: Any) -> Change | None:
         """Ask the lens Why for the margin of one label over another, ``[label, other]``."""
         known = recogniser_labels(explorer)
@@ -114,32 +191,40 @@ class Recognise(PageLens):
         return Change(replace(reason, request=request), opens=WHY.name)
 
     def meet(self, session: Session, changed: str, explorer: Explorer) -> LabelQuestion:
-        """Give all tokens back; forget the label with its clip, or weights that do not know it."""
+        """Give all tokens back; forget the label with its clip, or weights that do not know it.
+
+        The views are forgotten with the clip.
+        """
         asked: LabelQuestion = self.question(session)
         known = explorer.recogniser.card.label_count and asked.label in recogniser_labels(explorer)
         keeps = changed == "frames" or (changed == "weights" and known)
-        return LabelQuestion(asked.label if keeps else None, asked.taken.by_others(None))
+        views = None if changed == "clip" else asked.views
+        return LabelQuestion(asked.label if keeps else None, asked.taken.by_others(None), views)
 
     def met(self, session: Session, loads: bool) -> Mapping[str, Any]:
-        """Empty the field if nothing is looked up any more; other weights know other labels."""
-        known = WHY.question(session).labels
-        return label_fields(known, {"label": self.question(session).label}, loads)
+        """Empty the fields of what is asked no more; other weights know other labels."""
+        asked: LabelQuestion = self.question(session)
+        fields = label_fields(WHY.question(session).labels, {"label": asked.label}, loads)
+        return fields if asked.views else {**fields, "views": ""}
 
     def address(self, session: Session) -> Mapping[str, str]:
-        """Name the label that is looked up."""
-        label = self.question(session).label
-        return {self.label_name: label} if label else {}
+        """Name the label that is looked up, and the views."""
+        asked: LabelQuestion = self.question(session)
+        label = {self.label_name: asked.label} if asked.label else {}
+        return label | ({"views": str(asked.views)} if asked.views else {})
 
     def read(self, session: Session, given: Mapping[str, str]) -> LabelQuestion:
-        """Look a label up, without the tokens that Why does without."""
+        """Look a label up, without the tokens that Why does without, or in several views."""
         asked: LabelQuestion = self.question(session)
         bits = bits_of_address(given["taken"]) if "taken" in given else None
         label = known_label(WHY.question(session).labels, given.get(self.label_name))
-        return LabelQuestion(label, replace(asked.taken, bits=bits))
+        views = read_views(given.get("views"))
+        return LabelQuestion(label, replace(asked.taken, bits=bits), views)
 
     def controls(self, session: Session) -> Mapping[str, Any]:
-        """Return the label that is looked up."""
-        return {"label": self.question(session).label}
+        """Return the label that is looked up, and the views."""
+        asked: LabelQuestion = self.question(session)
+        return {"label": asked.label, "views": str(asked.views or "")}
 
     def show(self, explorer: Explorer, session: Session, save: SaveBytes) -> Showing:
         """Show the best labels, and the one that is looked up."""
@@ -153,6 +238,9 @@ class Recognise(PageLens):
         if not fits(asked.taken.bits, grid):
             asked = replace(asked, taken=asked.taken.by_others(None))
         view = explorer.classify(session.clip, asked.taken.bits)
+        blocks = labels_panel(view, asked.label, session)
+        if asked.views is not None:
+            blocks = self._shown_views(explorer, session, asked, blocks)
         names = {"label": gr.update(choices=sorted(view.classification.labels))}
         player = replace(
             session.base,
@@ -161,17 +249,39 @@ class Recognise(PageLens):
             paint=TAKE_AWAY,
             may_show_all=True,
         )
-        return Showing(labels_panel(view, asked.label), player, asked, names)
+        return Showing(blocks, player, asked, names)
+
+    def _shown_views(
+        self,
+        explorer: Explorer,
+        session: Session,
+        asked: LabelQuestion,
+        one: list[panel.Block],
+    ) -> list[panel.Block]:
+        """Show the mean of several views; where there can be none, `one` view, and why."""
+        if asked.taken.bits is not None:
+            return [*one, panel.note(ONE_VIEW)]
+        try:
+            return self._views_panel(explorer, session, asked)
+        except RequestError as error:
+            return [*one, panel.note(str(error))]
 
     def write(self, explorer: Explorer, session: Session, folder: Path) -> list[Path]:
-        """Write the labels, and the one that is looked up."""
+        """Write the labels, and the one that is looked up; of several views, what is done."""
         assert session.clip is not None
         asked: LabelQuestion = self.question(session)
+        if asked.views is not None and asked.taken.bits is None:
+            view = explorer.known_views(clip_for_views(session), asked.views)
+            if view is not None:
+                return view.save(folder, TOP_K, asked.label)
         return explorer.classify(session.clip, asked.taken.bits).save(folder, TOP_K, asked.label)
 
     def code(self, session: Session) -> Code:
         """Print the best labels."""
-        bits = self.question(session).taken.bits
+        question: LabelQuestion = self.question(session)
+        bits, views = question.taken.bits, question.views
+        if views is not None and bits is None:
+            return _code_of_views(session, views)
         asked = call("explorer.classify", "clip", None if bits is None else repr(bits))
         return Code(
             (),
@@ -212,10 +322,26 @@ if explorer.recogniser.card.label_count:
         return Endpoint("classify", summary, parameters, classify, to_json)
 
 
-def labels_panel(view: LabelsView, label: str | None) -> list[panel.Block]:
+def _code_of_views(session: Session, views: Views) -> Code:
+    """Print the best labels of the mean of several views."""
+    changed = session.clip is not None and clip_for_views(session) != session.clip
+    clip = "replace(clip, start_s=None, change=None)" if changed else "clip"
+    lines = f"""\
+if explorer.recogniser.card.label_count:
+    *_, mean = explorer.classify_views({clip}, Views({views.windows}, {views.crops}))
+    for score in mean.classification.top(5):
+        print(f"{{score.probability:7.2%}}  {{score.label}}")
+"""
+    return Code(("Views",), f"from dataclasses import replace\n\n{lines}" if changed else lines)
+
+
+def labels_panel(
+    view: LabelsView, label: str | None, session: Session | None = None
+) -> list[panel.Block]:
     """Show the best labels, one that was asked for, and how sure the recogniser is.
 
-    Where the weights were not made for such a clip, no label is a headline, and a note says so.
+    Where the weights were not made for such a clip, no label is a headline, and a note says so. Of
+    several views, each is listed; `session` tells which of them the player shows.
     """
     found = view.classification
     top = found.top(TOP_K)
@@ -223,10 +349,14 @@ def labels_panel(view: LabelsView, label: str | None) -> list[panel.Block]:
         blocks = [panel.lead(MOTIONS_ONLY), panel.sentence(nearest_motion(found))]
     else:
         blocks = [panel.lead(top[0].label), panel.sentence(how_sure(found))]
+    if view.views is not None:
+        blocks += map(panel.sentence, views_sentences(view.views, found))
     rows = [(score.label, score.probability) for score in top]
     blocks.append(panel.bars(rows, marked=top[0].label, tells=MARGIN))
     blocks += [panel.sentence(said) for said in view.without()]  # below: the bars stay in place
     blocks.append(panel.small(CHOOSE_TWO))
+    if view.views is not None and session is not None:
+        blocks += views_blocks(view, session)
     if label:
         asked = found.find(label)
         count = len(found.labels)

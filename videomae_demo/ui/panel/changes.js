@@ -5,12 +5,15 @@ function drawChanges(block) {
   list.setAttribute("role", "group");
   list.setAttribute("aria-label", block.title);
   const rows = block.rows.map((row) => {
-    const button = make("button", "panel-change");
-    button.type = "button";
-    button.dataset.keep = row.name;
-    const isChosen = row.name === block.chosen;
-    button.setAttribute("aria-pressed", String(isChosen));
-    button.tabIndex = isChosen ? 0 : -1;
+    const button = make(block.tells ? "button" : "div", "panel-change");
+    if (block.tells) {
+      const isChosen = row.name === block.chosen;
+      button.type = "button";
+      button.dataset.keep = row.name;
+      button.setAttribute("aria-pressed", String(isChosen));
+      button.tabIndex = isChosen ? 0 : -1;
+      button.addEventListener("click", () => say(block.tells, row.name));
+    }
     const known = row.share !== null;
     button.append(
       make("span", "panel-change-title", row.title),
@@ -23,10 +26,9 @@ function drawChanges(block) {
     fill.style.width = `${100 * (row.share ?? 0)}%`;
     track.append(fill);
     button.append(track);
-    button.addEventListener("click", () => say(block.tells, row.name));
     return button;
   });
-  if (!rows.some((row) => row.tabIndex === 0)) rows[0].tabIndex = 0;
+  if (block.tells && !rows.some((row) => row.tabIndex === 0)) rows[0].tabIndex = 0;
   list.append(...rows);
   list.addEventListener("keydown", (event) => moveByArrows(event, rows, 1));
   const holder = make("figure", "panel-columns");
@@ -34,8 +36,8 @@ function drawChanges(block) {
   head.append(
     make("span", "", block.title),
     make("span", "panel-value", ""),
-    make("span", "panel-value panel-moved", "points"),
-    make("span", "panel-instead", "label now"),
+    make("span", "panel-value panel-moved", block.heads[0]),
+    make("span", "panel-instead", block.heads[1]),
   );
   holder.append(head, list);
   return holder;
