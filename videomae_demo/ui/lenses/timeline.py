@@ -165,7 +165,9 @@ class Timeline(PageLens):
         """Show what was scanned by then, and what is left."""
         clip, request = self._clip(session), self.request(session)
         view = explorer.known_timeline(clip, request)
-        return view and _step(view, explorer.plan_timeline(clip, request), running=False)
+        if view is None:
+            return None
+        return _step(view, explorer.plan_timeline(clip, request), running=False)
 
     def costs(self, session: Session, explorer: Explorer) -> Mapping[str, str]:
         """Say how many windows there are to scan, and how long that takes."""

@@ -160,8 +160,8 @@ class PageBuilder:
         asked = [visit, self.layout.query]
         page.load(show_first, asked, clip.video, queue=False, js=ADDRESS, **QUIET)
         self.wiring.explain(clip.video.change, mail.explored.input)
-        preview, quiet = keeping_preview(self.handlers.preview), {"show_progress": "hidden"}
-        self.wiring.beside(clip.watcher.unplayable, preview, [clip.video], **QUICK, **quiet)
+        preview, lane = keeping_preview(self.handlers.preview), {**QUICK, "show_progress": "hidden"}
+        self.wiring.beside(clip.watcher.unplayable, preview, [clip.video], **lane)
 
     def _wire_lenses(self) -> None:
         handlers, mail, work = self.handlers, self.layout.mail, self.work
