@@ -319,15 +319,20 @@ def test_long_work_is_told_in_minutes():
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A page with the bundled weights, and a clip of two motions of four seconds each."""
+def hands(tmp_path_factory):
+    """See `serve_page.py`."""
+    return tmp_path_factory.mktemp("hands")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, hands):
+    """A page with the bundled weights, and a clip of three motions of four seconds each."""
     folder = tmp_path_factory.mktemp("joined")
     frames = []
     for number, label in enumerate(["moving left"] * 2 + ["moving right"] * 2 + ["growing"] * 2):
         clip = render([90_000 + number], size_px=128, labels=[LABELS.index(label)]).frames[0]
         frames.append(clip.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
     write_mp4(folder / "a.mp4", np.ascontiguousarray(np.concatenate(frames)), 8)
-    hands = tmp_path_factory.mktemp("hands")
     port = free_port()
     command = page_command(port, "bundled", "bundled", folder, hands)
     yield from serve(command, port, tmp_path_factory.mktemp("server") / "log")
@@ -348,15 +353,16 @@ def test_a_visitor_scans_a_clip_and_goes_where_something_happens(open_page, addr
     expect(parts.first).to_have_attribute("aria-label", re.compile("^0.0 to .* s: moving left, "))
     expect(player.locator(".vp-band-names")).to_contain_text("A moving left")
     assert player.bounding_box() == before
-    # A click puts the window there; the label of that window is the one of the part.
-    right = player.locator(".vp-part", has_text="moving right").first
-    said = right.get_attribute("aria-label")
-    right.click()
-    expect(page.locator("#labels .panel-name").first).to_have_text("moving right")
-    begin, end = map(float, re.match(r"([\d.]+) to ([\d.]+) s", said).groups())
+    # A click puts the window there, and the labels of that window are those of the part.
+    said = parts.last.get_attribute("aria-label")
+    begin, end, label = re.match(r"([\d.]+) to ([\d.]+) s: (.+),", said).groups()
+    parts.last.click()
+    expect(page).to_have_url(re.compile(r"start=\d"))
+    expect(page.locator("#labels .panel-name").first).to_have_text(label)
     handle = page.get_by_role("slider", name="Start of the window")
-    start = float(handle.get_attribute("aria-valuenow"))
-    assert begin - 1 <= start <= end and f"start={start:g}" in page.url
+    start = float(re.search(r"start=([\d.]+)", page.url).group(1))
+    assert float(begin) - 1 <= start <= float(end) and start % 0.9375 == 0  # a scanned window
+    expect(handle).to_have_attribute("aria-valuenow", f"{start:.2f}")
     visitor.wait_until_explored()
     expect(parts.first).to_be_visible()  # the band stays
     # The same by the keyboard: Tab reaches one part, arrows go on, Enter opens.
@@ -373,13 +379,38 @@ def test_a_visitor_scans_a_clip_and_goes_where_something_happens(open_page, addr
     chart = page.locator("#when .panel-inner")
     chart.focus()
     page.keyboard.press("End")
-    expect(chart).to_have_attribute("aria-valuetext", re.compile(r"^10.* s: \w+"))
+    expect(chart).to_have_attribute("aria-valuetext", re.compile(r"^9\.4 to 11\.2 s: \w+"))
     page.keyboard.press("Enter")
-    expect(handle).to_have_attribute("aria-valuenow", re.compile("^9.4|^10"))
+    expect(page).to_have_url(re.compile(r"start=9\.375"))
     visitor.wait_until_explored()
     expect(chart).to_be_focused()
     page.get_by_role("button", name="Show how undecided it is").click()
     expect(page.locator("#when polyline")).to_have_count(1)
+    assert not visitor.complaints
+
+
+@pytest.mark.slow
+def test_a_visitor_stops_a_scan_and_goes_on(open_page, address, hands):
+    visitor = open_page(f"{address}?windows=400")
+    player, closed = visitor.page.locator("#player"), hands / "closed"
+    player.get_by_role("button", name="Scan the clip").click()
+    parts = player.locator(".vp-part")
+    expect(parts.first).to_be_visible(timeout=PATIENCE_MS)
+    closed.touch()
+    visitor.page.get_by_role("button", name="Cancel").click()
+    closed.unlink()
+    button = player.get_by_role("button", name="Go on scanning")
+    expect(button).to_be_visible()
+    expect(visitor.page.locator("#working")).not_to_be_visible()
+    left = int(re.match(r"\d+", button.get_attribute("data-cost")).group())
+    assert 0 < left < 400
+    expect(parts.first).to_be_visible()  # what was done stays
+    button.click()
+    expect(button).not_to_be_visible(timeout=PATIENCE_MS)
+    expect(visitor.page.locator("#working")).not_to_be_visible(timeout=PATIENCE_MS)
+    visitor.page.get_by_role("tab", name="When").click()
+    expect(visitor.page.locator("#when .panel-windows")).to_be_visible()
+    expect(visitor.page.locator("#when .panel-main-act")).to_have_count(0)
     assert not visitor.complaints
 
 
