@@ -78,6 +78,7 @@ def test_a_run_leaves_a_checkpoint_a_log_and_a_report(whole, settings, data):
     assert [line["step"] for line in held_out] == [2, 4, 6, 7]
     best = min(held_out, key=lambda line: line["held-out loss"])
     assert (done.step, done.steps) == (best["step"], 7)
+    assert done.page.is_file() and done.page.parent == done.folder / "held_out"
     assert done.loss == best["held-out loss"] and done.accuracy == best["held-out accuracy"]
 
 
@@ -215,7 +216,8 @@ def test_without_held_out_clips_the_last_weights_are_kept(data, start, tmp_path)
     done = finetune_folder(
         data, tmp_path, OwnSettings(steps=2, held_out=0), start=str(start), device="cpu"
     )
-    assert (done.step, done.loss, done.accuracy, done.report) == (2, None, None, ())
+    assert (done.step, done.loss, done.accuracy) == (2, None, None)
+    assert (done.report, done.page) == ((), None)
     assert not (tmp_path / "held_out.csv").exists()
     assert weights(tmp_path)
 
@@ -252,7 +254,9 @@ def test_the_command_says_what_came_of_it(data, start, tmp_path, capsys):
     printed = capsys.readouterr()
     assert code == 0
     assert "Top-1 " in printed.out and " of 4; 95 % interval " in printed.out
-    assert printed.out.splitlines()[-1].endswith(f"python app.py --weights {out}")
+    *_, page, checkpoint = printed.out.splitlines()
+    assert page == f"The report on the held-out clips: {out}/held_out/report.html"
+    assert checkpoint.endswith(f"python app.py --weights {out}")
     assert "2/2" in printed.err and "clip" in printed.err
     card = (out / "README.md").read_text()
     assert f"- Made from: {start.name} (licence of its weights: unknown)" in card

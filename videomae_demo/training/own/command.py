@@ -139,12 +139,10 @@ def _given(parsed: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]
 
 
 def _lines(done: Finetuned) -> list[str]:
-    found = list(done.report) or [
-        "No clip was held out, so nothing is known of how well it names new ones."
-    ]
-    return [
-        *found,
-        *(f"Note: {note}" for note in done.notes),
-        f"The checkpoint, its log and the report are in {done.folder}. Open it: "
-        f"python app.py --weights {done.folder}",
-    ]
+    files = [f"The checkpoint is in {done.folder}. Open it: python app.py --weights {done.folder}"]
+    if done.page is not None:
+        files.insert(0, f"The report on the held-out clips: {done.page}")
+    found = done.report or (
+        "No clip was held out, so nothing is known of how well it names new ones.",
+    )
+    return [*found, *(f"Note: {note}" for note in done.notes), *files]

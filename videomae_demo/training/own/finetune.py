@@ -66,6 +66,8 @@ class Finetuned:
         Sentences that a person must see.
     report : tuple of str
         What was found on the held-out clips, in sentences.
+    page : Path or None
+        The report on them, to be opened in a browser; None without any.
     """
 
     folder: Path
@@ -76,6 +78,7 @@ class Finetuned:
     accuracy: float | None
     notes: tuple[str, ...]
     report: tuple[str, ...]
+    page: Path | None
 
 
 def finetune_folder(
@@ -181,9 +184,11 @@ def finetuning_folder(
     card = write_card(f"{len(material.labels)} labels of one's own", _facts(role, learnt), ORIGIN)
     save_model(model, role.processor, rule, out, card)
     report: tuple[str, ...] = ()
+    page = None
     if material.held_out:
         write_held_out(material.held_out, out)
         report = (_kept(learnt, plan), *report_held_out(out, device))
+        page = out / REPORT_FOLDER / "report.html"
     return Finetuned(
         out,
         material.labels,
@@ -193,6 +198,7 @@ def finetuning_folder(
         learnt.accuracy,
         notes,
         report,
+        page,
     )
 
 
