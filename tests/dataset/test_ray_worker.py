@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from rendered import write_data_set
 from tiny import TINY_LABELS
 
@@ -15,6 +16,7 @@ from videomae_demo.dataset.naming import name_labels
 from videomae_demo.dataset.ray_worker import MOST_TRIES, Chunk, Order, Outcome, Worker, fingerprint
 from videomae_demo.dataset.rows import Row
 from videomae_demo.engine.engine import Engine
+from videomae_demo.limits import Limits
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +128,17 @@ def test_a_worker_without_the_device_or_the_weights_says_so(order, clips, tmp_pa
     shutil.rmtree(copy)
     outcome = Worker(dataclasses.replace(order, weights=str(copy)), first_try).judge(Chunk(1, ()))
     assert outcome.is_of_checkpoint and "weights" in outcome.refusal
+
+
+def test_limits_and_threads_are_those_of_the_order(order, engine, clips):
+    threads = torch.get_num_threads()
+    before = engine._cache.nbytes
+    strict = dataclasses.replace(order, limits=Limits(clip_frames=1), threads=threads + 1)
+    try:
+        (row,) = Worker(strict, first_try).judge(Chunk(1, clips[:1])).rows
+        assert torch.get_num_threads() == threads + 1
+    finally:
+        torch.set_num_threads(threads)
+    assert row.error is not None and "clip_frames" in row.error
+    list(judge(engine, clips[:1], order.naming, order.judging, 1))
+    assert engine._cache.nbytes == before  # clips that are seen once crowd nothing out
