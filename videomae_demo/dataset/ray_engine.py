@@ -11,6 +11,7 @@ import dataclasses
 import logging
 import os
 import queue
+import socket
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -313,6 +314,7 @@ def _connected(ray: Any, pool: _Pool) -> Iterator[None]:
         "include_dashboard": False,
     }
     try:
+        _knock(address)
         ray.init(
             address=address,
             log_to_driver=False,
@@ -335,6 +337,13 @@ def _connected(ray: Any, pool: _Pool) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise an OSError if nobody listens there: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal() and int(port) < 2**16:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=END_S).close()
 
 
 def _check_gpus(ray: Any, pool: _Pool, *, may_grow: bool) -> None:
