@@ -183,7 +183,8 @@ def test_the_clip_stands_still_where_motion_is_unwelcome(guest):
 def test_the_other_pages_lead_here(guest, open_page):
     visitor = guest()
     links = visitor.page.locator("#train .bar-page")
-    assert [link.inner_text() for link in links.all()] == ["Explore", "Live", "Learn", "Train"]
+    names = ["Explore", "Live", "Learn", "Train", "Data set"]
+    assert [link.inner_text() for link in links.all()] == names
     explore = open_page()
     explore.page.locator("#bar .bar-page", has_text="Train").click()
     expect(explore.page.locator("#train .train-main")).to_be_visible(timeout=SLOW)

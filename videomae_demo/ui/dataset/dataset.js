@@ -68,6 +68,7 @@ async function take(told) {
   }
   if (told.figures) drawn.done = told.done;
   arrange();
+  element.querySelector(".data").dataset.asked = told.run;
   mark();
   const rows = `${told.run} ${told.done}`;
   if (told.done && rows !== shownRows && !isRead()) await showRows(rows);

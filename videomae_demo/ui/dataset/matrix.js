@@ -1,5 +1,13 @@
 // The confusion matrix: a table of counts. Arrow keys move in it; one cell at a time has the tab stop.
 
+// Black or white, whichever can be read on a part's background (WCAG's relative luminance).
+function readable(part) {
+  const told = getComputedStyle(part).backgroundColor;
+  const scale = told.startsWith("rgb") ? 255 : 1;
+  const linear = told.match(/[\d.]+(e-?\d+)?/g).slice(0, 3).map((value) => Number(value) / scale).map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#000" : "#fff";
+}
+
 class Matrix {
   constructor(holder) {
     this.holder = holder;
@@ -16,7 +24,7 @@ class Matrix {
       cell.textContent = count ? count.toLocaleString("en") : "";
       cell.setAttribute("aria-label", `${labels[at]} named ${labels[column]}: ${count}`);
       cell.parentElement.style.setProperty("--share", count ? (0.12 + 0.88 * share).toFixed(3) : "0");
-      cell.parentElement.dataset.strong = String(share > 0.45);
+      cell.style.color = count ? readable(cell.parentElement) : "";
       cell.setAttribute("aria-pressed", String(chosen.true === labels[at] && chosen.named === labels[column]));
     }));
     this.note.textContent = of > labels.length ? `The ${labels.length} of ${of} labels that are confused most often.` : "";

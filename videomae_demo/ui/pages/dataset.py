@@ -18,7 +18,7 @@ from videomae_demo.ui.dataset.runs import Runs
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.lenses.lens import PageLens
 
-RUNS = Path("runs")
+RUNS = Path("evaluated")
 """Where the folders of runs are made, below the folder in which the page was started."""
 
 
