@@ -379,7 +379,7 @@ def test_a_visitor_scans_a_clip_and_goes_where_something_happens(open_page, addr
     chart = page.locator("#when .panel-inner")
     chart.focus()
     page.keyboard.press("End")
-    expect(chart).to_have_attribute("aria-valuetext", re.compile(r"^9\.4 to 11\.2 s: \w+"))
+    expect(chart).to_have_attribute("aria-valuetext", re.compile(r"^9\.38 to 11\.25 s: \w+"))
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"start=9\.375"))
     visitor.wait_until_explored()
@@ -391,7 +391,7 @@ def test_a_visitor_scans_a_clip_and_goes_where_something_happens(open_page, addr
 
 @pytest.mark.slow
 def test_a_visitor_stops_a_scan_and_goes_on(open_page, address, hands):
-    visitor = open_page(f"{address}?windows=400")
+    visitor = open_page(f"{address}?windows=120")
     player, closed = visitor.page.locator("#player"), hands / "closed"
     player.get_by_role("button", name="Scan the clip").click()
     parts = player.locator(".vp-part")
@@ -403,7 +403,7 @@ def test_a_visitor_stops_a_scan_and_goes_on(open_page, address, hands):
     expect(button).to_be_visible()
     expect(visitor.page.locator("#working")).not_to_be_visible()
     left = int(re.match(r"\d+", button.get_attribute("data-cost")).group())
-    assert 0 < left < 400
+    assert 0 < left < 120
     expect(parts.first).to_be_visible()  # what was done stays
     button.click()
     expect(button).not_to_be_visible(timeout=PATIENCE_MS)

@@ -69,7 +69,7 @@ function drawWindows(block) {
     const isIdle = windowsState.at === null;
     cursor.hidden = isIdle;
     cursor.style.left = `${(100 * (start + block.length / 2)) / block.end}%`;
-    const when = `${start.toFixed(1)} to ${(start + block.length).toFixed(1)} s`;
+    const when = `${start.toFixed(2)} to ${(start + block.length).toFixed(2)} s`;
     const undecided = `undecided ${perCent(block.entropy[at])}`;
     told.textContent = isIdle ? "Point at the chart for its values; a click puts the window there." : `${when}: ${undecided}`;
     block.curves.forEach((curve, index) => {
