@@ -117,7 +117,7 @@ def answer(
     counts = hidden.sum(axis=(1, 2, 3))
     for count in np.unique(counts):
         places = np.flatnonzero(counts == count)
-        together = clips_at_once(model.config, model.config.grid.tokens - int(count))
+        together = clips_at_once(model, model.config.grid.tokens - int(count))
         for part in np.split(places, range(together, len(places), together)):
             masks = torch.from_numpy(hidden[part].reshape(len(part), -1)).to(clip.device)
             clips = clip.expand(len(part), -1, -1, -1, -1)

@@ -1,19 +1,29 @@
 from __future__ import annotations
 
+import gc
+import sys
 import threading
+import types
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
+from videomae_demo import device
 from videomae_demo.device import (
+    MOST_ON_CUDA,
+    WorkingSizes,
     choose_device,
+    home_of,
     inference_precision,
     is_awaited,
     on_gpu,
     one_at_a_time,
+    within_memory,
+    working_sizes,
 )
-from videomae_demo.errors import RequestError
+from videomae_demo.errors import DeviceError, RequestError
 
 
 @pytest.fixture
@@ -97,13 +107,14 @@ def test_a_device_is_given_back_after_a_failure() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "false", "0"])
-def test_off_zero_gpu_a_function_stays_as_it_is(
+def test_off_zero_gpu_a_function_runs_here(
     monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
     if value is not None:
         monkeypatch.setenv("SPACES_ZERO_GPU", value)
-    assert on_gpu(10)(choose_device) is choose_device
+    assert on_gpu(10)(threading.get_ident)() == threading.get_ident()
+    assert home_of(torch.device("cuda")) == torch.device("cuda")
 
 
 def test_who_takes_a_device_again_and_again_lets_others_in() -> None:
@@ -127,3 +138,108 @@ def test_who_takes_a_device_again_and_again_lets_others_in() -> None:
         finally:
             ends.set()
             going_on.result()
+
+
+# ---- where passes run elsewhere ------------------------------------------------------------------
+
+
+@pytest.fixture
+def lent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the durations for which a GPU was asked for; whoever asks torch.cuda fails."""
+    durations: list[int] = []
+
+    def gpu(duration: int):
+        def decorate(function):
+            durations.append(duration)
+            return function
+
+        return decorate
+
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    stand_in = types.ModuleType("spaces")
+    stand_in.GPU = gpu  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "spaces", stand_in)
+    for name in ("is_available", "device_count", "get_device_properties", "init"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: pytest.fail("CUDA was touched"))
+    return durations
+
+
+def test_where_passes_run_elsewhere_cuda_is_not_touched(lent: list[int]) -> None:
+    assert choose_device() == torch.device("cuda")
+    assert choose_device("cpu") == home_of(torch.device("cuda")) == torch.device("cpu")
+    with pytest.raises(RequestError, match="'mps' is not available; choose auto, cuda, cpu"):
+        choose_device("mps")
+
+
+def test_a_borrowed_gpu_tells_of_its_memory_too(lent: list[int]) -> None:
+    def fail() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    borrowed = on_gpu(15)(fail)
+    assert lent == [15]
+    with pytest.raises(DeviceError):
+        borrowed()
+
+
+# ---- memory --------------------------------------------------------------------------------------
+
+
+def test_too_little_memory_is_told_after_what_was_held_is_given_back(
+    machine: pytest.MonkeyPatch,
+) -> None:
+    held: list[weakref.ref[torch.Tensor]] = []
+    given_back: list[bool] = []
+
+    @within_memory
+    def work(fails: bool) -> str:
+        large = torch.zeros(1000)
+        held.append(weakref.ref(large))
+        if fails:
+            raise torch.OutOfMemoryError(
+                "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 8"
+            )
+        return f"{len(large)} values"
+
+    machine.setattr(torch.cuda, "is_initialized", lambda: True)
+    machine.setattr(torch.cuda, "empty_cache", lambda: given_back.append(held[0]() is None))
+    gc.disable()  # the frames go by themselves, not by chance
+    try:
+        with pytest.raises(DeviceError, match=r"too little .*\(2.50 GiB more .*end other") as told:
+            work(True)
+    finally:
+        gc.enable()
+    assert given_back == [True]
+    assert told.value.__context__ is None and told.value.__cause__ is None
+    assert work(False) == "1000 values" and work.__name__ == "work"
+
+
+def test_where_cuda_never_began_nothing_is_given_back(machine: pytest.MonkeyPatch) -> None:
+    machine.setattr(torch.cuda, "empty_cache", lambda: pytest.fail("CUDA was touched"))
+
+    def fail() -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    with pytest.raises(DeviceError, match="left for this; end other"):
+        within_memory(fail)()
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "together", "block"),
+    [(8, 2**28, 2**26), (140, MOST_ON_CUDA.together_bytes, MOST_ON_CUDA.block_bytes)],
+)
+def test_a_gpu_takes_more_at_once_as_far_as_its_memory_goes(
+    machine: pytest.MonkeyPatch, gigabytes: int, together: int, block: int
+) -> None:
+    of_card = types.SimpleNamespace(total_memory=gigabytes * 2**30)
+    machine.setattr(torch.cuda, "get_device_properties", lambda _index: of_card)
+    device._memory_bytes.cache_clear()
+    try:
+        sizes = working_sizes(torch.device("cuda", 0))
+    finally:
+        device._memory_bytes.cache_clear()
+    assert sizes == WorkingSizes(together, block, fused_beside=True)
+
+
+@pytest.mark.parametrize("name", ["cpu", "mps"])
+def test_a_processor_keeps_blocks_in_its_cache(name: str) -> None:
+    assert working_sizes(torch.device(name)) == WorkingSizes(2**26, 2**23, fused_beside=False)

@@ -1,10 +1,13 @@
 """Tiny checkpoints, for whoever needs a model that answers at once."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from videomae_demo.config import VideoMAEConfig
+from videomae_demo.device import WorkingSizes
 from videomae_demo.model.processor import VideoMAEImageProcessor
 from videomae_demo.model.videomae import IMAGENET_MEAN, IMAGENET_STD
 
@@ -45,3 +48,9 @@ def save_tiny(
             size=32, crop_size=32, image_mean=IMAGENET_MEAN, image_std=IMAGENET_STD
         ).save_pretrained(folder)
     return folder
+
+
+def blocks_of(nbytes: int, **others) -> Callable[[torch.device], WorkingSizes]:
+    """Return what may stand for `working_sizes`: attention is seen in blocks of so many bytes."""
+    sizes = replace(WorkingSizes(), block_bytes=nbytes, **others)
+    return lambda _device: sizes

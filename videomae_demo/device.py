@@ -1,21 +1,26 @@
-"""Which device the models run on, in which precision, and who runs there now.
+"""Which device the models run on, in which precision, how much at once, and who runs there now.
 
 No other module knows about devices or ZeroGPU. ZeroGPU lends a GPU to one call at a time: a
-decorated function runs there in a forked process that has the GPU.
+decorated function runs there in a forked process that has the GPU. The process that forks must
+never begin to use CUDA itself, or none of its forks can: so it asks nothing of ``torch.cuda``, and
+keeps the weights in the host's memory; see `home_of`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import torch
 
 from videomae_demo.cancellation import holding
-from videomae_demo.errors import RequestError
+from videomae_demo.errors import DeviceError, RequestError
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -50,6 +55,54 @@ def inference_precision(device: torch.device) -> contextlib.AbstractContextManag
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return contextlib.nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingSizes:
+    """How much a pass holds at once on a device.
+
+    Attributes
+    ----------
+    together_bytes : int
+        Activations of one batch, at their widest. Larger ones are no faster, and can't be stopped
+        soon.
+    block_bytes : int
+        Attention that an observer sees at once. On a processor it is to stay in the cache; a GPU
+        wants a whole layer, since each block costs it the start of several kernels.
+    fused_beside : bool
+        Whether an observed pass leaves its result to torch's fused kernel, and makes the
+        probabilities for the observer alone. That computes attention twice; the other way reads
+        each block once more, which costs a GPU more than the kernel does.
+    """
+
+    together_bytes: int = 2**26
+    block_bytes: int = 2**23
+    fused_beside: bool = False
+
+
+MOST_ON_CUDA = WorkingSizes(together_bytes=2**31, block_bytes=2**28, fused_beside=True)
+"""On paper, and still to be measured by ``benchmarks/on_a_gpu.sh``: about 30 clips of base, and one
+layer's attention of any published model."""
+SHARES_ON_CUDA = 32, 128
+"""But no more than one such part of the card's memory for a batch, and for a block."""
+
+
+def working_sizes(device: torch.device) -> WorkingSizes:
+    """Return how much a pass may hold at once on a device; MPS, not measured yet, as a CPU."""
+    if device.type != "cuda":
+        return WorkingSizes()
+    memory, most = _memory_bytes(device.index), MOST_ON_CUDA
+    of_batch, of_block = SHARES_ON_CUDA
+    return WorkingSizes(
+        min(most.together_bytes, memory // of_batch),
+        min(most.block_bytes, memory // of_block),
+        most.fused_beside,
+    )
+
+
+@functools.lru_cache
+def _memory_bytes(index: int | None) -> int:
+    return int(torch.cuda.get_device_properties(index).total_memory)
 
 
 @contextlib.contextmanager
@@ -98,6 +151,38 @@ def on_one_core() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def within_memory(function: Function) -> Function:
+    """Decorate work on a device, so that too little memory there is told in one sentence.
+
+    What the failed work held is given back before that, so that the next one finds it free.
+
+    Raises
+    ------
+    DeviceError
+        When the device's memory does not suffice.
+    """
+
+    @functools.wraps(function)
+    def careful(*arguments: Any, **named: Any) -> object:
+        try:
+            return function(*arguments, **named)
+        except torch.OutOfMemoryError as error:
+            asked = re.search(r"[Tt]ried to allocate ([\d.]+ \w+)", str(error))
+        # Only here the failed work's frames are gone, and with them the tensors that they held.
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+        more = f" ({asked[1]} more were asked for)" if asked else ""
+        raise DeviceError(
+            f"The graphics card has too little memory left for this{more}; end other programs that "
+            "use it, choose smaller weights, or run on the processor (device cpu)."
+        )
+
+    return cast(Function, careful)
+
+
 _HELD: dict[tuple[str, int], threading.Lock] = {}
 """All threads of a process share a device: so there is one lock per device and process."""
 _DOORS: dict[tuple[str, int], threading.Lock] = {}
@@ -105,19 +190,26 @@ _DOORS: dict[tuple[str, int], threading.Lock] = {}
 _WAITING: dict[tuple[str, int], set[object]] = {}
 """Who waits for each of them."""
 
-Function = TypeVar("Function", bound=Callable[..., object])
-
 
 def runs_elsewhere() -> bool:
     """Tell whether passes run in another process, which hands over arrays alone; see `on_gpu`."""
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 
 
+def home_of(device: torch.device) -> torch.device:
+    """Return where this process keeps weights that run on `device`: there, or in the host's memory.
+
+    The latter where passes run elsewhere: the process that runs them moves the weights.
+    """
+    return torch.device("cpu") if runs_elsewhere() else device
+
+
 def on_gpu(duration_s: int) -> Callable[[Function], Function]:
     """Decorate a function that runs a model, so that ZeroGPU lends it a GPU.
 
     There it runs in a forked process: arguments and results are pickled, and what it remembers is
-    lost. Everywhere else the function stays as it is, and the package `spaces` is not needed.
+    lost. Everywhere else it runs here, and the package `spaces` is not needed. See `within_memory`
+    for what is raised.
 
     Parameters
     ----------
@@ -125,15 +217,20 @@ def on_gpu(duration_s: int) -> Callable[[Function], Function]:
         How long it may take; a visitor's quota is checked against it.
     """
     if not runs_elsewhere():
-        return lambda function: function
+        return within_memory
     import spaces  # type: ignore[import-not-found]  # there is nothing to find elsewhere
 
-    decorator: Callable[[Function], Function] = spaces.GPU(duration=duration_s)
-    return decorator
+    lent: Callable[[Function], Function] = spaces.GPU(duration=duration_s)
+    return lambda function: lent(within_memory(function))
 
 
 def _available() -> list[str]:
-    """Names of this machine's devices, the fastest first."""
+    """Names of this machine's devices, the fastest first.
+
+    Where passes run elsewhere, CUDA is not asked: it is there, and to ask it can be to begin.
+    """
+    if runs_elsewhere():
+        return ["cuda", "cpu"]
     names = []
     if torch.cuda.is_available():
         names += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]

@@ -6,6 +6,7 @@ The tree::
     +-- VideoError             a file that is no clip, or a clip that can't be read
     +-- CheckpointError        weights that can't be found, read, or fitted to the model
     +-- RequestError           an argument out of range, or one that contradicts another
+    +-- DeviceError            a device that has too little memory for what was asked
 
 Every message is one sentence or two: what happened, the value seen, what to do. Command line and
 page show it as it stands. Anything else that is raised is a defect of ours.
@@ -33,6 +34,10 @@ class CheckpointError(ExplorerError):
 
 class RequestError(ExplorerError):
     """An argument is out of range, of the wrong shape, or contradicts another."""
+
+
+class DeviceError(ExplorerError):
+    """The device can't do what was asked: its memory is too small, or taken by others."""
 
 
 def shown(value: object) -> str:

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from tiny import save_tiny, tiny_config
+from tiny import blocks_of, save_tiny, tiny_config
 from written_out import WrittenOut, read_and_worth
 
 from videomae_demo.analysis.heads import HeadEffects, explain_heads, heads_on
@@ -13,6 +13,7 @@ from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.settings import Head
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.errors import RequestError
+from videomae_demo.model import layers
 from videomae_demo.model.videomae import VideoMAEForVideoClassification
 
 GRID = tiny_config().grid
@@ -32,7 +33,7 @@ def model(request, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def blocks_of_five_rows(monkeypatch):
-    monkeypatch.setattr("videomae_demo.model.layers.BLOCK_BYTES", 5 * 2 * GRID.tokens * 4)
+    monkeypatch.setattr(layers, "working_sizes", blocks_of(5 * 2 * GRID.tokens * 4))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from tiny import save_tiny, tiny_config
+from tiny import blocks_of, save_tiny, tiny_config
 from written_out import WrittenOut, read_and_worth, start_of
 
 from videomae_demo.analysis import gradients, references
@@ -16,6 +16,7 @@ from videomae_demo.analysis.relevance import Relevance, explain
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.config import TokenGrid
 from videomae_demo.errors import RequestError
+from videomae_demo.model import layers
 from videomae_demo.model.layers import SelfAttention
 from videomae_demo.model.patches import patchify
 from videomae_demo.model.tracing import Tape
@@ -37,7 +38,7 @@ def model(request, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def blocks_of_five_rows(monkeypatch):
-    monkeypatch.setattr("videomae_demo.model.layers.BLOCK_BYTES", 5 * 2 * GRID.tokens * 4)
+    monkeypatch.setattr(layers, "working_sizes", blocks_of(5 * 2 * GRID.tokens * 4))
 
 
 @pytest.fixture(scope="module")

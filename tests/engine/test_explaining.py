@@ -28,6 +28,7 @@ from videomae_demo.engine.without import labels_without_each
 from videomae_demo.errors import CheckpointError, RequestError
 from videomae_demo.model.layers import SelfAttention
 from videomae_demo.model.tracing import Constants
+from videomae_demo.model.videomae import VideoMAEForVideoClassification
 
 CPU = torch.device("cpu")
 CONFIG = tiny_config()
@@ -111,9 +112,10 @@ def test_one_clip_is_run_once_for_each_row_that_is_left_out(recogniser_folder):
 
 
 def test_a_batch_is_as_large_as_its_memory_may_be():
-    values = 2 * CONFIG.intermediate_size + 6 * CONFIG.hidden_size
-    assert passes.clips_at_once(CONFIG, 10) == passes.TOGETHER_BYTES // (4 * 10 * values)
-    assert passes.clips_at_once(CONFIG, passes.TOGETHER_BYTES) == 1
+    model = VideoMAEForVideoClassification(CONFIG)
+    values, room = 2 * CONFIG.intermediate_size + 6 * CONFIG.hidden_size, 2**26
+    assert passes.clips_at_once(model, 10) == room // (4 * 10 * values)
+    assert passes.clips_at_once(model, room) == 1
 
 
 # ---- what is kept --------------------------------------------------------------------------------
@@ -284,7 +286,7 @@ def test_masks_that_hide_different_numbers_run_apart_and_in_parts(monkeypatch):
         return (hidden * np.arange(GRID.tokens)).sum(1, keepdims=True).astype(np.float32)
 
     cache = ByteCache(10_000, lambda value: value.nbytes)
-    found = labels_without_each(CONFIG, masks, run, cache, "clip")
+    found = labels_without_each(VideoMAEForVideoClassification(CONFIG), masks, run, cache, "clip")
     assert ran == [[3, 3], [3], [1, 1], [0]]
     assert found[:, 0].tolist() == [0 + 1 + 2, 1, 2 + 3 + 4, 3 + 4 + 5, 4, 0]
     assert cache.nbytes == 5 * 4

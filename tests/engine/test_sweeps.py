@@ -148,10 +148,10 @@ def test_batches_are_as_large_as_their_memory_may_be(engine, prepared, ran, monk
     config = tiny_config()
     values = 2 * config.decoder_intermediate_size + 6 * config.decoder_hidden_size
     monkeypatch.undo()
-    expected = passes.TOGETHER_BYTES // (4 * 32 * values)
-    assert passes.masks_at_once(config, 1) == expected
-    assert passes.masks_at_once(config, passes.TOGETHER_BYTES) == 1
-    assert passes.masks_at_once(config, 32) == passes.clips_at_once(config, 32)
+    model, room = engine.reconstructor.model, 2**26
+    assert passes.masks_at_once(model, 1) == room // (4 * 32 * values)
+    assert passes.masks_at_once(model, room) == 1
+    assert passes.masks_at_once(model, 32) == passes.clips_at_once(model, 32)
 
 
 def test_a_pass_is_timed_for_each_mask(engine, prepared, monkeypatch):

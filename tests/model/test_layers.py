@@ -11,12 +11,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from model_cases import fill, worst
+from tiny import blocks_of
 from torch import Tensor
 
 from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import CheckpointError
 from videomae_demo.model import layers
-from videomae_demo.model.layers import Block, SelfAttention, probability_blocks
+from videomae_demo.model.layers import Block, SelfAttention, probability_blocks, read_out
 
 WIDTH, HEADS, TOKENS = 12, 3, 10
 
@@ -57,7 +58,7 @@ def block(**changes: object) -> Block:
 @pytest.fixture(params=[1, 3, TOKENS], ids=lambda rows: f"{rows} rows a block")
 def rows_a_block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     rows: int = request.param
-    monkeypatch.setattr(layers, "BLOCK_BYTES", rows * 2 * HEADS * TOKENS * 4)
+    monkeypatch.setattr(layers, "working_sizes", blocks_of(rows * 2 * HEADS * TOKENS * 4))
     return rows
 
 
@@ -103,7 +104,7 @@ def test_blocks_are_no_larger_than_allowed_and_cover_each_row_once(rows_a_block:
 
 
 def test_a_block_is_never_less_than_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(layers, "working_sizes", blocks_of(1))
     q = torch.zeros(1, HEADS, TOKENS, 4)
     assert [rows for rows, _ in probability_blocks(q, q)] == [slice(i, i + 1) for i in range(10)]
 
@@ -112,7 +113,7 @@ def test_a_block_is_never_less_than_one_row(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_streamed_form_holds_one_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every tensor that any operation makes is counted, not only those the observer sees."""
     count, rows = 64, 8
-    monkeypatch.setattr(layers, "BLOCK_BYTES", rows * HEADS * count * 4)
+    monkeypatch.setattr(layers, "working_sizes", blocks_of(rows * HEADS * count * 4))
     module = attention()
     x = torch.randn(1, count, WIDTH, dtype=torch.float64)
     sizes: list[int] = []
@@ -222,3 +223,62 @@ def test_hidden_dropout_acts_after_both_halves() -> None:
     module, x = block(hidden_dropout_prob=1.0).train(), tokens()
     found, _ = module(x)
     assert torch.equal(found, x)
+
+
+# ---- as on a GPU: beside the fused kernel, and under autocast ------------------------------------
+
+
+@torch.no_grad()
+def test_beside_the_fused_kernel_an_observer_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module, x, recorder = attention(), tokens(), Recorder()
+    plain, _ = module(x)
+    _, probabilities = module(x, with_probabilities=True)
+    sizes = blocks_of(3 * 2 * HEADS * TOKENS * 4, fused_beside=True)
+    monkeypatch.setattr(layers, "working_sizes", sizes)
+    observed, _ = module(x, observe=recorder)
+    assert torch.equal(observed, plain)
+    assert worst(recorder.joined, probabilities) < 1e-12
+    assert len(recorder.blocks) == 4
+
+
+@torch.no_grad()
+def test_heads_that_are_all_on_change_nothing() -> None:
+    module, x = attention(), tokens()
+    on = torch.ones(1, HEADS, 1, 1)
+    assert torch.equal(module(x, on)[0], module(x)[0])
+    on[:, 1] = 0.5
+    halved, _ = module(x, on)
+    eager, probabilities = module(x, on, with_probabilities=True)
+    assert worst(halved, eager) < 1e-12
+    torch.testing.assert_close(probabilities.sum(-1)[:, 1], torch.full((2, TOKENS), 0.5).double())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("way", ["streamed", "eager"])
+def test_probabilities_are_exact_under_autocast(way: str) -> None:
+    """Scores of 20 and more: rounded to bfloat16, their probabilities would be off by percents."""
+    module, x, recorder = attention().float(), 12 * tokens().float(), Recorder()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        q, k = module.queries_and_keys(x)
+        if way == "streamed":
+            module(x, observe=recorder)
+            found = recorder.joined
+        else:
+            _, found = module(x, with_probabilities=True)
+    assert q.dtype == torch.bfloat16 and found.dtype == torch.float32
+    scores = q.double() * q.shape[-1] ** -0.5 @ k.double().mT
+    assert scores.abs().max() > 20
+    torch.testing.assert_close(found.double(), scores.softmax(-1), rtol=1e-4, atol=1e-7)
+
+
+@torch.no_grad()
+def test_what_is_read_out_is_exact_under_autocast() -> None:
+    layer, x = torch.nn.Linear(WIDTH, 4), tokens().float()
+    wanted = layer(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
+        assert torch.equal(read_out(layer, x), wanted)
+        assert read_out(torch.nn.Identity(), x) is x
+        assert read_out(layer.double(), x).dtype == torch.float64

@@ -30,6 +30,7 @@ from model_cases import (
     sample,
     worst,
 )
+from tiny import blocks_of
 from torch import Tensor
 
 import videomae_demo
@@ -396,7 +397,7 @@ class TestObserver:
     def test_it_sees_what_output_attentions_returns(
         self, model: str, hidden: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(layers, "BLOCK_BYTES", 4 * 2 * 3 * (TOKENS - hidden) * 4)
+        monkeypatch.setattr(layers, "working_sizes", blocks_of(4 * 2 * 3 * (TOKENS - hidden) * 4))
         net, recorder = make(model).double(), Recorder()
         inputs: dict[str, Tensor] = {"pixel_values": make_pixels(SHAPE).double()}
         if hidden:

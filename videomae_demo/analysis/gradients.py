@@ -171,7 +171,7 @@ def explain_loss(
         scores.reshape(model.config.grid.shape).cpu().numpy(),
         hidden,
         asked,
-        float(error.double().square().sum() / values),
+        float(error.cpu().double().square().sum() / values),
     )
 
 

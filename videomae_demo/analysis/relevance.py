@@ -171,7 +171,7 @@ def explain(
     question = Question(model, pixel_values, weights.to(pixel_values), hidden, trace)
     scored = compute(question)
     scores = torch.zeros(model.config.grid.tokens, device=scored.scores.device)
-    scores[question.visible] = scored.scores.detach().float()
+    scores[question.visible.to(scores.device)] = scored.scores.detach().float()
     return Relevance(
         method,
         target,

@@ -22,8 +22,8 @@ Wanted = TypeVar("Wanted")
 
 def fill_batch(engine: Engine) -> int:
     """Return how many inputs the recogniser takes together: 1 or more."""
-    config = engine.recogniser.model.config
-    return clips_at_once(config, config.grid.tokens)
+    model = engine.recogniser.model
+    return clips_at_once(model, model.config.grid.tokens)
 
 
 def run_batches(

@@ -101,6 +101,12 @@ class ByteCache(Generic[Value]):
                 del self._makings[key]
             own.done.set()
 
+    def forget(self, unwanted: Callable[[Hashable], bool]) -> None:
+        """Let go of all that is kept by a key that is not wanted any more."""
+        with self._lock:
+            for key in [key for key in self._values if unwanted(key)]:
+                self._bytes -= self._values.pop(key)[1]
+
     def shrink(self, limit_bytes: int) -> None:
         """Keep no more than so much from now on."""
         with self._lock:

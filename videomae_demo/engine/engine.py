@@ -45,7 +45,7 @@ from videomae_demo.engine.roles import (
     usual_sampling,
 )
 from videomae_demo.engine.without import hides, labels_without_each
-from videomae_demo.errors import CheckpointError, RequestError
+from videomae_demo.errors import CheckpointError, DeviceError, RequestError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.masking import Mask
 from videomae_demo.video.sampling import SamplingRule, choice_of_frames
@@ -53,6 +53,8 @@ from videomae_demo.video.timeline import Timeline
 
 TRACED = "libragrad"
 """The method that pulls a pass back; if that is kept, another label costs no forward pass."""
+TRACE = "trace"
+"""The first part of such a pass's key."""
 TRACE_SHARE = 0.6
 """Of the cache, at the most: with the default limit, base at 16 frames of 224 px fits (602 MB)."""
 
@@ -311,7 +313,7 @@ class Engine:
             with self.at_work("explain"):
                 passed = None
                 if method == TRACED and left_out is None and not runs_elsewhere():
-                    key = ("trace", prepared.key)
+                    key = (TRACE, prepared.key)
                     passed = self.keep(
                         key, lambda: trace(self.recogniser, pixel_values), share=TRACE_SHARE
                     )
@@ -387,7 +389,7 @@ class Engine:
                 return run_pass(recogniser, pixel_values, left_out=masks).logits
 
         key = ("labels without", prepared.key)
-        return labels_without_each(recogniser.model.config, hidden, run, self._cache, key)
+        return labels_without_each(recogniser.model, hidden, run, self._cache, key)
 
     def check_labels(self, target: Target | None = None) -> None:
         """Refuse a recogniser without labels, and a target that it does not know.
@@ -415,10 +417,17 @@ class Engine:
 
     @contextmanager
     def at_work(self, kind: Pass | None = None) -> Iterator[None]:
-        """Hold the device while a model runs; a pass of a `kind` is timed, see `seconds`."""
+        """Hold the device while a model runs; a pass of a `kind` is timed, see `seconds`.
+
+        If its memory does not suffice, what the engine keeps there for later questions goes.
+        """
         with one_at_a_time(self.device):
             began = time.monotonic()
-            yield
+            try:
+                yield
+            except DeviceError:
+                self._cache.forget(_is_on_device)
+                raise
             if kind is not None:
                 self.seconds[kind] = time.monotonic() - began
 
@@ -426,6 +435,11 @@ class Engine:
 def prediction_key(prepared: PreparedClip, hidden: Mask) -> Hashable:
     """Name what is predicted behind a mask, (time, height, width), in the engine's cache."""
     return "prediction", prepared.key, np.packbits(hidden).tobytes()
+
+
+def _is_on_device(key: Hashable) -> bool:
+    """Tell whether what is kept by a key is in the device's memory, not in the host's."""
+    return isinstance(key, tuple) and key[0] == TRACE
 
 
 def _choice_remark(

@@ -20,7 +20,7 @@ from videomae_demo.analysis.methods import DEFAULT_METHOD, Target
 from videomae_demo.analysis.relevance import Relevance
 from videomae_demo.analysis.rollout import FusedAttention, rollout, start_from_head
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, Head
-from videomae_demo.device import on_gpu
+from videomae_demo.device import on_gpu, within_memory
 from videomae_demo.engine.passes import LONGEST_PASS_S, Recognition, check_finite
 from videomae_demo.engine.roles import Recogniser, Reconstructor
 from videomae_demo.model.tracing import Trace
@@ -74,6 +74,7 @@ def explain(
     return found
 
 
+@within_memory
 def trace(recogniser: Recogniser, pixel_values: NDArray[np.float32]) -> Trace:
     """Run a pass that can be pulled back for any label, in this process; see `gradients.trace`."""
     clip = torch.from_numpy(pixel_values).to(recogniser.model.device)

@@ -21,9 +21,10 @@ from videomae_demo.analysis.rollout import AttentionRecorder
 from videomae_demo.analysis.settings import Head, HeadFusion
 from videomae_demo.cancellation import check_cancelled
 from videomae_demo.config import VideoMAEConfig
-from videomae_demo.device import inference_precision, on_gpu
+from videomae_demo.device import inference_precision, on_gpu, working_sizes
 from videomae_demo.engine.roles import Recogniser, Reconstructor
 from videomae_demo.errors import CheckpointError, RequestError
+from videomae_demo.model.pretrained import PretrainedModel
 
 LONGEST_PASS_S = 15
 """What a visitor's quota on ZeroGPU is checked against: time to start a worker, and to run."""
@@ -171,12 +172,17 @@ def _head_mask(off: Collection[Head], config: VideoMAEConfig) -> Tensor:
 
 
 def _attention(recorder: AttentionRecorder, clips: int) -> NDArray[np.float16]:
-    return np.stack([recorder.clip(index).to_numpy() for index in range(clips)])
+    whole = [recorder.clip(index).to_numpy() for index in range(clips)]
+    return whole[0][None] if clips == 1 else np.stack(whole)  # one clip's is large, and not copied
 
 
 def _stacked(states: Sequence[Tensor]) -> NDArray[np.float32]:
     """Stack what there is of each layer, (B, N, D), to (B, layers + 1, N, D)."""
-    return np.stack([_to_host(state) for state in states], axis=1)
+    batch, *sizes = states[0].shape
+    held = np.empty((batch, len(states), *sizes), np.float32)
+    for place, state in zip(torch.from_numpy(held).unbind(1), states, strict=True):
+        place.copy_(state.detach())  # from a device straight to where it stays
+    return held
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -309,24 +315,25 @@ def predict_each(
     return check_finite(_to_host(output.logits), "reconstructor")
 
 
-TOGETHER_BYTES = 2**26
-"""Memory for the activations of one batch: larger ones are no faster, and can't be stopped soon."""
+def clips_at_once(model: PretrainedModel, tokens: int) -> int:
+    """Return how many clips of so many visible tokens may run together: 1 or more.
 
-
-def clips_at_once(config: VideoMAEConfig, tokens: int) -> int:
-    """Return how many clips of so many visible tokens may run together: 1 or more."""
+    That depends on where the weights are; see `device.working_sizes`.
+    """
+    config = model.config
     values = 2 * config.intermediate_size + 6 * config.hidden_size  # of a block, at its widest
-    return max(1, TOGETHER_BYTES // (4 * tokens * values))
+    return max(1, working_sizes(model.device).together_bytes // (4 * tokens * values))
 
 
-def masks_at_once(config: VideoMAEConfig, visible: int) -> int:
+def masks_at_once(model: PretrainedModel, visible: int) -> int:
     """Return behind how many masks that leave so many tokens visible a clip may be predicted.
 
     The decoder takes all tokens, whatever is hidden.
     """
+    config = model.config
     of_decoder = 2 * config.decoder_intermediate_size + 6 * config.decoder_hidden_size
-    together = TOGETHER_BYTES // (4 * config.grid.tokens * of_decoder)
-    return max(1, min(together, clips_at_once(config, visible)))
+    together = working_sizes(model.device).together_bytes // (4 * config.grid.tokens * of_decoder)
+    return max(1, min(together, clips_at_once(model, visible)))
 
 
 def check_finite(values: NDArray[np.float32], role: str) -> NDArray[np.float32]:

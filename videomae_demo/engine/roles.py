@@ -25,6 +25,7 @@ from videomae_demo.checkpoints.layouts import read_checkpoint
 from videomae_demo.checkpoints.source import CheckpointFiles, locate
 from videomae_demo.checkpoints.told_sampling import told_sampling
 from videomae_demo.config import TokenGrid, VideoMAEConfig
+from videomae_demo.device import home_of, within_memory
 from videomae_demo.errors import CheckpointError, ExplorerError
 from videomae_demo.json_file import read_json_object
 from videomae_demo.model.pretrained import PretrainedModel
@@ -100,19 +101,23 @@ class CheckpointCard:
 class _Role:
     """A checkpoint at work. It is pickled as its name: another process has it, or loads it.
 
-    A forked process, such as ZeroGPU's, has all that was loaded before it was forked.
+    A forked process, such as ZeroGPU's, has all that was loaded before it was forked. There the
+    weights go to the device where their passes run; see `device.home_of`.
     """
 
     model: Any
     processor: VideoMAEImageProcessor
     card: CheckpointCard
+    runs_on: torch.device | None = None
+    """Where its passes run; None: where its weights are."""
 
     def __post_init__(self) -> None:
         _LOADED[self._key] = self
 
     @property
     def _key(self) -> _Key:
-        return type(self), self.card.name, self.model.device, self.model.config.num_attention_heads
+        device = self.runs_on or self.model.device
+        return type(self), self.card.name, device, self.model.config.num_attention_heads
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _recall, self._key
@@ -139,7 +144,9 @@ class Reconstructor(_Role):
 
 def _recall(kind: type[_Role], name: str, device: torch.device, heads: int) -> _Role:
     load = load_recogniser if kind is Recogniser else load_reconstructor
-    return _LOADED.get((kind, name, device, heads)) or load(name, device, heads)
+    role = _LOADED.get((kind, name, device, heads)) or load(name, device, heads)
+    within_memory(role.model.to)(device)
+    return role
 
 
 def usual_sampling(name: str) -> SamplingRule:
@@ -218,7 +225,7 @@ def load_recogniser(name: str, device: torch.device, heads: int | None = None) -
     labels = model.config.num_labels if has_labels else 0
     _check_attention(model.config, files.name)
     card, processor = _introduce(files, model.config, labels, notes, _GUESSED_FRAMES)
-    return Recogniser(_settle(model, device), processor, card)
+    return Recogniser(_settle(model, device), processor, card, device)
 
 
 def load_reconstructor(name: str, device: torch.device, heads: int | None = None) -> Reconstructor:
@@ -276,7 +283,7 @@ def _try_reconstructor(
         return None
     notes = model.load_report.notes
     card, processor = _introduce(files, model.config, 0, notes, _RECOGNISERS_FRAMES)
-    return Reconstructor(_settle(model, device), processor, card)
+    return Reconstructor(_settle(model, device), processor, card, device)
 
 
 def _with_heads(heads: int | None) -> dict[str, Any]:
@@ -286,8 +293,9 @@ def _with_heads(heads: int | None) -> dict[str, Any]:
 Model = TypeVar("Model", bound=PretrainedModel)
 
 
+@within_memory
 def _settle(model: Model, device: torch.device) -> Model:
-    return model.to(device).eval().requires_grad_(False)
+    return model.to(home_of(device)).eval().requires_grad_(False)
 
 
 _UNKNOWN = (

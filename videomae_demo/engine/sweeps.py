@@ -69,7 +69,7 @@ def many_masks(
         return
     original = model.to_pixels(prepared.pixel_values)[0]
     together = Together(original, config, TrueColours.behind(reconstructor.processor))
-    at_once = masks_at_once(config, config.grid.tokens - int(masks.sum(axis=(1, 2, 3)).max()))
+    at_once = masks_at_once(model, config.grid.tokens - int(masks.sum(axis=(1, 2, 3)).max()))
     pixel_values = prepared.pixel_values.numpy()
     while True:
         batch = _alike(masks, together.masks, at_once)
@@ -118,10 +118,10 @@ def measure_each(
             found[key] = _keep(engine, prepared, mask, predicted)
         else:
             waiting.setdefault(int(mask.sum()), {}).setdefault(key, index)
-    config, pixel_values = engine.reconstructor.model.config, prepared.pixel_values.numpy()
+    model, pixel_values = engine.reconstructor.model, prepared.pixel_values.numpy()
     for count, numbers in waiting.items():
         indices = list(numbers.values())
-        together = masks_at_once(config, config.grid.tokens - count)
+        together = masks_at_once(model, model.config.grid.tokens - count)
         for first in range(0, len(indices), together):
             check_cancelled()
             batch = indices[first : first + together]

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from videomae_demo.config import TokenGrid, VideoMAEConfig
+from videomae_demo.config import TokenGrid
 from videomae_demo.engine.cache import ByteCache
 from videomae_demo.engine.passes import clips_at_once
 from videomae_demo.errors import RequestError
 from videomae_demo.masking import Mask, painted
+from videomae_demo.model.pretrained import PretrainedModel
 
 
 def labels_without_each(
-    config: VideoMAEConfig,
+    model: PretrainedModel,
     hidden: Mask,
     run: Callable[[Mask], NDArray[np.float32]],
     cache: ByteCache[Any],
@@ -29,7 +30,7 @@ def labels_without_each(
 
     Parameters
     ----------
-    config : VideoMAEConfig
+    model : PretrainedModel
     hidden : ndarray
         (n, time, height, width) bool, True = left out.
     run : callable
@@ -50,7 +51,7 @@ def labels_without_each(
     found: dict[int, NDArray[np.float32]] = {}
     missing: dict[int, list[int]] = {}  # the masks' numbers, by how many tokens they hide
     for index, mask in enumerate(hidden):
-        count = hides(mask, config.grid)
+        count = hides(mask, model.config.grid)
         keys.append((key, np.packbits(mask).tobytes()))
         kept = cache.get(keys[index])
         if kept is None:
@@ -58,7 +59,7 @@ def labels_without_each(
         else:
             found[index] = kept
     for count, indices in missing.items():
-        together = clips_at_once(config, config.grid.tokens - count)
+        together = clips_at_once(model, model.config.grid.tokens - count)
         for first in range(0, len(indices), together):
             batch = indices[first : first + together]
             for index, row in zip(batch, run(hidden[batch].reshape(len(batch), -1)), strict=True):

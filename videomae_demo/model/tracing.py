@@ -13,7 +13,7 @@ with bias times gradient, gives the output again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -136,12 +136,18 @@ class Tape:
                 gradient.to(step.left.dtype),
                 retain_graph=self._lasts,
             )
-            carried = sum(
-                float((bias.detach().double() * own.double()).sum())
-                for bias, own in zip(step.biases, others, strict=True)
-            )
-            yield Pulled(step.attention_of, step.entered.detach(), gradient, first, float(carried))
+            carried = _times(step.biases, others)
+            yield Pulled(step.attention_of, step.entered.detach(), gradient, first, carried)
             gradient = first
+
+
+def _times(biases: Sequence[Tensor], gradients: Sequence[Tensor]) -> float:
+    """Sum bias times gradient in float64, in the host's memory: not every device has float64."""
+    if not biases:
+        return 0.0
+    rows = [torch.cat([one.detach().flatten() for one in all_]) for all_ in (biases, gradients)]
+    bias, gradient = torch.stack(rows).cpu().double()
+    return float(bias @ gradient)
 
 
 class Arithmetic(Protocol):

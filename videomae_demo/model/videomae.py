@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from videomae_demo.config import VideoMAEConfig
 from videomae_demo.errors import RequestError
 from videomae_demo.model.inputs import check_pixel_values, count_marked, expand_head_mask
-from videomae_demo.model.layers import Block
+from videomae_demo.model.layers import Block, read_out
 from videomae_demo.model.losses import classification_loss
 from videomae_demo.model.outputs import (
     BaseModelOutput,
@@ -58,7 +58,11 @@ BeforeLayer: TypeAlias = Callable[[], None]
 
 
 class PatchEmbeddings(nn.Module):
-    """Clips to tokens, by a convolution whose kernel covers one token."""
+    """Clips to tokens, by a convolution whose kernel covers one token.
+
+    That is a linear layer over a token's pixels, and computed as one: a GPU would run a convolution
+    of float32 in TF32, which has ten bits, unless it is told otherwise for the whole process.
+    """
 
     def __init__(self, config: VideoMAEConfig) -> None:
         super().__init__()
@@ -67,8 +71,10 @@ class PatchEmbeddings(nn.Module):
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Map (B, T, C, H, W) to (B, N, D)."""
-        embedded: Tensor = self.projection(pixel_values.transpose(1, 2))
-        return embedded.flatten(2).transpose(1, 2).contiguous()  # all that follows keeps this order
+        weight, bias = self.projection.weight, self.projection.bias
+        _, _, tubelet_size, patch_size, _ = weight.shape  # (D, C, frames, rows, columns)
+        tokens = patchify(pixel_values, tubelet_size, patch_size)  # (B, N, frames rows columns C)
+        return F.linear(tokens, weight.permute(0, 2, 3, 4, 1).flatten(1), bias)
 
 
 class Embeddings(nn.Module):
@@ -263,8 +269,7 @@ class Decoder(nn.Module):
 
     def read(self, tokens: Tensor, count: int) -> Tensor:
         """Return the pixels of the last `count` tokens, as `forward` does after the last block."""
-        pixels: Tensor = self.head(self.norm(tokens[:, -count:]))
-        return pixels
+        return read_out(self.head, self.norm(tokens[:, -count:]))
 
 
 class VideoMAEForPreTraining(PretrainedModel):
@@ -451,7 +456,7 @@ class VideoMAEForVideoClassification(PretrainedModel):
             observer=observer,
             before_layer=before_layer,
         )
-        logits = self.classifier(self.pool(output.last_hidden_state))
+        logits = read_out(self.classifier, self.pool(output.last_hidden_state))
         loss = None if labels is None else classification_loss(logits, labels, self.config)
         result = ImageClassifierOutput(loss, logits, output.hidden_states, output.attentions)
         return result if _default(return_dict, self.config.return_dict) else result.to_tuple()
