@@ -94,6 +94,39 @@ def test_calls_are_short_and_weights_never_travel(explored, recogniser_folder):
             assert note["asked_bytes"] < pixels + 4096 < pixels + weights
 
 
+def ask_every_lens(folder, device, *asked) -> dict:
+    """Ask in another process, whose passes run in forked workers; return the answers by name."""
+    subprocess.run(
+        [sys.executable, STAND_INS / "every_lens_on_zero_gpu.py", *asked, device],
+        env=os.environ
+        | {
+            "SPACES_ZERO_GPU": "true",
+            "STAND_IN_NOTES": str(folder / "notes"),
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{STAND_INS}",
+            "OMP_NUM_THREADS": "1",
+        },
+        check=True,
+        timeout=300,
+    )
+    return pickle.loads(Path(asked[1]).read_bytes())
+
+
+def test_the_process_that_forks_never_touches_cuda(
+    tmp_path, clip_path, recogniser_folder, reconstructor_folder, other_folder
+):
+    """Else CUDA could not begin in a worker: every lens is asked, on the device "auto"."""
+    asked = (clip_path, tmp_path / "answers", recogniser_folder, reconstructor_folder, other_folder)
+    answers = ask_every_lens(tmp_path, "auto", *asked)
+    assert answers["device"] == "cuda"
+    here = Explorer(str(recogniser_folder), str(reconstructor_folder), device="cpu")
+    request = ClipRequest(clip_path)
+    expected = here.classify(request).classification.logits
+    np.testing.assert_allclose(answers["labels"], expected, rtol=1e-4)
+    np.testing.assert_allclose(answers["live"], expected, rtol=1e-4)
+    scores = here.explain(request).relevance.scores
+    np.testing.assert_allclose(answers["relevance"], scores, rtol=1e-3, atol=1e-5)
+
+
 # ---- front matter and requirements ---------------------------------------------------------------
 
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
