@@ -81,7 +81,7 @@ class WorkingSizes:
 
 
 MOST_ON_CUDA = WorkingSizes(together_bytes=2**31, block_bytes=2**28, fused_beside=True)
-"""On paper, and still to be measured by ``benchmarks/on_a_gpu.sh``: about 30 clips of base, and one
+"""On paper, and still to be measured by ``benchmarks.on_a_gpu``: about 30 clips of base, and one
 layer's attention of any published model."""
 SHARES_ON_CUDA = 32, 128
 """But no more than one such part of the card's memory for a batch, and for a block."""

@@ -31,6 +31,7 @@ def add_train(commands: Any) -> None:
     stages = command.add_subparsers(title="stages", required=True, metavar="STAGE")
     pretrain = _add_stage(stages, "pretrain", _pretrain, "Masked pretraining on synthetic clips.")
     _add_run_options(pretrain, PRETRAINED, steps=2300)
+    _add_architecture(pretrain)
     _add_finetune(stages)
     bundle = _add_stage(stages, "bundle", _bundle, "Write finished runs to the folder that ships.")
     bundle.add_argument("--pretrained", type=Path, default=PRETRAINED)
@@ -82,6 +83,9 @@ def _add_finetune(stages: Any) -> None:
     )
     bundled.add_argument("--optimiser", choices=OPTIMISERS, help=f"({OPTIMISERS[0]})")
     bundled.add_argument("--pool", type=int, help=f"clips rendered at once ({POOL})")
+    bundled.add_argument(
+        "--ratio", type=float, help="share of the tokens that each step drops (0.3 to 0.7)"
+    )
 
 
 def _add_stage(stages: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
@@ -100,6 +104,17 @@ def _add_run_options(stage: argparse.ArgumentParser, out: Path, steps: int) -> N
     stage.add_argument("--device", default="auto", help="auto, cuda, mps or cpu (auto)")
 
 
+def _add_architecture(stage: argparse.ArgumentParser) -> None:
+    """Add what the model that is pretrained is like; a fine-tuning takes it from there."""
+    stage.add_argument("--size-px", type=int, default=64, help="height and width of frames (64)")
+    stage.add_argument("--patch", type=int, default=8, help="those of a token (8)")
+    stage.add_argument("--width", type=int, default=160, help="of the encoder (160)")
+    stage.add_argument("--depth", type=int, default=6, help="layers of the encoder (6)")
+    stage.add_argument(
+        "--ratio", type=float, help="share of the tokens that each step hides (0.5 to 0.9)"
+    )
+
+
 def _shared(parsed: argparse.Namespace) -> dict[str, Any]:
     return {
         "steps": parsed.steps,
@@ -112,10 +127,14 @@ def _shared(parsed: argparse.Namespace) -> dict[str, Any]:
 
 def _pretrain(parsed: argparse.Namespace) -> None:
     from videomae_demo.device import choose_device
-    from videomae_demo.training.pretrain import PretrainSettings, pretrain, small_config
+    from videomae_demo.training.architecture import architecture, describe, hidden_shares
+    from videomae_demo.training.pretrain import PretrainSettings, pretrain
 
-    settings = PretrainSettings(**_shared(parsed))
-    pretrain(small_config(), settings, parsed.out, choose_device(parsed.device))
+    hidden = hidden_shares(parsed.ratio, "ratio_low", "ratio_high")
+    settings = PretrainSettings(**_shared(parsed), **hidden)
+    config = architecture(parsed.size_px, parsed.patch, parsed.width, parsed.depth)
+    _say(describe(config))
+    pretrain(config, settings, parsed.out, choose_device(parsed.device))
     _say(f"The weights, the log and pictures are in {parsed.out}.")
 
 
@@ -125,6 +144,7 @@ def _finetune(parsed: argparse.Namespace) -> None:
         return
     check_not_own(parsed)
     from videomae_demo.device import choose_device
+    from videomae_demo.training.architecture import hidden_shares
     from videomae_demo.training.finetune import FinetuneSettings, finetune
 
     defaults = {
@@ -134,7 +154,8 @@ def _finetune(parsed: argparse.Namespace) -> None:
     for name, value in defaults.items():
         if getattr(parsed, name) is None:
             setattr(parsed, name, value)
-    settings = FinetuneSettings(**_shared(parsed))
+    hidden = hidden_shares(parsed.ratio, "dropped_low", "dropped_high")
+    settings = FinetuneSettings(**_shared(parsed), **hidden)
     finetune(parsed.pretrained, settings, parsed.out, choose_device(parsed.device))
     _say(f"The weights, the log and pictures are in {parsed.out}.")
 

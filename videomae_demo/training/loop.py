@@ -155,7 +155,7 @@ def learn(
         for name, value in {"loss": loss.item(), **others}.items():
             told.setdefault(name, []).append(value)
         done, logged = step + 1, {}
-        if done % pace.log_every == 0:
+        if done % pace.log_every == 0 or done == pace.steps:  # a short run has a curve, too
             logged = {name: fmean(values) for name, values in told.items()} | {"rate": factor}
             run.log(step=done, **logged)
             told.clear()

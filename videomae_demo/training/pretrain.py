@@ -50,26 +50,6 @@ class PretrainSettings:
     save_every: int = 250
 
 
-def small_config() -> VideoMAEConfig:
-    """Return the architecture of the bundled weights: 64 px, patches of 8 px."""
-    return VideoMAEConfig(
-        image_size=64,
-        patch_size=8,
-        hidden_size=160,
-        num_hidden_layers=6,
-        num_attention_heads=5,
-        intermediate_size=640,
-        decoder_hidden_size=128,
-        decoder_num_hidden_layers=3,
-        decoder_num_attention_heads=4,
-        decoder_intermediate_size=512,
-        use_mean_pooling=False,
-        norm_pix_loss=False,
-        layer_norm_eps=1e-6,
-        id2label={},
-    )
-
-
 def pretrain(
     config: VideoMAEConfig,
     settings: PretrainSettings,
@@ -99,7 +79,7 @@ def pretraining(
     optimisers = build_optimisers(
         model, settings.optimiser, settings.muon_rate, settings.adam_rate, settings.weight_decay
     )
-    run = Run(folder, dataclasses.asdict(settings))
+    run = Run(folder, dataclasses.asdict(settings) | {"model": config.to_dict()})
     height, _ = config.frame_size
     source = ClipSource(
         height,

@@ -92,7 +92,7 @@ def add_own_options(stage: argparse.ArgumentParser) -> None:
 
 def run_own(parsed: argparse.Namespace) -> None:
     """Fine-tune on one's own clips, and print what came of it."""
-    for name in ("pretrained", "optimiser", "pool"):
+    for name in ("pretrained", "optimiser", "pool", "ratio"):
         if getattr(parsed, name) is not None:
             raise RequestError(
                 f"--{name} is for fine-tuning on synthetic clips, and --data was given, too; leave "
