@@ -44,10 +44,11 @@ def architecture(
             f"Frames of {size_px} px can't be cut into patches of {patch} px; give a multiple of "
             f"{patch}, for instance {size_px // patch * patch or patch}."
         )
+    nearest = width // HEAD_WIDTH * HEAD_WIDTH or HEAD_WIDTH
     if width % HEAD_WIDTH:
         raise RequestError(
             f"A width of {width} can't be shared among heads of {HEAD_WIDTH} values; give a "
-            f"multiple of {HEAD_WIDTH}, for instance {width // HEAD_WIDTH * HEAD_WIDTH or HEAD_WIDTH}."
+            f"multiple of {HEAD_WIDTH}, for instance {nearest}."
         )
     heads = width // HEAD_WIDTH
     decoder_heads = max(1, round(0.8 * heads))
