@@ -163,3 +163,12 @@ def test_a_cache_that_shrinks_drops_the_oldest_and_grows_no_more():
     assert cache.limit_bytes == 70
     cache.put("d", "x" * 30)
     assert cache.get("b") is None and cache.nbytes == 60
+
+
+def test_what_is_forgotten_frees_its_bytes():
+    cache = ByteCache(100, len)
+    for key in ("one", "two", "three"):
+        cache.put(key, key)
+    cache.forget(lambda key: key.startswith("t"))
+    assert cache.get("two") is cache.get("three") is None
+    assert cache.get("one") == "one" and cache.nbytes == 3
