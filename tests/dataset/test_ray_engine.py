@@ -69,7 +69,7 @@ def address():
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_agent_register_timeout_ms"] = "120000"  # a busy machine takes its time
+    os.environ["RAY_agent_register_timeout_ms"] = "120000"  # noqa: SIM112 - Ray reads it so
     node = {"num_cpus": 2, "object_store_memory": 2**27, "include_dashboard": False}
     for more in range(STARTS - 1, -1, -1):  # Ray gives its helpers 15 s: a busy machine needs more
         try:
