@@ -147,7 +147,7 @@ def test_the_command_is_one_and_asks_for_what_was_judged(engine, tmp_path, rule,
     words = shlex.split(command)
     assert words[0] == "videomae-explorer"
     parsed = build_parser().parse_args(words[1:])
-    assert (parsed.clip, parsed.weights) == (path, engine.weights)
+    assert (parsed.clips, parsed.weights) == ([path], engine.weights)
     assert parsed.start == (None if rule == "uniform" else 0.25)
     assert parsed.sampling == (None if sampling is None else str(sampling))
 

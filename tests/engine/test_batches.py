@@ -8,6 +8,7 @@ import torch
 
 from videomae_demo import Explorer
 from videomae_demo.cancellation import Cancelled, cancellable
+from videomae_demo.device import WorkingSizes
 from videomae_demo.engine import batches
 from videomae_demo.engine.batches import fill_batch, grown, run_batches
 
@@ -90,7 +91,8 @@ def test_nobody_waits_any_more(engine, read):
 
 def test_a_batch_holds_as_much_as_memory_allows(engine, monkeypatch):
     """4 bytes for each of 32 tokens' 2 x 32 + 6 x 24 values: 26 624 bytes an input."""
-    monkeypatch.setattr("videomae_demo.engine.passes.TOGETHER_BYTES", 5 * 26_624 + 1)
+    sizes = WorkingSizes(together_bytes=5 * 26_624 + 1)
+    monkeypatch.setattr("videomae_demo.engine.passes.working_sizes", lambda _device: sizes)
     assert fill_batch(engine) == 5
 
 

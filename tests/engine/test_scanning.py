@@ -112,14 +112,14 @@ def test_what_is_left_of_a_scan_is_known_and_costs_what_was_measured(
     explorer, clip_path, monkeypatch
 ):
     """Of 6 windows, 2 are done; another 2 s each are left."""
-    monkeypatch.setattr(scanning, "clips_at_once", lambda config, tokens: 2)
+    monkeypatch.setattr(batches, "clips_at_once", lambda config, tokens: 2)
     clip, asked = ClipRequest(clip_path, sampling=STRIDE), Asked(windows=6)
     assert explorer.known_timeline(clip, asked) is None
     assert explorer.plan_timeline(clip, asked) == Plan(6, 6, None)
     first = next(explorer.timeline_of(clip, asked))
     assert explorer.seconds["scan"] > 0
     explorer.seconds |= {"scan": 2.0, "probe": 5.0}
-    monkeypatch.setattr(scanning, "run", None)  # nothing is run any more
+    monkeypatch.setattr(batches, "run", None)  # nothing is run any more
     assert explorer.plan_timeline(clip, asked) == Plan(6, 4, 8.0)
     known = explorer.known_timeline(clip, asked)
     np.testing.assert_array_equal(known.logits, first.logits)

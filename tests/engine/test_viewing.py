@@ -10,7 +10,7 @@ import torch
 from videomae_demo import ClipChange, ClipRequest, Explorer, RequestError, SamplingRule, Views
 from videomae_demo.cancellation import Cancelled, cancellable
 from videomae_demo.cli.main import main
-from videomae_demo.engine import viewing
+from videomae_demo.engine import batches
 from videomae_demo.engine.viewing import view_logits, views_of
 from videomae_demo.lenses.plan import Plan
 from videomae_demo.shipped import ASSETS
@@ -144,12 +144,12 @@ def test_the_command_averages(capsys, clip_path, recogniser_folder, explorer, tm
 def test_what_is_left_of_the_views_is_known_and_costs_what_was_measured(
     explorer, clip_path, monkeypatch
 ):
-    monkeypatch.setattr(viewing, "clips_at_once", lambda config, tokens: 2)
+    monkeypatch.setattr(batches, "clips_at_once", lambda config, tokens: 2)
     clip, asked = ClipRequest(clip_path, sampling=SamplingRule.stride(0.125)), Views(3, 1)
     assert explorer.known_views(clip, asked) is None
     first = next(explorer.classify_views(clip, asked))
     explorer.seconds["probe"] = 3.0
-    monkeypatch.setattr(viewing, "run", None)  # nothing is run any more
+    monkeypatch.setattr(batches, "run", None)  # nothing is run any more
     assert explorer.plan_views(clip, asked) == Plan(3, 1, 3.0)
     known = explorer.known_views(clip, asked)
     np.testing.assert_array_equal(

@@ -26,8 +26,10 @@ ENDPOINTS = (
     "/heads",
     "/probe",
     "/reconstruct",
+    "/timeline",
     "/tokens",
 )
+OF_ONE_WINDOW = tuple(name for name in ENDPOINTS if name != "/timeline")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,7 @@ def test_only_the_clip_must_be_given(client, info, clip_path, name):
     assert client.predict(handle_file(clip_path), api_name=name)["clip"] == clip_path.name
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize("name", OF_ONE_WINDOW)
 @pytest.mark.parametrize(
     ("chosen", "indices"),
     [
@@ -94,7 +96,7 @@ def test_frames_are_chosen_as_on_the_command_line(client, clip_path, name, chose
     assert answer["frames"]["indices"] == indices
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize("name", OF_ONE_WINDOW)
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [

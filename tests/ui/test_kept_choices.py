@@ -192,7 +192,9 @@ def test_other_weights_forget_the_token_the_layers_and_a_label_they_do_not_know(
     assert session.weights == "large"
     for lens in ("attend", "reconstruct"):
         list(made.open_lens(session, lens))
-    assert label_of(session) is None and first_label(pages) is None
+    field = first_label(pages)
+    assert label_of(session) is None and field["value"] is None
+    assert field["choices"] == sorted(explorer.id2label.values())
     assert "rank" not in said(pages)
     assert explorer.asked == [RolloutSettings("max", 0.5), MaskRequest("random", 0.75, 7)]
 
