@@ -77,8 +77,9 @@ def test_fused_attention(roles, pixels, fusion):
     assert np.isfinite(found.attention).all() and (found.attention >= 0).all()
     for mine, theirs in zip(found.attention[0], expected.attention[0], strict=True):
         if theirs.any():  # the least of all heads may be 0 throughout
-            assert correlation(mine, theirs) > 0.99
-            assert farthest(mine, theirs) < 0.3
+            # The least and the greatest of all heads are single values, which no mean smooths.
+            assert correlation(mine, theirs) > (0.99 if fusion == "mean" else 0.98)
+            assert farthest(mine, theirs) < (0.3 if fusion == "mean" else 0.5)
     if fusion == "mean":
         rows = found.attention.mean(axis=-1, dtype=np.float64)
         np.testing.assert_allclose(rows, 1, rtol=1e-3)
