@@ -192,6 +192,18 @@ def test_a_batch_follows_from_the_seed_and_its_step(data):
     assert not torch.equal(seeded[0].pixel_values, one[1].pixel_values)
 
 
+def test_another_seed_varies_a_clip_in_another_way(data):
+    _, material = run(read_material(split_items(data, 0.2, 0), READER))
+    plan = Plan.of(OwnSettings(), len(material.train))
+    varied = []
+    for seed, place in ((0, 0), (0, 0), (1, 0), (0, 1)):
+        with Batches(material, PROCESSOR, (32, 32), OwnSettings(seed=seed), plan) as source:
+            varied.append(source._varied(material.train[0], place))
+    assert torch.equal(varied[0], varied[1])
+    assert not torch.equal(varied[0], varied[2])
+    assert not torch.equal(varied[0], varied[3])
+
+
 def test_the_next_batches_are_made_ahead_but_none_beyond_the_end(data):
     _, material = run(read_material(split_items(data, 0.2, 0), READER))
     settings = OwnSettings(batch=3, steps=3)
