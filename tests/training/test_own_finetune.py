@@ -73,7 +73,7 @@ def test_a_run_leaves_a_checkpoint_a_log_and_a_report(whole, settings, data):
     assert config["label2id"] == {"to the left": 0, "to the right": 1}
     assert config["torch_dtype"] == "float32"
     log = log_of(done.folder)
-    assert [line["step"] for line in log if "loss" in line] == [2, 4, 6]
+    assert [line["step"] for line in log if "loss" in line] == [2, 4, 6, 7]
     held_out = [line for line in log if "held-out loss" in line]
     assert [line["step"] for line in held_out] == [2, 4, 6, 7]
     best = min(held_out, key=lambda line: line["held-out loss"])

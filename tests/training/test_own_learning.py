@@ -155,12 +155,12 @@ def test_a_head_at_another_scale_is_the_same_function(frozen):
     settings = OwnSettings(freeze=True, batch=3, steps=4)
     plan = Plan.of(settings, len(found.train))
     head = HeadAlone(model, features[:count], features[count:], found, settings, plan)
-    torch.testing.assert_close(head.held_out(), before, rtol=0, atol=1e-5)
+    torch.testing.assert_close(head.held_out(), before, rtol=0, atol=1e-4)
     with torch.no_grad():
         head.module.weight += 0.1
     named = head.held_out()
     finished = head.finished(head.module)
-    torch.testing.assert_close(finished.classifier(features[count:]), named, rtol=0, atol=1e-5)
+    torch.testing.assert_close(finished.classifier(features[count:]), named, rtol=0, atol=1e-4)
 
 
 def test_each_clip_is_shown_with_its_label_in_one_of_its_windows(frozen):
