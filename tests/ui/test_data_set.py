@@ -163,6 +163,7 @@ def test_the_page_is_there_only_where_this_machine_alone_reaches_it(edges):
         assert (DataSet.route in routes) is local
         assert ("dataset" in [name for name, *_ in built.pages]) is local
         assert ("Data set" in with_pages(PLACE, "explore", local=local)) is local
+
         async def stand_in_front(edge=edge):
             return edge.around(nothing)
 

@@ -79,6 +79,7 @@ class Timeline(PageLens):
 
     name = "timeline"
     title = "When"
+    label_name = "curve"
     doing = SCANNING
     content = "all windows as CSV, JSON and NPZ, labels over time as PNG"
     usual = TimelineQuestion()
@@ -206,7 +207,7 @@ class Timeline(PageLens):
     def address(self, session: Session) -> Mapping[str, str]:
         """Write down what is not the usual."""
         asked = self.request(session)
-        query = {"curve": asked.label} if asked.label else {}
+        query = {self.label_name: asked.label} if asked.label else {}
         if asked.hop_s is not None:
             query["hop"] = f"{asked.hop_s:g}"
         if asked.windows is not None:
@@ -219,7 +220,7 @@ class Timeline(PageLens):
         request = TimelineRequest(
             read_number(given.get("hop")),
             read_count(given.get("windows")),
-            known_label(asked.labels, given.get("curve")),
+            known_label(asked.labels, given.get(self.label_name)),
         )
         return replace(asked, request=request)
 
