@@ -23,7 +23,17 @@ from videomae_demo.ui import tools
 from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.tools import Tools
 
-NAMES = ["recognise", "attend", "explain", "reconstruct", "heads", "what_if", "tokens", "compare"]
+NAMES = [
+    "recognise",
+    "attend",
+    "explain",
+    "reconstruct",
+    "heads",
+    "what_if",
+    "tokens",
+    "compare",
+    "timeline",
+]
 ENDPOINTS = {name: name for name in NAMES} | {"recognise": "classify", "what_if": "probe"}
 
 
@@ -107,7 +117,12 @@ def test_each_lens_is_a_tool_and_each_argument_is_typed_and_described(address, f
         ("what_if", {"shown": "mirrored"}, "--show mirrored"),
         ("attend", {"change": "frozen:1"}, "--change frozen:1"),
         ("tokens", {"layer": 1, "skip_near": True}, "--layer 1 --skip-near"),
-        ("compare", {"other": "bundled", "what": "attention"}, "--with bundled --what attention"),
+        (
+            "compare",
+            "timeline",
+            {"other": "bundled", "what": "attention"},
+            "--with bundled --what attention",
+        ),
         ("reconstruct", {"kind": "random", "ratio": 0.5, "seed": 3}, "--mask random --ratio 0.5"),
     ],
 )
