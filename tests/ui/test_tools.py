@@ -119,7 +119,6 @@ def test_each_lens_is_a_tool_and_each_argument_is_typed_and_described(address, f
         ("tokens", {"layer": 1, "skip_near": True}, "--layer 1 --skip-near"),
         (
             "compare",
-            "timeline",
             {"other": "bundled", "what": "attention"},
             "--with bundled --what attention",
         ),
