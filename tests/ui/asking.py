@@ -5,6 +5,7 @@ from functools import partial
 
 from videomae_demo.analysis.settings import RolloutSettings
 from videomae_demo.lenses.masks import MaskRequest
+from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui.examples import Example, Shelf
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses.registry import LENSES
@@ -58,6 +59,20 @@ def by_hand(session: Session) -> Session:
     question = RECONSTRUCT.question(session)
     painted = MaskRequest("painted", 0.5, painted=b"\xf0\x0f\x00")
     return session.asking("reconstruct", replace(question, mask=painted))
+
+
+def made_handlers(folder, explorer) -> Handlers:
+    """Handlers of a page with two clips, whose one Explorer is given; files go into a folder."""
+
+    def save(content: bytes, name: str) -> str:
+        path = folder / f"{len(list(folder.iterdir()))}-{name}"
+        path.write_bytes(content)
+        return str(path)
+
+    pool = ExplorerPool("tested", make=lambda weights, reconstructor: explorer)
+    pool.absent = lambda name, halves=(): ()
+    examples = (Example(folder / "first.mp4", "first"), Example(folder / "b.mp4", "second"))
+    return Handlers(pool, LENSES, MadeShelf(*examples), save)
 
 
 def last(pages, name: str):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from asking import RECOGNISE, MadeShelf, controls_of, last, panel_of
+from asking import RECOGNISE, controls_of, last, made_handlers, panel_of
 from made_views import made_labels
 from test_kept_choices import MadeExplorer
 
@@ -13,13 +13,10 @@ from videomae_demo.engine.viewing import View
 from videomae_demo.lenses.named_views import mean_of
 from videomae_demo.lenses.plan import Plan
 from videomae_demo.lenses.recognise import ONE_VIEW, ViewsFound, classify_logits
-from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui.controls import Sampling
-from videomae_demo.ui.examples import Example
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses.averaged import AT_ONCE_S, AVERAGE, ONLY_HERE, OPEN_VIEW, OPENS
 from videomae_demo.ui.lenses.lens import TakenBackError
-from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.session import Session
 
 TWO = Views(2, 1)
@@ -72,15 +69,7 @@ def explorer() -> Averaging:
 
 @pytest.fixture
 def made(tmp_path, explorer) -> Handlers:
-    def save(content: bytes, name: str) -> str:
-        path = tmp_path / f"{len(list(tmp_path.iterdir()))}-{name}"
-        path.write_bytes(content)
-        return str(path)
-
-    pool = ExplorerPool("tested", make=lambda weights, reconstructor: explorer)
-    pool.absent = lambda name, halves=(): ()
-    examples = (Example(tmp_path / "first.mp4", "first"), Example(tmp_path / "b.mp4", "second"))
-    return Handlers(pool, LENSES, MadeShelf(*examples), save)
+    return made_handlers(tmp_path, explorer)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from asking import TIMELINE, MadeShelf, controls_of, last, panel_of
+from asking import TIMELINE, controls_of, last, made_handlers, panel_of
 from axe_playwright_python.sync_playwright import Axe
 from conftest import free_port, page_command, serve
 from made_views import LEFT, MOTIONS, RIGHT, WAVING, made_card, made_timeline
@@ -19,16 +19,13 @@ from visitor import PATIENCE_MS
 
 from videomae_demo import ClipRequest, RequestError, TimelineRequest
 from videomae_demo.lenses.plan import Plan
-from videomae_demo.pool import ExplorerPool
 from videomae_demo.training.synthetic import LABELS, render
 from videomae_demo.ui.api import ask
 from videomae_demo.ui.controls import Sampling
-from videomae_demo.ui.examples import Example
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses import drawn_windows
 from videomae_demo.ui.lenses.drawn_windows import COLOURS, make_band, make_chart
 from videomae_demo.ui.lenses.lens import TakenBackError
-from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.lenses.timeline import AT_ONCE_S, BEGIN, GO_ON, NOT_YET, SCANNING
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.text import NO_LABELS, cost
@@ -72,15 +69,7 @@ def explorer() -> Scanning:
 
 @pytest.fixture
 def made(tmp_path, explorer) -> Handlers:
-    def save(content: bytes, name: str) -> str:
-        path = tmp_path / f"{len(list(tmp_path.iterdir()))}-{name}"
-        path.write_bytes(content)
-        return str(path)
-
-    pool = ExplorerPool("tested", make=lambda weights, reconstructor: explorer)
-    pool.absent = lambda name, halves=(): ()
-    examples = (Example(tmp_path / "first.mp4", "first"), Example(tmp_path / "b.mp4", "second"))
-    return Handlers(pool, LENSES, MadeShelf(*examples), save)
+    return made_handlers(tmp_path, explorer)
 
 
 def opened(made: Handlers, query: str = "?lens=timeline") -> list:
