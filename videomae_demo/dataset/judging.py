@@ -6,6 +6,7 @@ the same rows wherever and whenever it is judged on machines of one kind.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -174,10 +175,9 @@ def _margin(found: Classification, true: int | None) -> float | None:
 
 def mistakenness(found: Classification, is_right: bool) -> float:
     """Return how likely a label is wrong, 0..1; see `rows.Row`."""
-    chances = found.probabilities[found.probabilities > 0]
-    nats = float(-(chances * np.log(chances)).sum())
+    nats = found.entropy * math.log(len(found.labels))
     sign = -1.0 if is_right else 1.0
-    return (sign * float(np.exp(-nats)) + 1) / 2
+    return (sign * math.exp(-nats) + 1) / 2
 
 
 def motion(frames: NDArray[np.uint8]) -> float:
