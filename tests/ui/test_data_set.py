@@ -603,7 +603,7 @@ def test_a_clip_opens_at_its_window_with_its_label(page, clips, clip_path):
 
     handlers = Handlers(pool, LENSES, shelf, save, listed=page.listed)
     names = [lens.label_name for lens in LENSES if lens.label_name]
-    assert names == ["label", "why", "on", "follow"]
+    assert names == ["label", "why", "on", "follow", "curve"]
     given = "".join(f"&{name}={row['true']}" for name in names)
     query = f"?set={key}&clip={row['name']}&start={row['start_s']}{given}"
     pages = list(handlers.open(Session(pool.default), query))
