@@ -26,6 +26,9 @@ def test_it_opens_finished_and_asks_nobody_else(open_page, page_address):
         url for url in visitor.requests if not url.startswith((page_address, "data:", "blob:"))
     ]
     assert outside == []
+    expect(visitor.page.locator("#clip video")).to_have_count(1)
+    assert not [url for url in visitor.requests if "ffmpeg" in url]  # 32 MB, to trim it
+    expect(visitor.page.get_by_label("Trim video to selection")).not_to_be_visible()
     assert visitor.complaints == []
 
 

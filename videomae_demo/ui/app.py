@@ -10,6 +10,7 @@ from videomae_demo.pool import ExplorerPool
 from videomae_demo.shipped import ASSETS
 from videomae_demo.ui.dataset.listed import ListedClips
 from videomae_demo.ui.examples import REAL_CLIPS, Example, find_examples
+from videomae_demo.ui.gradio_edge.clip_fields import NO_TRIMMING
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.lenses import registry
 from videomae_demo.ui.pages.dataset import add_data_set
@@ -46,6 +47,7 @@ def launch_options(edge: Edge) -> dict[str, Any]:
         "app_kwargs": edge.app_options,
         "theme": make_theme(),
         "css_paths": STYLE_SHEET,
+        "head": NO_TRIMMING,
         "favicon_path": ASSETS / "icon.svg",
         "max_file_size": f"{edge.limits.upload_mb}mb",
         "show_error": False,

@@ -25,8 +25,23 @@ class Plain(ComponentMeta):
         return ABCMeta.__new__(cls, name, bases, attributes)
 
 
+NO_TRIMMING = """<script>{
+  const fetched = window.fetch;
+  window.fetch = (given, ...more) =>
+    String(given?.url ?? given).includes("/static/ffmpeg/")
+      ? new Promise(() => {})
+      : fetched(given, ...more);
+}</script>"""
+"""For the head of the page. Beside a clip gradio loads an ffmpeg of 32 MB, so that its browser can
+trim it; the page has a window for that. What is loaded waits for ever: a refusal would be an error.
+"""
+
+
 class ClipVideo(gr.Video, metaclass=Plain):
-    """Shows a clip as it is; the browser decides whether it can play it."""
+    """Shows a clip as it is; the browser decides whether it can play it.
+
+    The page needs `NO_TRIMMING`, and hides the button.
+    """
 
     is_template = True  # in the browser it is a gr.Video
 
