@@ -8,6 +8,8 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import expect
 from visitor import PATIENCE_MS, Visitor
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, recogniser_folder, reconstructor_folder, examples_folder):

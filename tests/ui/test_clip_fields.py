@@ -122,6 +122,7 @@ def listen(http: httpx.Client, session: str) -> None:
                 return
 
 
+@pytest.mark.slow
 @needs_sh
 def test_a_visitors_clip_is_explored_without_it(watched, uploads, browser):
     address, notes = watched

@@ -6,6 +6,8 @@ from playwright.sync_api import expect
 
 from videomae_demo import ClipRequest, Explorer, MaskRequest, RolloutSettings
 
+pytestmark = pytest.mark.slow
+
 CURVE = """canvas => {
   const { width, height } = canvas;
   const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;

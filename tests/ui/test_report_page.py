@@ -11,6 +11,8 @@ from videomae_demo.dataset.report import write_report
 from videomae_demo.dataset.rows import Row
 from videomae_demo.engine.engine import Engine
 
+pytestmark = pytest.mark.slow
+
 LEFT, RIGHT, STILL = TINY_LABELS.values()
 
 

@@ -24,6 +24,8 @@ from videomae_demo.ui.token_player.value import (
     signed_scores,
 )
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = "http://player.test/"
 GRID = (2, 3, 4)
 TIMES_S = (0.0, 0.25, 0.5, 0.75)
