@@ -305,6 +305,8 @@ def test_a_run_is_told_from_its_beginning_to_its_end(page, clips):
     assert "rows.jsonl" not in told["files"]
     metrics = json.loads((folder / "metrics.json").read_text())
     assert told["figures"] == metrics
+    rows = page.ask("do=rows")[1]["rows"]
+    assert told["named"] == sorted({row["named"] for row in rows if row["named"]})
     known = page.state(f"&run={told['run']}&seen=11")
     assert "figures" not in known and known["done"] == 11
     for other in ("&run=9&seen=11", f"&run={told['run']}&seen=4"):
@@ -443,6 +445,12 @@ def columns() -> Columns:
     table = Columns()
     table.extend(rows, {name: at for at, name in enumerate(sorted(row.name for row in rows))})
     return table
+
+
+def test_labels_that_no_clip_has_are_offered_where_clips_are_named_so(columns):
+    row = made("d/5.mp4", "A", "never true", 0.1)
+    columns.extend([row], {row.name: 5})
+    assert columns.named() == ["A", "B", "never true"]
 
 
 @pytest.mark.parametrize(

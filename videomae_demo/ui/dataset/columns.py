@@ -119,6 +119,10 @@ class Columns:
             self._kinds.append(_kind(row))
             self._places.append(places[row.name])  # the last one, since it makes the row count
 
+    def named(self) -> list[str]:
+        """Return the labels that are the best one of some clip, whatever its true one."""
+        return sorted(set(self._texts["named"]) - {""})
+
     def select(self, query: Query) -> Found:
         """Return a page of the rows that a query asks for."""
         count = len(self)

@@ -64,7 +64,7 @@ async function take(told) {
     drawVerdict(told.figures.verdict);
     drawCalibration(find("calibration"), told.figures.calibration);
     find("calibration-words").textContent = "Across: how sure the best label is. Up: how many of those clips are right. On the line both agree.";
-    offerLabels();
+    offerLabels(told.named);
   }
   if (told.figures) drawn.done = told.done;
   arrange();
@@ -167,10 +167,8 @@ function mark() {
 }
 
 // The labels that the table can be filtered by; those that are chosen stay.
-function offerLabels() {
-  const labels = Object.keys(drawn.figures.labels);
-  const named = [...new Set([...labels, ...drawn.matrix.labels])];
-  for (const [name, all] of [["true", labels], ["named", named]]) {
+function offerLabels(named) {
+  for (const [name, all] of [["true", Object.keys(drawn.figures.labels)], ["named", named]]) {
     const words = ["", ...new Set([...all, filters[name]].filter(Boolean))].sort();
     if (JSON.stringify([...tools[name].options].map((option) => option.value)) === JSON.stringify(words)) continue;
     tools[name].replaceChildren(...words.map((word) => new Option(word || "any", word)));

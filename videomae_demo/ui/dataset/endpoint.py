@@ -161,7 +161,8 @@ class DataSet(Route):
         }
         if query.get("run") == str(run.number) and query.get("seen") == str(run.done):
             return told
-        return told | {"figures": run.figures, "matrix": run.matrix}
+        named = run.columns.named()
+        return told | {"figures": run.figures, "matrix": run.matrix, "named": named}
 
     def _columns(self) -> Any:
         if self._runs.run is None:
