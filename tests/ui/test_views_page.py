@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from asking import RECOGNISE, controls_of, last, made_handlers, panel_of
 from made_views import made_labels
+from playwright.sync_api import expect
 from test_kept_choices import MadeExplorer
 
 from videomae_demo import ClipChange, ClipRequest, RequestError, SamplingRule, Views
@@ -196,3 +197,22 @@ def test_files_and_program_are_of_the_views(made, session, explorer, tmp_path):
     moved = last(list(made.move_window(asked, 1.5)), "session")
     asked_of = "explorer.classify_views(replace(clip, start_s=None, change=None), Views(2, 1))"
     assert asked_of in RECOGNISE.code(moved).lines
+
+
+@pytest.mark.slow
+def test_a_view_is_opened_with_the_keyboard_and_keeps_the_focus(open_page):
+    visitor = open_page()
+    field = visitor.page.get_by_label("Average over views")
+    field.fill("2x1")
+    field.press("Enter")
+    views = visitor.page.locator("#labels .panel-changes button")
+    expect(views).to_have_count(2)
+    starts = visitor.page.locator("#seen")
+    before = starts.inner_text()
+    views.nth(1).focus()
+    views.nth(1).press("Enter")
+    expect(views.nth(1)).to_have_attribute("aria-pressed", "true")
+    visitor.wait_until_explored()
+    expect(views.nth(1)).to_be_focused()
+    assert starts.inner_text() != before
+    assert visitor.complaints == []

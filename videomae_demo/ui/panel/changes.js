@@ -43,9 +43,12 @@ function drawChanges(block) {
   return holder;
 }
 
-// What had the focus in a list of choices before the panel was drawn anew.
+// What had the focus before the panel was drawn anew. It may be away for a while: it gets the focus
+// back if nothing else took it.
+let awaited;
 function keepChoice(before) {
-  const name = before?.closest("[data-keep]")?.dataset.keep;
+  const name = before ? before.closest("[data-keep]")?.dataset.keep : document.activeElement === document.body ? awaited : undefined;
+  awaited = name;
   if (name === undefined) return;
   [...element.querySelectorAll("[data-keep]")].find((one) => one.dataset.keep === name)?.focus({ preventScroll: true });
 }
