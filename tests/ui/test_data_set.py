@@ -32,6 +32,7 @@ from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.session import Session
+from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.video.views import Views
 
 LABELS = ("moving left", "moving right", "staying still")
@@ -76,7 +77,7 @@ class Page:
 
     def settings(self, source, **changes):
         usual = {"source": str(source), "weights": self.pool.default, "views": "1x1"}
-        return usual | {"changes": True, "folder": ""} | changes
+        return usual | {"sampling": "", "changes": True, "folder": ""} | changes
 
     def begin(self, source, **changes):
         return self.ask("do=begin", self.settings(source, **changes))
@@ -192,9 +193,11 @@ def test_settings_are_read_as_they_are_pasted(tmp_path, monkeypatch):
     assert settings.source == tmp_path / "some clips"
     assert (settings.views, settings.changes, settings.folder) == (Views(5, 3), True, None)
     assert read_settings(told | {"folder": "/a/b"}).folder == Path("/a/b")
+    sampled = read_settings(told | {"sampling": " every:4 "})
+    assert (sampled.sampling, sampled.to_json()["sampling"]) == (SamplingRule.every(4), "every:4")
     assert settings.to_json() == {
         **{"source": str(tmp_path / "some clips"), "weights": "w", "views": "5x3"},
-        **{"changes": True, "folder": ""},
+        **{"sampling": "", "changes": True, "folder": ""},
     }
 
 
@@ -207,6 +210,8 @@ def test_settings_are_read_as_they_are_pasted(tmp_path, monkeypatch):
         ({"source": "x" * 5000}, "give text"),
         ({"views": "0x1"}, "0 windows"),
         ({"views": None}, "The views is None"),
+        ({"sampling": "often"}, "The sampling is 'often'"),
+        ({"sampling": 4}, "The sampling is 4"),
         ({"weights": None}, "The weights is None"),
         ({"folder": []}, r"folder for the files is \[\]"),
     ],
@@ -389,14 +394,14 @@ def test_a_run_that_fails_says_why(page, clips, tmp_path):
 
 def test_what_was_judged_before_is_offered_again(page, clips):
     assert page.ask("do=facts")[1]["recent"] == []
-    page.begin(clips, views="2x1", changes=False)
+    page.begin(clips, views="2x1", sampling="every:2", changes=False)
     page.step()
     facts = Page(page.pool.default, page.folder).ask("do=facts")[1]
     assert facts["usual"] == page.pool.default
     assert page.pool.default in [one["name"] for one in facts["weights"]]
     (recent,) = facts["recent"]
     assert recent.pop("clips") == 11
-    assert recent == page.settings(clips, views="2x1", changes=False)
+    assert recent == page.settings(clips, views="2x1", sampling="every:2", changes=False)
     _, told = page.ask("do=check", recent)
     assert (told["judged"], told["clips"]) == (11, 11)
     assert "All clips are judged already." in told["sentences"]
@@ -594,10 +599,11 @@ def test_a_clip_of_a_data_set_has_an_address():
     assert write_address(session, LENSES, (example,), "w", listed) == {"example": "1"}
 
 
-def test_a_clip_opens_at_its_window_with_its_label(page, clips, clip_path):
-    page.begin(clips)
+@pytest.mark.parametrize("sampling", ["", "every:2", "0.05", "uniform"])
+def test_a_clip_opens_at_its_window_with_its_label(page, clips, clip_path, sampling):
+    page.begin(clips, sampling=sampling)
     page.step()
-    key = page.state()["set"]
+    key, frames = page.state()["set"], page.state()["frames"]
     row = next(row for row in page.ask("do=rows")[1]["rows"] if row["label"] == "moving right")
     shelf = MadeShelf(Example(clip_path, "an example"))
     pool = page.pool
@@ -613,15 +619,18 @@ def test_a_clip_opens_at_its_window_with_its_label(page, clips, clip_path):
     names = [lens.label_name for lens in LENSES if lens.label_name]
     assert names == ["label", "why", "on", "follow", "curve"]
     given = "".join(f"&{name}={row['true']}" for name in names)
+    given += "".join(f"&{name}={value}" for name, value in frames.items())
     query = f"?set={key}&clip={row['name']}&start={row['start_s']}{given}"
     pages = list(handlers.open(Session(pool.default), query))
     session = last(pages, "session")
     assert session.clip.path == clips / row["name"]
-    assert session.clip.start_s == row["start_s"]
+    rule = SamplingRule.parse(sampling) if sampling else None
+    assert session.clip.sampling == rule
+    assert session.clip.start_s == (None if sampling == "uniform" else row["start_s"])
     seen = pool.get(pool.default).see(session.clip)
     assert seen.timestamps_s[0] == row["start_s"]
     assert last(pages, "bar").address == {
-        **{"set": key, "clip": row["name"], "start": f"{row['start_s']:g}"},
+        **{"set": key, "clip": row["name"], "start": f"{row['start_s']:g}", **frames},
         **dict.fromkeys(names, "moving right"),
     }
     lost = list(handlers.open(Session(pool.default), f"?set=gone&clip={row['name']}"))

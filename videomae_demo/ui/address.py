@@ -14,13 +14,12 @@ from urllib.parse import parse_qsl
 
 from videomae_demo.errors import RequestError
 from videomae_demo.ui import controls
-from videomae_demo.ui.controls import FRAMES, OWN, SECONDS, UNIFORM, Sampling
+from videomae_demo.ui.controls import SAMPLING_NAMES, Sampling
 from videomae_demo.ui.dataset.listed import ListedClips
 from videomae_demo.ui.examples import Example
 from videomae_demo.ui.lenses.lens import PageLens
 from videomae_demo.ui.session import Session
 
-KINDS = {"own": OWN, "seconds": SECONDS, "frames": FRAMES, "uniform": UNIFORM}
 LONGEST = 4096
 """A query may have so many characters."""
 
@@ -46,7 +45,7 @@ def write_address(
         query["lens"] = session.lens
     if session.token is not None:
         query["token"] = ",".join(map(str, session.token))
-    query |= _write_sampling(session.sampling)
+    query |= session.sampling.to_query()
     for lens in lenses:
         query |= lens.address(session)
     return query
@@ -62,8 +61,8 @@ def read_query(query: object) -> dict[str, str]:
 def read_sampling(given: Mapping[str, str]) -> Sampling:
     """Return the sampling that an address asks for."""
     fields: dict[str, object] = {"start_s": given.get("start")}
-    if given.get("frames") in KINDS:
-        fields["kind"] = KINDS[given["frames"]]
+    if given.get("frames") in SAMPLING_NAMES:
+        fields["kind"] = SAMPLING_NAMES[given["frames"]]
     for name, field in (("interval", "interval_s"), ("step", "step")):
         if name in given:
             fields[field] = controls.plain_number(given[name])
@@ -89,21 +88,3 @@ def read_view(session: Session, lenses: Sequence[PageLens], given: Mapping[str, 
         if not all(0 <= place < size for place, size in zip(token, grid, strict=True)):
             return session
     return replace(session, token=token)
-
-
-def _write_sampling(sampling: Sampling) -> dict[str, str]:
-    usual = Sampling()
-    query = {}
-    if sampling.kind != usual.kind:
-        query["frames"] = next(name for name, kind in KINDS.items() if kind == sampling.kind)
-    if sampling.kind == SECONDS:
-        query["interval"] = f"{sampling.interval_s:g}"
-    if sampling.kind == FRAMES:
-        query["step"] = str(sampling.step)
-    if sampling.start_s is not None:
-        query["start"] = f"{sampling.start_s:g}"
-    if sampling.stored_pixels:
-        query["stored_pixels"] = "1"
-    if sampling.change:
-        query["change"] = sampling.change
-    return query

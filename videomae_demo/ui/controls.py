@@ -30,6 +30,8 @@ OWN, SECONDS, FRAMES, UNIFORM = (
     "spread over the whole clip",
 )
 SAMPLINGS = (OWN, SECONDS, FRAMES, UNIFORM)
+SAMPLING_NAMES = {"own": OWN, "seconds": SECONDS, "frames": FRAMES, "uniform": UNIFORM}
+"""What an address calls them."""
 CHANGES = [("none", ""), *((title, kind) for kind, title in KINDS.items())]
 """What the choice of a change offers: a title, and the change; others may be written."""
 LABELS = {
@@ -115,6 +117,25 @@ class Sampling:
         if rule.step is not None:
             return replace(sampling, kind=FRAMES, step=rule.step)
         return replace(sampling, kind=UNIFORM)
+
+    def to_query(self) -> dict[str, str]:
+        """Return what an address says of it; nothing of what is usual."""
+        query = {}
+        if self.kind != OWN:
+            query["frames"] = next(
+                name for name, kind in SAMPLING_NAMES.items() if kind == self.kind
+            )
+        if self.kind == SECONDS:
+            query["interval"] = f"{self.interval_s:g}"
+        if self.kind == FRAMES:
+            query["step"] = str(self.step)
+        if self.start_s is not None:
+            query["start"] = f"{self.start_s:g}"
+        if self.stored_pixels:
+            query["stored_pixels"] = "1"
+        if self.change:
+            query["change"] = self.change
+        return query
 
 
 def read_sampling(

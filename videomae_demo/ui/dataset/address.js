@@ -1,6 +1,6 @@
 // What is chosen, in the page's address: the data set, and how its table is sorted and filtered.
 
-const FIELDS = ["source", "weights", "views", "changes", "folder"];
+const FIELDS = ["source", "weights", "views", "sampling", "changes", "folder"];
 const FILTERS = ["sort", "find", "only", "true", "named", "page"];
 const WORST_FIRST = "probability";
 const USUAL = { views: "1x1", changes: "1", sort: WORST_FIRST, page: "1" };
@@ -24,7 +24,7 @@ function writeAddress(fields, filters) {
 
 // Where a row is opened: in Explore, at its window, with its true label wherever a label is asked.
 function openingOf(row, state) {
-  const query = new URLSearchParams({ set: state.set, clip: row.name, weights: state.settings.weights });
+  const query = new URLSearchParams({ set: state.set, clip: row.name, weights: state.settings.weights, ...state.frames });
   if (row.start_s !== null) query.set("start", Number(row.start_s.toFixed(4)));
   if (row.true) for (const name of LABEL_NAMES) query.set(name, row.true);
   return `${pageUrl(".")}?${query}`;

@@ -123,7 +123,7 @@ def judging_of(settings: Settings) -> Judging:
     """Return what is asked of each clip."""
     from videomae_demo.dataset.judging import Judging
 
-    return Judging(settings.views, changes=settings.changes)
+    return Judging(settings.views, settings.sampling, settings.changes)
 
 
 def folder_of(settings: Settings, runs: Path, key: str) -> Path:
@@ -151,7 +151,8 @@ def seconds_a_clip(explorer: Explorer, items: Sequence[Item], judging: Judging) 
     from videomae_demo.engine.many import prepare_many, recognise_many
 
     step = max(1, len(items) // (TRIED + 1))
-    requests = [ClipRequest(item.path) for item in items[::step][: TRIED + 1]]
+    tried = items[::step][: TRIED + 1]
+    requests = [ClipRequest(item.path, sampling=judging.sampling) for item in tried]
     began = time.monotonic()
     read = [one for one in prepare_many(explorer, requests) if one.error is None]
     reading_s = (time.monotonic() - began) / len(requests)
@@ -180,9 +181,8 @@ def _settings_in(file: Path) -> dict[str, Any]:
     try:
         with file.open(encoding="utf-8") as lines:
             about = json.loads(lines.readline(2**16))
-        if about["sampling"] is not None:
-            return {}
         names = ("source", "weights", "views", "changes", "clips")
-        return {**{name: about[name] for name in names}, "folder": ""}
+        settings = {name: about[name] for name in names}
+        return {**settings, "sampling": about["sampling"] or "", "folder": ""}
     except (OSError, ValueError, LookupError, TypeError):
         return {}

@@ -12,7 +12,7 @@ class Choosing {
     this.fields.weights.replaceChildren(...facts.weights.map(({ name, title }) => new Option(title, name)));
     this.fields.weights.value = facts.usual;
     this.recent = facts.recent;
-    const named = facts.recent.map((one, at) => new Option(`${baseName(one.source)}: ${one.weights}, ${one.views}`, String(at)));
+    const named = facts.recent.map((one, at) => new Option(`${baseName(one.source)}: ${[one.weights, one.views, one.sampling].filter(Boolean).join(", ")}`, String(at)));
     this.fields.recent.replaceChildren(new Option("choose ...", ""), ...named);
     this.form.querySelector(".data-recent").hidden = !named.length;
   }
@@ -20,7 +20,7 @@ class Choosing {
   // Show settings, as the server or an address tells them; what they do not say stays.
   show(told) {
     const fields = this.fields;
-    for (const name of ["source", "folder"]) if (told[name] !== undefined) fields[name].value = told[name];
+    for (const name of ["source", "sampling", "folder"]) if (told[name] !== undefined) fields[name].value = told[name];
     if (told.weights && [...fields.weights.options].some((option) => option.value === told.weights)) fields.weights.value = told.weights;
     if (told.views) {
       const isUsual = [...fields.views.options].some((option) => option.value === told.views);
@@ -36,11 +36,12 @@ class Choosing {
   }
 
   read() {
-    const { source, weights, views, own, changes, folder } = this.fields;
+    const { source, weights, views, own, sampling, changes, folder } = this.fields;
     return {
       source: source.value.trim(),
       weights: weights.value,
       views: (views.value === OWN ? own.value : views.value).trim(),
+      sampling: sampling.value.trim(),
       changes: changes.checked,
       folder: folder.value.trim(),
     };

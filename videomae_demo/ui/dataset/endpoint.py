@@ -20,8 +20,10 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from videomae_demo.cancellation import cancellable
+from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.errors import RequestError, shown
 from videomae_demo.pool import ExplorerPool
+from videomae_demo.ui.controls import Sampling
 from videomae_demo.ui.dataset import words
 from videomae_demo.ui.dataset.checking import Checked, check, recent
 from videomae_demo.ui.dataset.columns import PAGE_ROWS, Query
@@ -30,6 +32,7 @@ from videomae_demo.ui.dataset.settings import Settings, read_settings
 from videomae_demo.ui.gradio_edge.exposure import is_loopback
 from videomae_demo.ui.gradio_edge.gate import API
 from videomae_demo.ui.route import Route
+from videomae_demo.video.sampling import SamplingRule
 
 KINDS = (".csv", ".json", ".html", ".md", ".txt", ".png", ".svg")
 """What of a run's folder may be taken away."""
@@ -152,6 +155,7 @@ class DataSet(Route):
             "set": run.checked.key,
             "state": run.state,
             "settings": run.checked.settings.to_json(),
+            "frames": _address_of(run.checked.settings.sampling),
             "clips": clips,
             "done": run.done,
             "pace": words.tell_progress(run.done, clips, run.seconds_left),
@@ -177,6 +181,11 @@ class DataSet(Route):
                 f"There is no file {shown(name)} to take away; there are {', '.join(files)}."
             )
         return FileResponse(files[name], filename=name)
+
+
+def _address_of(rule: SamplingRule | None) -> dict[str, str]:
+    """Return how Explore's address asks for the frames that were judged."""
+    return Sampling().of(ClipRequest("", sampling=rule)).to_query()
 
 
 def files_of(run: Run) -> list[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from videomae_demo.errors import RequestError, shown
+from videomae_demo.video.sampling import SamplingRule
 from videomae_demo.video.views import Views
 
 LONGEST = 4096
@@ -25,6 +26,8 @@ class Settings:
     weights : str
         As the `ExplorerPool` knows them.
     views : Views
+    sampling : SamplingRule or None
+        Which frames are taken; None: as the checkpoint was trained.
     changes : bool
         Whether each clip is also played backwards and frozen.
     folder : Path or None
@@ -34,6 +37,7 @@ class Settings:
     source: Path
     weights: str
     views: Views
+    sampling: SamplingRule | None
     changes: bool
     folder: Path | None
 
@@ -43,6 +47,7 @@ class Settings:
             "source": str(self.source),
             "weights": self.weights,
             "views": str(self.views),
+            "sampling": "" if self.sampling is None else str(self.sampling),
             "changes": self.changes,
             "folder": "" if self.folder is None else str(self.folder),
         }
@@ -59,10 +64,12 @@ def read_settings(told: Mapping[str, Any]) -> Settings:
     source = _path(told.get("source"), "data set")
     if source is None:
         raise RequestError("No data set is given; give the path of a folder or a list of clips.")
+    sampling = _text(told.get("sampling", ""), "sampling").strip()
     return Settings(
         source=source,
         weights=_text(told.get("weights"), "weights"),
         views=Views.parse(_text(told.get("views"), "views")),
+        sampling=SamplingRule.parse(sampling) if sampling else None,
         changes=told.get("changes") is True,
         folder=_path(told.get("folder"), "folder for the files"),
     )
