@@ -20,6 +20,7 @@ from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui.address import write_address
 from videomae_demo.ui.app import build_page
 from videomae_demo.ui.bar.pages import PLACE, with_pages
+from videomae_demo.ui.dataset import page as data_set_page
 from videomae_demo.ui.dataset import words
 from videomae_demo.ui.dataset.columns import PAGE_ROWS, Columns, Query
 from videomae_demo.ui.dataset.endpoint import DataSet
@@ -636,6 +637,19 @@ def test_a_clip_opens_at_its_window_with_its_label(page, clips, clip_path, sampl
     lost = list(handlers.open(Session(pool.default), f"?set=gone&clip={row['name']}"))
     assert last(lost, "session").clip.path == clip_path
     assert "not open now" in last(lost, "notice")
+
+
+def test_numbers_read_as_in_the_sentences_and_files(browser):
+    script = (Path(data_set_page.__file__).parent / "rounding.js").read_text()
+    values = [100 * count / 2000 for count in range(2001)] + [count / 16 for count in range(99)]
+    page = browser.new_page()
+    for digits in range(4):
+        shown = page.evaluate(
+            f"(values) => {{ {script} return values.map((one) => decimals(one, {digits})); }}",
+            values,
+        )
+        assert shown == [f"{value:.{digits}f}" for value in values]
+    page.close()
 
 
 # ---- words ---------------------------------------------------------------------------------------

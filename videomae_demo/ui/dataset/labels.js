@@ -1,7 +1,7 @@
 // What the figures say: shares with their intervals, each label's, and how far probabilities hold.
 
-const percent = (value) => (value === null ? "none" : `${(100 * value).toFixed(1)}%`);
-const withInterval = (share) => (share.of ? `${(100 * share.low).toFixed(1)} to ${(100 * share.high).toFixed(1)}%, ${share.count.toLocaleString("en")} of ${share.of.toLocaleString("en")}` : "none is judged yet");
+const percent = (value) => (value === null ? "none" : `${decimals(100 * value, 1)}%`);
+const withInterval = (share) => (share.of ? `${decimals(100 * share.low, 1)} to ${decimals(100 * share.high, 1)}%, ${share.count.toLocaleString("en")} of ${share.of.toLocaleString("en")}` : "none is judged yet");
 
 function figure(name, value, more, about = "") {
   const holder = document.createElement("div");
@@ -19,7 +19,7 @@ function drawFigures(list, told) {
     figure("Top-1", percent(told.top_1.share), withInterval(told.top_1), "Clips whose best label is the true one, with the 95% interval"),
     figure("Top-5", percent(told.top_5.share), withInterval(told.top_5), "Clips whose true label is among the five best, with the 95% interval"),
     figure("Mean of labels", percent(told.mean_of_labels), `chance is ${percent(told.chance)}`, "Each label counts the same, however many clips it has"),
-    figure("Calibration error", percent(told.calibration_error), told.log_loss === null ? "" : `log loss ${told.log_loss.toFixed(3)}`, "Mean distance between probability and share right"),
+    figure("Calibration error", percent(told.calibration_error), told.log_loss === null ? "" : `log loss ${decimals(told.log_loss, 3)}`, "Mean distance between probability and share right"),
     figure("Not read", told.failed.toLocaleString("en"), `${told.without_known_label.toLocaleString("en")} without a known label`),
   );
 }
@@ -42,7 +42,7 @@ function drawLabels(holder, labels, chosen, choose) {
       holder.append(row);
     }
     row.dataset.label = label;
-    row.title = `95% interval ${(100 * told.low).toFixed(1)} to ${(100 * told.high).toFixed(1)}%; ${told.named} clips are named so`;
+    row.title = `95% interval ${decimals(100 * told.low, 1)} to ${decimals(100 * told.high, 1)}%; ${told.named} clips are named so`;
     row.children[0].textContent = label;
     row.children[1].textContent = `${percent(told.share)}, ${told.count} of ${told.of}`;
     row.children[2].style.setProperty("--share", told.share);
@@ -70,10 +70,10 @@ function drawCalibration(svg, bins) {
   ]);
   for (const bin of bins.filter((one) => one.clips)) {
     const bar = svgNode("rect", { x: x(bin.from) + 1.5, width: x(bin.to) - x(bin.from) - 3, y: y(bin.share_right), height: Math.max(1, bottom - y(bin.share_right)), class: "data-bin" });
-    bar.append(svgNode("title", {}, `${bin.clips} clips named at ${(100 * bin.mean_probability).toFixed(0)}%: ${(100 * bin.share_right).toFixed(0)}% right`));
+    bar.append(svgNode("title", {}, `${bin.clips} clips named at ${decimals(100 * bin.mean_probability, 0)}%: ${decimals(100 * bin.share_right, 0)}% right`));
     parts.push(bar);
   }
   parts.push(svgNode("line", { x1: x(0), y1: y(0), x2: x(1), y2: y(1), class: "data-even" }));
   svg.replaceChildren(...parts);
-  svg.setAttribute("aria-label", bins.filter((one) => one.clips).map((one) => `at ${(100 * one.mean_probability).toFixed(0)}% sure, ${(100 * one.share_right).toFixed(0)}% of ${one.clips} are right`).join("; "));
+  svg.setAttribute("aria-label", bins.filter((one) => one.clips).map((one) => `at ${decimals(100 * one.mean_probability, 0)}% sure, ${decimals(100 * one.share_right, 0)}% of ${one.clips} are right`).join("; "));
 }

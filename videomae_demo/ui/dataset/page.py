@@ -16,7 +16,7 @@ from videomae_demo.ui.bar.pages import with_pages
 from videomae_demo.ui.dataset.endpoint import DataSet
 from videomae_demo.ui.gradio_edge.component import make_component, read_part
 
-PARTS = ("address", "choosing", "table", "matrix", "labels", "dataset")
+PARTS = ("rounding", "address", "choosing", "table", "matrix", "labels", "dataset")
 """The scripts, in order: they share one scope, and only the last one does anything at once."""
 
 _HERE = Path(__file__).parent

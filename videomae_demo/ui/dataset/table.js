@@ -1,9 +1,9 @@
 // The table: a page of rows, which the server sorts and filters.
 
-const perCent = (value) => (value === null ? "" : value > 0 && value < 0.001 ? "< 0.1%" : `${(100 * value).toFixed(1)}%`);
-const plain = (digits) => (value) => (value === null ? "" : value.toFixed(digits));
-const signed = (value) => (value === null ? "" : `${value < 0 ? "\u2212" : "+"}${(100 * Math.abs(value)).toFixed(1)}%`);
-const withSign = (value) => (value === null ? "" : `${value < 0 ? "\u2212" : ""}${Math.abs(value).toFixed(2)}`);
+const perCent = (value) => (value === null ? "" : value > 0 && value < 0.001 ? "< 0.1%" : `${decimals(100 * value, 1)}%`);
+const plain = (digits) => (value) => (value === null ? "" : decimals(value, digits));
+const signed = (value) => (value === null ? "" : `${value < 0 ? "\u2212" : "+"}${decimals(100 * Math.abs(value), 1)}%`);
+const withSign = (value) => (value === null ? "" : `${value < 0 ? "\u2212" : ""}${decimals(Math.abs(value), 2)}`);
 
 // In the order of the table: { name, title, about, tell }. A first click sorts what is worst first.
 const COLUMNS = [
