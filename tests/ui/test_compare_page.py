@@ -185,6 +185,7 @@ def test_the_program_compares(made, session):
     assert code.names == ("CompareRequest",)
 
 
+@pytest.mark.slow
 def test_a_visitor_compares_with_weights_of_the_sheet(open_page):
     visitor = open_page(viewport={"width": 1280, "height": 720})
     page = visitor.page

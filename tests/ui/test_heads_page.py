@@ -214,6 +214,7 @@ def model(recogniser_folder) -> Explorer:
     return Explorer(str(recogniser_folder), device="cpu")
 
 
+@pytest.mark.slow
 def test_a_head_is_chosen_switched_off_and_followed_with_the_keyboard(open_page, model, clip_path):
     visitor = open_page()
     visitor.go_to("Heads")
@@ -245,6 +246,7 @@ def test_a_head_is_chosen_switched_off_and_followed_with_the_keyboard(open_page,
     assert visitor.complaints == []
 
 
+@pytest.mark.slow
 def test_the_strongest_come_first_and_stay_so(open_page, model, clip_path):
     visitor = open_page()
     visitor.go_to("Heads")

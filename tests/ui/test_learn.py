@@ -11,6 +11,8 @@ from test_access import GRADIOS_OWN
 
 from videomae_demo.lessons.steps import STEPS
 
+pytestmark = pytest.mark.slow
+
 
 class Learner:
     """Somebody who opens the page Learn."""

@@ -12,6 +12,8 @@ from playwright.sync_api import expect
 from videomae_demo import ClipRequest, Explorer
 from videomae_demo.shipped import ASSETS
 
+pytestmark = pytest.mark.slow
+
 PROJECTOR = {"viewport": {"width": 1280, "height": 720}}
 SMALLEST_TEXT = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

@@ -7,6 +7,8 @@ from playwright.sync_api import expect
 
 from videomae_demo.ui.panel.panel import make_panel
 
+pytestmark = pytest.mark.slow
+
 DRAW_SHARES = """([script, shares]) => {
   const element = document.createElement("div");
   element.innerHTML = '<div class="panel"></div>';

@@ -208,6 +208,7 @@ def top_of(visitor) -> float:
     return visitor.page.locator("#ratio").bounding_box()["y"]
 
 
+@pytest.mark.slow
 def test_all_shares_are_tried_told_and_chosen(open_page, model, clip_path):
     *_, swept = model.sweep(ClipRequest(clip_path))
     sweep = swept.sweep
@@ -266,6 +267,7 @@ def test_all_shares_are_tried_told_and_chosen(open_page, model, clip_path):
     assert visitor.complaints == []
 
 
+@pytest.mark.slow
 def test_kinds_that_have_no_shares_say_so(open_page):
     visitor = open_page()
     visitor.go_to("Reconstruct")
@@ -279,6 +281,7 @@ def test_kinds_that_have_no_shares_say_so(open_page):
     expect(panel.locator(".panel-shares")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_it_fits_on_a_phone(open_page, page_address):
     address = f"{page_address}?lens=reconstruct"
     visitor = open_page(address, viewport={"width": 390, "height": 844})

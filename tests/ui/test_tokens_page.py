@@ -144,6 +144,7 @@ def test_an_emptied_number_is_one_sentence(made, session):
         set_to(made, session, "layer", None)
 
 
+@pytest.mark.slow
 def test_a_visitor_compares_tokens_and_tries_many_masks(open_page):
     visitor = open_page(viewport={"width": 1280, "height": 720})
     page = visitor.page

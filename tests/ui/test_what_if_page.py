@@ -255,6 +255,7 @@ def test_the_program_asks_the_clip_as_it_is(made, session):
     assert "explorer.probe(replace(clip, change=None), " in WHAT_IF.code(changed).lines
 
 
+@pytest.mark.slow
 def test_a_visitor_plays_changes_and_opens_one_in_every_lens(open_page):
     visitor = open_page()
     page = visitor.page
