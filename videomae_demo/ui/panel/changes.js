@@ -48,7 +48,7 @@ function drawChanges(block) {
 let awaited;
 function keepChoice(before) {
   const name = before ? before.closest("[data-keep]")?.dataset.keep : document.activeElement === document.body ? awaited : undefined;
-  awaited = name;
-  if (name === undefined) return;
-  [...element.querySelectorAll("[data-keep]")].find((one) => one.dataset.keep === name)?.focus({ preventScroll: true });
+  const found = name === undefined ? undefined : [...element.querySelectorAll("[data-keep]")].find((one) => one.dataset.keep === name);
+  awaited = found ? undefined : name;
+  found?.focus({ preventScroll: true });
 }
