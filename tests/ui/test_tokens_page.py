@@ -4,19 +4,16 @@ import base64
 
 import numpy as np
 import pytest
-from asking import RECONSTRUCT, TOKENS, MadeShelf, controls_of, last, panel_of
+from asking import RECONSTRUCT, TOKENS, controls_of, last, made_handlers, panel_of
 from made_views import GRID, made_many, made_tokens
 from playwright.sync_api import expect
 from test_kept_choices import MadeExplorer
 
 from videomae_demo import RequestError, TokensRequest
 from videomae_demo.lenses.tokens import ALL_VISIBLE
-from videomae_demo.pool import ExplorerPool
-from videomae_demo.ui.examples import Example
 from videomae_demo.ui.gradio_edge.slider import Slider
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses.lens import TakenBackError
-from videomae_demo.ui.lenses.registry import LENSES
 from videomae_demo.ui.session import Session
 
 
@@ -33,14 +30,7 @@ def explorer() -> Comparing:
 
 @pytest.fixture
 def made(tmp_path, explorer) -> Handlers:
-    def save(content: bytes, name: str) -> str:
-        path = tmp_path / f"{len(list(tmp_path.iterdir()))}-{name}"
-        path.write_bytes(content)
-        return str(path)
-
-    pool = ExplorerPool("tested", make=lambda weights, reconstructor: explorer)
-    pool.absent = lambda name, halves=(): ()
-    return Handlers(pool, LENSES, MadeShelf(Example(tmp_path / "first.mp4", "first")), save)
+    return made_handlers(tmp_path, explorer)
 
 
 @pytest.fixture
