@@ -21,6 +21,7 @@ from videomae_demo.ui.gradio_edge.headers import HeadersAndOrigins
 from videomae_demo.ui.gradio_edge.listeners import Listeners, awaited_on
 from videomae_demo.ui.gradio_edge.mounted import Mounted
 from videomae_demo.ui.gradio_edge.served import ServedFiles
+from videomae_demo.ui.gradio_edge.silent import LOOKED_EVERY_S, Silent, connections_of
 from videomae_demo.ui.gradio_edge.stopping import Stopping
 from videomae_demo.ui.gradio_edge.uploads import UploadRoute
 from videomae_demo.ui.gradio_edge.visits import Visits
@@ -88,8 +89,10 @@ class Edge:
             for application in self._mounted:
                 await running.enter_async_context(application.running())
             sweeping = asyncio.create_task(self._sweep())
+            listening = asyncio.create_task(_hang_up_on_silent(app.get_blocks()))
             yield
             sweeping.cancel()
+            listening.cancel()
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """Return `app` behind the edge."""
@@ -124,3 +127,10 @@ class Edge:
                 await anyio.to_thread.run_sync(kept.sweep)
             except OSError as error:
                 logger.error("Old files can't be deleted", exc_info=error)
+
+
+async def _hang_up_on_silent(page: gr.Blocks) -> None:
+    silent = Silent()
+    while True:
+        await asyncio.sleep(LOOKED_EVERY_S)
+        silent.hang_up(connections_of(page))
