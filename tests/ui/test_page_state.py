@@ -252,6 +252,35 @@ def test_what_a_click_costs_stands_on_its_button(open_page, hold, asked):
     expect(priced).to_have_count(0)
 
 
+def test_another_mask_stays_though_the_field_that_was_left_comes_late(open_page):
+    visitor = open_page()
+    visitor.go_to("Reconstruct")
+    told = visitor.page.locator("#reconstruction")
+    seed = visitor.page.get_by_label("Seed")
+    seed.fill("5711")
+    seed.press("Enter")
+    expect(told).to_contain_text("seed 5711")
+    late = []
+
+    def hold_the_field_up(route) -> None:
+        if 5711 in route.request.post_data_json["data"]:
+            late.append(route)
+        else:
+            route.continue_()
+
+    visitor.page.route("**/queue/join*", hold_the_field_up)
+    visitor.page.locator("#another").click()  # the field is left, and says once more what it has
+    expect(told).to_contain_text("seed 5712")
+    (route,) = late
+    with visitor.page.expect_response(lambda answer: answer.request == route.request):
+        route.continue_()
+    visitor.pick(1)  # its turn comes after the field's
+    expect(visitor.page.locator("#seen")).to_contain_text("bold.mp4")
+    visitor.wait_until_explored()
+    expect(told).to_contain_text("seed 5712")
+    assert visitor.complaints == []
+
+
 def test_a_share_chosen_before_the_first_answer_stays(open_page, hold, asked):
     visitor = open_page()
     before = len(asked())

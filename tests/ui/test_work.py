@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import json
 import threading
 from dataclasses import replace
 from types import SimpleNamespace
@@ -214,6 +215,35 @@ def test_who_waits_for_a_turn_is_stopped_too(visit):
     (only,) = run(wait())
     assert text.WAS_CANCELLED in notices(only)
     assert "seed" not in visit.session.asked
+
+
+def set_to(session: Session, name: str, value: int):
+    yield Page(session.asking(name, value))
+
+
+def test_a_field_that_was_left_puts_nothing_back_that_was_chosen_since(visit, work):
+    field, button = (work.changing(set_to, name, says=["kind", "seed"]) for name in ("f", "b"))
+    other = work.changing(set_to, "o", says=["start"])
+    press, wide = work.changing(set_to, "p"), work.changing(set_to, "w", says=["seed", "kind", 3])
+
+    def ask(event, at: dict, name: str, value: int) -> list:
+        return run(all_of(event(visit, json.dumps(at), name, value)))
+
+    ask(button, {"f": 1.0, "b": 2.0}, "seed", 4712)
+    (nothing,) = ask(field, {"f": 1.0}, "seed", 4711)  # it was on its way for longer
+    assert nothing == plain(Page()) and visit.session.asked == {"seed": 4712}
+    ask(other, {"o": 0.5}, "start", 3)  # nothing newer says what this does
+    ask(press, {"p": 0.6}, "many", 1)
+    ask(field, {}, "kind", 5)  # nobody knows when
+    ask(field, {"f": 2.0}, "seed", 7)
+    assert visit.session.asked == {"seed": 7, "start": 3, "many": 1, "kind": 5}
+    ask(wide, {"w": 9.0}, "seed", 8)  # says all that the field does, and more
+    ask(field, {"f": 8.0}, "seed", 6)
+    assert visit.session.asked["seed"] == 8
+    ask(field, {"f": 10.0}, "seed", 9)
+    ask(wide, {"w": 9.5}, "third", 1)  # the field did not say all of this
+    assert (visit.session.asked["seed"], visit.session.asked["third"]) == (9, 1)
+    assert copy.deepcopy(visit).takes(0.1, frozenset(["seed"]))  # another page
 
 
 def test_a_preview_is_what_the_field_shows_if_its_clip_still_is(visit):

@@ -106,6 +106,7 @@ class Visit:
         """When Cancel was pressed last, by the browser's clock."""
         self._waiting = 0
         self._lock = asyncio.Lock()
+        self._taken: dict[frozenset[Any], float] = {}
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Visit:
         return Visit(self.session)
@@ -131,3 +132,24 @@ class Visit:
     def was_cancelled(self, asked_at: float | None) -> bool:
         """Tell whether Cancel was pressed after something was asked for."""
         return asked_at is not None and asked_at <= self.cancelled_at
+
+    def takes(self, asked_at: float | None, says: frozenset[Any]) -> bool:
+        """Tell whether something still is to be done, when its turn has come.
+
+        It is not where what was asked for later came first: the network may turn two requests
+        round, and the value of a field that was left would put back what was chosen since.
+
+        Parameters
+        ----------
+        asked_at : float, optional
+            When it was asked for, by the browser's clock; None if nobody knows.
+        says : frozenset
+            The components whose values it sets. Empty for what sets no value: that is always to be
+            done.
+        """
+        if asked_at is None or not says:
+            return True
+        if any(at > asked_at for others, at in self._taken.items() if others >= says):
+            return False
+        self._taken[says] = asked_at
+        return True

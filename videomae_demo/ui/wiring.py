@@ -52,7 +52,7 @@ class LensWires:
 
         lane = self._wiring.quick if quick else None
         handler = ask if source is not None else by_letter(ask)
-        self._wiring.changes(event, handler, list(inputs), source, lane=lane)
+        self._wiring.changes(event, handler, list(inputs), source, lane=lane, says=inputs)
 
     def explores(
         self,
@@ -108,10 +108,16 @@ class Wiring:
         inputs: list[Any],
         path_of: Any,
         source: str | None = None,
+        *,
+        says: Sequence[Any] | None = None,
         **options: Any,
     ) -> Any:
-        """Wire an exploration; when it ends, good or bad, the page speaks of one clip."""
-        run = self._work.changing(handler, source, explores=path_of)
+        """Wire an exploration; when it ends, good or bad, the page speaks of one clip.
+
+        `says` has the components whose values it sets; default: `inputs`.
+        """
+        sets = inputs if says is None else says
+        run = self._work.changing(handler, source, explores=path_of, says=sets)
         ended = self._on(event, run, inputs, **MODEL, **options)
         clip = self._layout.clip
         held = [self._layout.visit, clip.video]
@@ -129,13 +135,15 @@ class Wiring:
         source: str | None = None,
         *,
         lane: Lane | None = None,
+        says: Sequence[Any] = (),
         **options: Any,
     ) -> Any:
         """Wire another handler that changes what is shown.
 
-        It waits for other visitors' models, unless it has a `lane` of its own, see `Work`.
+        It waits for other visitors' models, unless it has a `lane` of its own, see `Work`; `says`
+        has those of `inputs` whose values it sets.
         """
-        run = self._work.changing(handler, source, lane=lane)
+        run = self._work.changing(handler, source, lane=lane, says=says)
         return self._on(event, run, inputs, **(MODEL if lane is None else QUICK), **options)
 
     def of_lens(self, lens: PageLens, handlers: Handlers) -> LensWires:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import aclosing, closing
 from typing import Any, TypeVar
 
@@ -64,14 +64,17 @@ class Work:
         *,
         explores: PathOf | None = None,
         lane: Lane | None = None,
+        says: Iterable[Any] = (),
     ) -> Callable[..., AsyncGenerator[Outputs, None]]:
         """Return the function of work that changes what the page shows.
 
         It takes the visit, the page's clock, and what `handler` takes after the session. The work
         was asked for by the part of the page named `source`; without one, by a letter, which is
         then the first that `handler` takes. `lane` tells the threads that it may use, by what the
-        components hold; without one, those of the server.
+        components hold; without one, those of the server. `says` has the components whose values it
+        sets, see `Visit.takes`.
         """
+        sets = frozenset(says)
 
         async def run(visit: Visit, clock: str, *given: Any) -> AsyncGenerator[Outputs, None]:
             asked_at = _asked_at(clock, source, given)
@@ -82,6 +85,9 @@ class Work:
                 async with visit.turn():
                     if visit.was_cancelled(asked_at):
                         wish.set()
+                    if not visit.takes(asked_at, sets):
+                        yield self._write(Page())
+                        return
                     path = None if explores is None else explores(visit, *given)
                     steps = self._steps(visit, wish, handler, given, path, explores is not None)
                     limiter = None if lane is None else lane(*given)

@@ -132,11 +132,13 @@ class PageBuilder:
         )
         self.wiring.explores(back.then, explore, given, held, "explore")
         moved, window = by_letter(handlers.move_window), mail.window
-        self.wiring.explores(window.input, moved, [window], as_shown)
+        sets = [window, clip.controls["start_s"]]
+        self.wiring.explores(window.input, moved, [window], as_shown, says=sets)
         sampling = list(clip.controls.values())
         for name, control in clip.controls.items():
             resample = naming(handlers.resample, name)
-            self.wiring.explores(setting(control), resample, sampling, as_shown, control.elem_id)
+            event, source = setting(control), control.elem_id
+            self.wiring.explores(event, resample, sampling, as_shown, source, says=[control])
 
     def _wire_clip(self, page: gr.Blocks) -> None:
         """Show examples and previews in the clip field, and say whether the page is of its clip.
