@@ -100,7 +100,7 @@ def chromium() -> str:
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",
-    "--disable-gpu",  # pictures drawn without a graphics card are drawn faster without its imitation
+    "--disable-gpu",  # an imitated graphics card is slower than none
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]

@@ -25,13 +25,23 @@ class ForkedPage:
         """Return the exit code, None while it runs."""
         return self._process.exitcode
 
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
     def terminate(self) -> None:
         """Ask it to end."""
         self._process.terminate()
 
-    def wait(self) -> None:
-        """Wait until it has ended."""
-        self._process.join()
+    def kill(self) -> None:
+        """End it."""
+        self._process.kill()
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """Wait until it has ended; return its exit code, None if it still runs."""
+        self._process.join(timeout_s)
+        return self._process.exitcode
 
 
 @functools.cache

@@ -2,17 +2,17 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from conftest import ROOT, free_port, page_command, wait_for
+from conftest import ROOT, begin, free_port, page_command, wait_for
 from test_serving import FILE, LAST, USUAL_FRAMES, HeldPage, upload, wait_until, wire_of
 
 from videomae_demo.ui.gradio_edge.stopping import GRACE_S, LAST_WORDS_S, STOPPED, STOPPING
@@ -29,10 +29,10 @@ pytestmark = [
 
 @dataclass
 class StoppablePage(HeldPage):
-    process: subprocess.Popen
+    process: Any
     folder: Path
 
-    def __init__(self, address: str, folder: Path, process: subprocess.Popen) -> None:
+    def __init__(self, address: str, folder: Path, process: Any) -> None:
         super().__init__(address, folder)
         self.process = process
         self.folder = folder
@@ -47,10 +47,7 @@ def page(tmp_path, recogniser_folder, reconstructor_folder, examples_folder):
     command = page_command(port, recogniser_folder, reconstructor_folder, examples_folder, tmp_path)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "GRADIO_TEMP_DIR": str(tmp_path / "cache")}
     log = tmp_path / "log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env=environment, stdout=output, stderr=output
-        )
+    process = begin(command, environment, log)
     address = f"http://127.0.0.1:{port}"
     try:
         wait_for(address, process, log)
