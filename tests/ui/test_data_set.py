@@ -640,7 +640,7 @@ def test_a_clip_opens_at_its_window_with_its_label(page, clips, clip_path, sampl
 
 
 def test_numbers_read_as_in_the_sentences_and_files(browser):
-    script = (Path(data_set_page.__file__).parent / "rounding.js").read_text()
+    script = (Path(data_set_page.__file__).parents[1] / "rounding.js").read_text()
     values = [100 * count / 2000 for count in range(2001)] + [count / 16 for count in range(99)]
     page = browser.new_page()
     for digits in range(4):

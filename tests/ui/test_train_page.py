@@ -145,6 +145,8 @@ def test_finetuning_shows_bars_and_chance(guest):
     expect(visitor.find("labels").locator("li")).to_have_count(4)
     expect(visitor.find("score").locator("text", has_text="chance, 1 of 4")).to_be_visible()
     expect(visitor.find("verdict")).to_contain_text("where chance is 25%")
+    named = re.search(r"rightly: (\d+%)", visitor.find("verdict").inner_text())[1]
+    expect(visitor.find("score-name")).to_contain_text(named)
     expect(visitor.find("visible")).to_be_hidden()
 
 

@@ -16,7 +16,7 @@ from videomae_demo.ui.bar.pages import with_pages
 from videomae_demo.ui.dataset.endpoint import DataSet
 from videomae_demo.ui.gradio_edge.component import make_component, read_part
 
-PARTS = ("rounding", "address", "choosing", "table", "matrix", "labels", "dataset")
+PARTS = ("address", "choosing", "table", "matrix", "labels", "dataset")
 """The scripts, in order: they share one scope, and only the last one does anything at once."""
 
 _HERE = Path(__file__).parent
@@ -39,5 +39,5 @@ def make_data_set(elem_id: str, label_names: Sequence[str]) -> gr.HTML:
             "TABLE": TABLE,
             "LABEL_NAMES": list(label_names),
         },
-        scripts=[_UI / "route.js", *(_HERE / f"{part}.js" for part in PARTS)],
+        scripts=[_UI / "route.js", _UI / "rounding.js", *(_HERE / f"{part}.js" for part in PARTS)],
     )

@@ -219,7 +219,7 @@ const drawEntering = (holder, clip, given) => {
       row.append(drawn.make("span", "learn-bar-name", name), track, drawn.make("span", "learn-bar-value", `${time.toFixed(1)} ms`));
       bars.append(row);
     });
-    const perCent = (share) => `${Math.round(100 * share)}%`;
+    const perCent = (share) => `${decimals(100 * share, 0)}%`;
     bars.append(drawn.make("p", "learn-bar-told", `${told.visible_ms.toFixed(1)} ms instead of ${told.all_ms.toFixed(1)} ms: `
       + `${perCent(told.visible_ms / told.all_ms)} of the time for ${perCent(told.visible / told.total)} of the tokens.`));
   }

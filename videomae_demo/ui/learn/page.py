@@ -65,6 +65,6 @@ def make_learn(elem_id: str, *, local: bool) -> gr.HTML:
             _HERE / "style.css",
         ],
         constants=constants,
-        scripts=[_HERE / f"{part}.js" for part in PARTS],
+        scripts=[_HERE.parent / "rounding.js", *(_HERE / f"{part}.js" for part in PARTS)],
         before=hosts,
     )

@@ -36,6 +36,7 @@ def make_train(elem_id: str, *, local: bool) -> gr.HTML:
         },
         scripts=[
             _UI / "route.js",
+            _UI / "rounding.js",
             _UI / "live" / "bars.js",
             *(_HERE / f"{part}.js" for part in PARTS),
         ],

@@ -139,7 +139,7 @@ function arrange() {
 }
 
 const inDecibel = (value) => `${Number(value.toPrecision(4))}`;
-const perCent = (value) => `${Math.round(100 * value)}%`;
+const perCent = (value) => `${decimals(100 * value, 0)}%`;
 
 function drawCurves() {
   const fine = state?.mode === "finetune";
