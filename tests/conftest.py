@@ -11,7 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # it has one core
 import av
 import numpy as np
 import pytest
-from hub import Hub
+from hub import Hub, constants_for
 from huggingface_hub import constants
 from tiny import save_tiny
 
@@ -70,10 +70,7 @@ def squeezed_path(tmp_path_factory, clip_path) -> Path:
 def hub(tmp_path, monkeypatch) -> Iterator[Hub]:
     """A hub of the test's own, which this process takes for the real one, and an empty cache."""
     with Hub(tmp_path) as hub:
-        monkeypatch.setattr(constants, "ENDPOINT", hub.address)
-        template = hub.address + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        for name, value in constants_for(hub.address, tmp_path / "cache").items():
+            monkeypatch.setattr(constants, name, value)
         monkeypatch.setenv("HF_XET_CACHE", str(tmp_path / "xet-cache"))
         yield hub

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,20 +57,12 @@ def serve(command: list[str], port: int, log: Path, **variables: str) -> Iterato
 
 def begin(command: list[str], environment: dict[str, str], log: Path):
     """Begin a script, in a fork if there are such, and what it imports need not be read anew."""
-    if sys.platform == "linux" and not READ_AT_IMPORT & changed_from(os.environ, environment):
+    if sys.platform == "linux":
         return ForkedPage(command, ROOT, environment, log)
     with log.open("w") as output:
         return subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=environment, stdout=output, stderr=output
         )
-
-
-READ_AT_IMPORT = {"HF_ENDPOINT", "HF_HOME", "HF_HUB_OFFLINE", "GRADIO_ANALYTICS_ENABLED"}
-"""Variables of the environment that libraries read when they are imported."""
-
-
-def changed_from(before: Mapping[str, str], now: Mapping[str, str]) -> set[str]:
-    return {name for name in {*before, *now} if before.get(name) != now.get(name)}
 
 
 def wait_for(address: str, process, log: Path) -> None:

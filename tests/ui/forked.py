@@ -10,6 +10,9 @@ import runpy
 import sys
 from pathlib import Path
 
+from hub import constants_for
+from huggingface_hub import constants
+
 LIBRARIES = ["torch", "gradio", "videomae_demo.ui.app", "videomae_demo.explorer"]
 
 
@@ -57,7 +60,19 @@ def _run(command: list[str], folder: Path, variables: dict[str, str], log: Path)
         os.dup2(output, stream)
     os.environ.clear()
     os.environ.update(variables)
+    _read_again(variables)
     os.chdir(folder)
     sys.argv = command
     sys.path.insert(0, str(Path(command[0]).parent))
     runpy.run_path(command[0], run_name="__main__")
+
+
+def _read_again(variables: dict[str, str]) -> None:
+    """Do what the hub library does with its variables when it is imported: here, it was before."""
+    if "HF_HOME" not in variables:
+        return
+    address = variables.get("HF_ENDPOINT", constants.ENDPOINT)
+    cache = Path(variables["HF_HOME"], "hub")
+    offline = variables.get("HF_HUB_OFFLINE") == "1"
+    for name, value in constants_for(address, cache, offline=offline).items():
+        setattr(constants, name, value)
