@@ -76,6 +76,11 @@ def test_one_command_trains_another_model_and_goes_on_exactly(tmp_path, capsys):
     assert (state["settings"]["ratio_low"], state["settings"]["ratio_high"]) == (0.75, 0.75)
     assert pretrain(tmp_path / "one", "--width", "64") != 0
     assert "holds a run with other settings" in capsys.readouterr().err
+    finer = [*run, "--out", str(tmp_path / "three"), "--from", str(tmp_path / "one")]
+    assert main(["train", "pretrain", *small, "--size-px", "48", *finer]) == 0
+    assert VideoMAEForPreTraining.from_pretrained(tmp_path / "three").config.frame_size == (48, 48)
+    assert main(["train", "pretrain", *small, "--size-px", "64", "--depth", "3", *finer]) != 0
+    assert "don't fit" in capsys.readouterr().err
     finetune = ["train", "finetune", "--pretrained", str(tmp_path / "one"), "--ratio", "0.5", *run]
     assert main([*finetune, "--out", str(tmp_path / "two")]) == 0
     recogniser = VideoMAEForVideoClassification.from_pretrained(tmp_path / "two")

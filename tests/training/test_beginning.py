@@ -5,12 +5,14 @@ import torch
 from tiny import TINY_LABELS, save_tiny
 
 from videomae_demo.engine.roles import load_recogniser
+from videomae_demo.errors import RequestError
 from videomae_demo.model.videomae import (
     VideoMAEForPreTraining,
     VideoMAEForVideoClassification,
     VideoMAEModel,
 )
-from videomae_demo.training.beginning import begin_with, kept_labels
+from videomae_demo.training.architecture import architecture
+from videomae_demo.training.beginning import begin_at, begin_with, kept_labels
 
 CPU = torch.device("cpu")
 PIXELS = torch.randn(2, 4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -69,3 +71,25 @@ def test_what_an_untrained_head_has_is_not_kept(tmp_path):
     assert old.config.id2label == TINY_LABELS
     new = begin_with(old, tuple(TINY_LABELS.values()), seed=1, with_head=False)
     assert not torch.equal(new.classifier.weight, old.classifier.weight)
+
+
+def test_finer_frames_begin_with_the_weights_of_coarser_ones(tmp_path):
+    coarse = VideoMAEForPreTraining(architecture(32, 8, 32, 2))
+    coarse.save_pretrained(tmp_path)
+    fine = begin_at(architecture(48, 8, 32, 2), tmp_path)
+    assert fine.config.grid.shape == (8, 6, 6)
+    for (name, mine), (other, theirs) in zip(
+        fine.named_parameters(), coarse.named_parameters(), strict=True
+    ):
+        assert name == other and torch.equal(mine, theirs)
+    hidden = torch.zeros(1, fine.config.grid.tokens, dtype=torch.bool)
+    hidden[:, ::2] = True
+    with torch.no_grad():
+        assert fine(torch.zeros(1, 16, 3, 48, 48), hidden).logits.shape[1] == 144
+
+
+@pytest.mark.parametrize("numbers", [(32, 16, 32, 2), (32, 8, 64, 2), (32, 8, 32, 1)])
+def test_weights_of_another_shape_are_refused(tmp_path, numbers):
+    VideoMAEForPreTraining(architecture(32, 8, 32, 2)).save_pretrained(tmp_path)
+    with pytest.raises(RequestError, match=r"tensors are of another shape .*; give their patch"):
+        begin_at(architecture(*numbers), tmp_path)

@@ -32,6 +32,10 @@ def add_train(commands: Any) -> None:
     pretrain = _add_stage(stages, "pretrain", _pretrain, "Masked pretraining on synthetic clips.")
     _add_run_options(pretrain, PRETRAINED, steps=2300)
     _add_architecture(pretrain)
+    pretrain.add_argument(
+        "--from", dest="begin", type=Path, metavar="FOLDER",
+        help="begin with these weights of the same patch, width and depth, whatever their size",
+    )  # fmt: skip
     _add_finetune(stages)
     bundle = _add_stage(stages, "bundle", _bundle, "Write finished runs to the folder that ships.")
     bundle.add_argument("--pretrained", type=Path, default=PRETRAINED)
@@ -134,7 +138,7 @@ def _pretrain(parsed: argparse.Namespace) -> None:
     settings = PretrainSettings(**_shared(parsed), **hidden)
     config = architecture(parsed.size_px, parsed.patch, parsed.width, parsed.depth)
     _say(describe(config))
-    pretrain(config, settings, parsed.out, choose_device(parsed.device))
+    pretrain(config, settings, parsed.out, choose_device(parsed.device), parsed.begin)
     _say(f"The weights, the log and pictures are in {parsed.out}.")
 
 

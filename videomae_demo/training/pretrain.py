@@ -13,6 +13,7 @@ from torch import Tensor
 from videomae_demo.config import TokenGrid, VideoMAEConfig
 from videomae_demo.device import inference_precision
 from videomae_demo.model.videomae import VideoMAEForPreTraining
+from videomae_demo.training.beginning import begin_at
 from videomae_demo.training.data import ClipSource, generator_for
 from videomae_demo.training.loop import Pace, Progress, Run, follow, learn
 from videomae_demo.training.optim import build_optimisers
@@ -55,12 +56,13 @@ def pretrain(
     settings: PretrainSettings,
     folder: Path,
     device: torch.device,
+    begin: Path | None = None,
 ) -> VideoMAEForPreTraining:
     """Train (or go on training) a masked autoencoder with a progress bar; return it.
 
     See `pretraining`.
     """
-    return follow(pretraining(config, settings, folder, device))
+    return follow(pretraining(config, settings, folder, device, begin))
 
 
 def pretraining(
@@ -68,18 +70,26 @@ def pretraining(
     settings: PretrainSettings,
     folder: Path,
     device: torch.device,
+    begin: Path | None = None,
 ) -> Generator[Progress, None, VideoMAEForPreTraining]:
     """Train (or go on training) a masked autoencoder step by step; return it at the end.
 
     The run lives in `folder`: the log, a state to resume from, and at the end the weights in the
-    hub's layout.
+    hub's layout. `begin` is a folder of weights to begin with, see `begin_at`.
+
+    Raises
+    ------
+    RequestError
+        When the weights to begin with don't fit, or the folder holds a run with other settings.
     """
     torch.manual_seed(settings.seed)
-    model = VideoMAEForPreTraining(config).to(device).train()
+    model = VideoMAEForPreTraining(config) if begin is None else begin_at(config, begin)
+    model.to(device).train()
     optimisers = build_optimisers(
         model, settings.optimiser, settings.muon_rate, settings.adam_rate, settings.weight_decay
     )
-    run = Run(folder, dataclasses.asdict(settings) | {"model": config.to_dict()})
+    begun = {} if begin is None else {"begun_with": str(begin)}
+    run = Run(folder, dataclasses.asdict(settings) | {"model": config.to_dict()} | begun)
     height, _ = config.frame_size
     source = ClipSource(
         height,
