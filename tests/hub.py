@@ -61,6 +61,7 @@ class Hub:
         self._storage = folder / "xet"
         self._repositories: dict[str, Repository] = {}
         self._obstacles: dict[str, tuple[int, Callable[[], bool]]] = {}
+        self._held: dict[str, tuple[int, threading.Event]] = {}
         self._server = _Server(self, 0)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -89,9 +90,12 @@ class Hub:
         return self._repositories[repo]
 
     def hold(self, file: str, at: int) -> threading.Event:
-        """Stop once in the middle of "owner/name/file", until the event returned is set."""
+        """Stop in the middle of "owner/name/file", until the event returned is set.
+
+        Whoever loses patience meanwhile, and asks again, is held as well.
+        """
         event = threading.Event()
-        self._obstacles[file] = at, lambda: event.wait(PATIENCE_S)
+        self._held[file] = at, event
         return event
 
     def drop(self, file: str, at: int) -> None:
@@ -106,6 +110,9 @@ class Hub:
         return self._repositories.get(repo)
 
     def obstacle(self, file: str) -> tuple[int, Callable[[], bool]] | None:
+        at, event = self._held.get(file, (0, None))
+        if event is not None and not event.is_set():
+            return at, lambda: event.wait(PATIENCE_S)
         return self._obstacles.pop(file, None)
 
     @property
