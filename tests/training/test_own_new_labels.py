@@ -28,13 +28,8 @@ def test_what_comes_back_is_where_it_was():
     assert abs(forwards[::-1] - together).mean() < 1
 
 
-@pytest.mark.parametrize(
-    "freeze",
-    [
-        pytest.param(True, marks=pytest.mark.slow, id="head"),
-        pytest.param(False, marks=pytest.mark.figures, id="all layers"),
-    ],
-)
+@pytest.mark.figures
+@pytest.mark.parametrize("freeze", [True, False], ids=["head", "all layers"])
 def test_new_labels_are_learnt_from_the_bundled_weights(tmp_path, freeze):
     data = write_new(tmp_path / "data", 16, size_px=80)
     other = write_new(tmp_path / "other", 8, first_seed=100_000, size_px=80)

@@ -14,6 +14,8 @@ from videomae_demo.video.sampling import SamplingRule
 ASKED = ("backwards", "shuffled:0", "shuffled:1", "shuffled:2", "frozen:8")
 CLIPS = 80
 
+pytestmark = pytest.mark.figures
+
 
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory) -> list[tuple[str, WhatIfView]]:
@@ -52,7 +54,6 @@ def probed(tmp_path_factory) -> list[tuple[str, WhatIfView]]:
     return views
 
 
-@pytest.mark.slow
 def test_a_motion_played_backwards_is_named_the_opposite(probed):
     right = [view for _, view in probed if view.whole.rank == 1]
     assert len(right) >= 0.95 * CLIPS
@@ -62,7 +63,6 @@ def test_a_motion_played_backwards_is_named_the_opposite(probed):
     assert np.mean(signs) >= 0.95
 
 
-@pytest.mark.slow
 def test_a_frozen_motion_is_no_motion(probed):
     """Its label falls to less than chance, for the recogniser knows what stays still."""
     frozen = [view.read("frozen:8") for _, view in probed]
@@ -70,7 +70,6 @@ def test_a_frozen_motion_is_no_motion(probed):
     assert np.mean([LABELS[read.best] == "staying still" for read in frozen]) >= 0.9
 
 
-@pytest.mark.slow
 def test_two_frames_in_a_token_are_enough_for_most_motions(probed):
     """With the moments shuffled, most labels stay, and so does the side of the log-odds."""
     reads = [(view, view.read(f"shuffled:{seed}")) for _, view in probed for seed in range(3)]
