@@ -5,14 +5,14 @@ import torch
 from tiny import TINY_LABELS, save_tiny
 
 from videomae_demo.engine.roles import load_recogniser
-from videomae_demo.errors import RequestError
+from videomae_demo.errors import CheckpointError
 from videomae_demo.model.videomae import (
     VideoMAEForPreTraining,
     VideoMAEForVideoClassification,
     VideoMAEModel,
 )
 from videomae_demo.training.architecture import architecture
-from videomae_demo.training.beginning import begin_at, begin_with, kept_labels
+from videomae_demo.training.beginning import begin_with, kept_labels
 
 CPU = torch.device("cpu")
 PIXELS = torch.randn(2, 4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -76,7 +76,7 @@ def test_what_an_untrained_head_has_is_not_kept(tmp_path):
 def test_finer_frames_begin_with_the_weights_of_coarser_ones(tmp_path):
     coarse = VideoMAEForPreTraining(architecture(32, 8, 32, 2))
     coarse.save_pretrained(tmp_path)
-    fine = begin_at(architecture(48, 8, 32, 2), tmp_path)
+    fine = VideoMAEForPreTraining.from_pretrained(tmp_path, config=architecture(48, 8, 32, 2))
     assert fine.config.grid.shape == (8, 6, 6)
     for (name, mine), (other, theirs) in zip(
         fine.named_parameters(), coarse.named_parameters(), strict=True
@@ -88,8 +88,16 @@ def test_finer_frames_begin_with_the_weights_of_coarser_ones(tmp_path):
         assert fine(torch.zeros(1, 16, 3, 48, 48), hidden).logits.shape[1] == 144
 
 
-@pytest.mark.parametrize("numbers", [(32, 16, 32, 2), (32, 8, 64, 2), (32, 8, 32, 1)])
-def test_weights_of_another_shape_are_refused(tmp_path, numbers):
+@pytest.mark.parametrize(
+    ("numbers", "wrong"),
+    [
+        ((32, 16, 32, 2), r"patch_size 16 \(8 in the weights\)"),
+        ((32, 8, 64, 2), r"hidden_size 64 \(32 in the weights\)"),
+        ((32, 8, 32, 1), r"num_hidden_layers 1 \(2 in the weights\)"),
+        ((32, 8, 32, 3), r"num_hidden_layers 3 \(2 in the weights\)"),
+    ],
+)
+def test_weights_of_another_shape_are_refused(tmp_path, numbers, wrong):
     VideoMAEForPreTraining(architecture(32, 8, 32, 2)).save_pretrained(tmp_path)
-    with pytest.raises(RequestError, match=r"tensors are of another shape .*; give their patch"):
-        begin_at(architecture(*numbers), tmp_path)
+    with pytest.raises(CheckpointError, match=f"does not fit its weights: {wrong}"):
+        VideoMAEForPreTraining.from_pretrained(tmp_path, config=architecture(*numbers))

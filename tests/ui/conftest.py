@@ -56,7 +56,7 @@ def serve(command: list[str], port: int, log: Path, **variables: str) -> Iterato
 
 
 def begin(command: list[str], environment: dict[str, str], log: Path):
-    """Begin a script, in a fork if there are such, and what it imports need not be read anew."""
+    """Begin a script, in a fork where it can be: what it imports need not be read anew."""
     if sys.platform == "linux":
         return ForkedPage(command, ROOT, environment, log)
     with log.open("w") as output:

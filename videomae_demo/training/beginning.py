@@ -1,20 +1,14 @@
-"""Where a training begins: with the weights of a trained model, and what is kept of its head."""
+"""Where a fine-tuning begins: the encoder of a trained model, and what is kept of its head."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from videomae_demo.config import VideoMAEConfig
-from videomae_demo.errors import RequestError
-from videomae_demo.model.videomae import (
-    VideoMAEForPreTraining,
-    VideoMAEForVideoClassification,
-    VideoMAEModel,
-)
+from videomae_demo.model.videomae import VideoMAEForVideoClassification, VideoMAEModel
 
 
 def take_encoder(model: VideoMAEModel, trained: VideoMAEModel) -> None:
@@ -23,43 +17,6 @@ def take_encoder(model: VideoMAEModel, trained: VideoMAEModel) -> None:
     model.load_state_dict(
         {name: tensor for name, tensor in trained.state_dict().items() if name in own}
     )
-
-
-def begin_at(config: VideoMAEConfig, folder: Path) -> VideoMAEForPreTraining:
-    """Return a masked autoencoder that begins with the weights of another, for instance a coarser.
-
-    No weight belongs to a place in the clip, for the positions are a table of sines. So frames of
-    another size are learnt faster than from nothing: what is new is where each token lies.
-
-    Parameters
-    ----------
-    config : VideoMAEConfig
-        Of the new one. Only the size of the frames and their number may differ.
-    folder : Path
-        Weights of a pretraining, in the hub's layout.
-
-    Raises
-    ------
-    RequestError
-        When the weights are of another width, depth or size of token.
-    CheckpointError
-        When they can't be read.
-    """
-    trained = VideoMAEForPreTraining.from_pretrained(folder)
-    model = VideoMAEForPreTraining(config)
-    theirs, own = trained.state_dict(), model.state_dict()
-    unlike = [
-        name
-        for name in sorted(theirs.keys() | own.keys())
-        if name not in theirs or name not in own or theirs[name].shape != own[name].shape
-    ]
-    if unlike:
-        raise RequestError(
-            f"The weights in {str(folder)!r} don't fit: {len(unlike)} tensors are of another shape "
-            f"({unlike[0]} is one of them); give their patch, width and depth."
-        )
-    model.load_state_dict(theirs)
-    return model
 
 
 def begin_with(

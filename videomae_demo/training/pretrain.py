@@ -13,7 +13,6 @@ from torch import Tensor
 from videomae_demo.config import TokenGrid, VideoMAEConfig
 from videomae_demo.device import inference_precision
 from videomae_demo.model.videomae import VideoMAEForPreTraining
-from videomae_demo.training.beginning import begin_at
 from videomae_demo.training.data import ClipSource, generator_for
 from videomae_demo.training.loop import Pace, Progress, Run, follow, learn
 from videomae_demo.training.optim import build_optimisers
@@ -75,15 +74,21 @@ def pretraining(
     """Train (or go on training) a masked autoencoder step by step; return it at the end.
 
     The run lives in `folder`: the log, a state to resume from, and at the end the weights in the
-    hub's layout. `begin` is a folder of weights to begin with, see `begin_at`.
+    hub's layout. It begins with the weights in the folder `begin`, if one is given. They may be of
+    another size of frames: positions are a table of sines, and no weight belongs to a place.
 
     Raises
     ------
+    CheckpointError
+        When the weights to begin with can't be read, or don't fit the model.
     RequestError
-        When the weights to begin with don't fit, or the folder holds a run with other settings.
+        When `folder` holds a run with other settings.
     """
     torch.manual_seed(settings.seed)
-    model = VideoMAEForPreTraining(config) if begin is None else begin_at(config, begin)
+    if begin is None:
+        model = VideoMAEForPreTraining(config)
+    else:
+        model = VideoMAEForPreTraining.from_pretrained(begin, config=config)
     model.to(device).train()
     optimisers = build_optimisers(
         model, settings.optimiser, settings.muon_rate, settings.adam_rate, settings.weight_decay
