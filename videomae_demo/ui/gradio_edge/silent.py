@@ -45,10 +45,7 @@ class Silent:
         """
         closed, now = 0, self._now()
         for connection in list(connections):
-            if not hasattr(connection, "cycle"):
-                continue
-            if not _waits(connection):
-                self._waiting.pop(connection, None)
+            if not hasattr(connection, "cycle") or not _waits(connection):
                 continue
             last, since = self._waiting.get(connection, (None, now))
             if last is not connection.cycle:  # it has asked and got an answer meanwhile
