@@ -10,6 +10,7 @@ from videomae_demo.pool import ExplorerPool
 from videomae_demo.shipped import ASSETS
 from videomae_demo.ui.dataset.listed import ListedClips
 from videomae_demo.ui.examples import REAL_CLIPS, Example, find_examples
+from videomae_demo.ui.gradio_edge.assembly import assembling
 from videomae_demo.ui.gradio_edge.clip_fields import NO_TRIMMING
 from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.lenses import registry
@@ -32,12 +33,13 @@ def build_page(
     edge = edge or Edge()
     listed = ListedClips()
     builder = PageBuilder(pool, registry.LENSES, shown, edge, real, listed)
-    page = builder.build()
-    add_live(page, pool, edge)
-    add_learn(page, pool, edge, builder.shelf)
-    add_train(page, pool, edge)
-    if edge.local:
-        add_data_set(page, pool, edge, listed, registry.LENSES)
+    with assembling():
+        page = builder.build()
+        add_live(page, pool, edge)
+        add_learn(page, pool, edge, builder.shelf)
+        add_train(page, pool, edge)
+        if edge.local:
+            add_data_set(page, pool, edge, listed, registry.LENSES)
     return page
 
 
