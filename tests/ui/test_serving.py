@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import brotli
 import httpx
 import numpy as np
 import pytest
@@ -97,6 +98,17 @@ def call(http: httpx.Client, name: str, *data) -> tuple[bool, str]:
         return False, joined.text
     told = http.get(f"/gradio_api/call/{name}/{joined.json()['event_id']}").text
     return told.startswith("event: complete"), told
+
+
+@pytest.mark.parametrize("page", ["/", "/live", "/learn", "/train", "/dataset"])
+def test_each_page_travels_packed(page_address, page):
+    understood = {"accept-encoding": "br"}
+    with httpx.stream("GET", page_address + page, headers=understood, timeout=60) as answer:
+        packed = b"".join(answer.iter_raw())
+    assert answer.headers["content-encoding"] == "br"
+    whole = brotli.decompress(packed)
+    assert whole.lstrip().startswith(b"<!doctype html>")
+    assert len(packed) < len(whole) / 3
 
 
 # ---- no way in -----------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from videomae_demo.ui.gradio_edge.gate import Gate, route_of
 from videomae_demo.ui.gradio_edge.headers import HeadersAndOrigins
 from videomae_demo.ui.gradio_edge.listeners import Listeners, awaited_on
 from videomae_demo.ui.gradio_edge.mounted import Mounted
+from videomae_demo.ui.gradio_edge.packing import PackedPages
 from videomae_demo.ui.gradio_edge.served import ServedFiles
 from videomae_demo.ui.gradio_edge.silent import LOOKED_EVERY_S, Silent, connections_of
 from videomae_demo.ui.gradio_edge.stopping import Stopping
@@ -113,9 +114,10 @@ class Edge:
 
     def _beside(self, app: ASGIApp) -> ASGIApp:
         mounted = {application.route: application for application in self._mounted}
+        packed = PackedPages(app)
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            await mounted.get(route_of(scope).rstrip("/"), app)(scope, receive, send)
+            await mounted.get(route_of(scope).rstrip("/"), packed)(scope, receive, send)
 
         return answer
 
