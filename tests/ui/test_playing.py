@@ -67,17 +67,26 @@ def test_a_refusal_leaves_nothing_at_work(open_page):
     expect(visitor.page.locator("#working")).not_to_be_visible()
 
 
-def test_no_share_below_one_reads_as_all(browser):
+@pytest.fixture
+def drawn(browser):
+    """What stands beside the bars of these shares."""
     page = browser.new_page()
-    try:
-        shares = [1, 0.99999, 0.9995, 0.9994, 0.995, 0.99, 0.9899, 0.5, 0.099, 0.0004, 0]
-        shown = page.evaluate(DRAW_SHARES, [make_panel("bars").js_on_load, shares])
-    finally:
-        page.close()
+    script = make_panel("bars").js_on_load
+    yield lambda shares: page.evaluate(DRAW_SHARES, [script, shares])
+    page.close()
+
+
+def test_no_share_below_one_reads_as_all(drawn):
+    shown = drawn([1, 0.99999, 0.9995, 0.9994, 0.995, 0.99, 0.9899, 0.5, 0.099, 0.0004, 0])
     assert shown == [
         "100%", "> 99.9%", "> 99.9%", "99.9%", "99.5%", "99.0%", "99%", "50%", "9.9%", "< 0.1%",
         "0.0%",
     ]  # fmt: skip
+
+
+def test_shares_read_as_in_the_sentences_beside_them(drawn):
+    tied = [0.125, 0.375, 0.625, 0.875, 0.0625, 0.03125]
+    assert drawn(tied) == [f"{share:.0%}" for share in tied[:4]] + ["6.2%", "3.1%"]
 
 
 def test_on_a_phone_the_tabs_stick_and_a_picked_example_shows_the_player(open_page):

@@ -13,7 +13,7 @@ const perCent = (share) => {
   if (value > 0 && value < 0.1) return "< 0.1%";
   // From 99% up one decimal again, so that nothing below 100% reads as 100%.
   const whole = value === 100 || (value >= 10 && value < 99);
-  return `${whole ? value.toFixed(0) : value.toFixed(1)}%`;
+  return `${decimals(value, whole ? 0 : 1)}%`;
 };
 
 // Two names that are chosen are told to a mailbox.

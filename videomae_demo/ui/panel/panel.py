@@ -38,7 +38,8 @@ def make_panel(elem_id: str, elem_classes: str | None = None) -> gr.HTML:
 
 def script() -> str:
     """Return a panel's script: the body of a function of ``element``, ``props`` and ``watch``."""
-    parts = "".join((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
+    files = [_HERE.parent / "rounding.js", *(_HERE / f"{part}.js" for part in PARTS)]
+    parts = "".join(file.read_text(encoding="utf-8") for file in files)
     return f"{OPENER}const LEAVE_OUT = {json.dumps(LEAVE_OUT)};\n{parts}"
 
 
