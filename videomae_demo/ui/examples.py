@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,17 @@ class Shelf:
             return self._pictures[example]
 
 
+_begun: dict[tuple[Example, Limits], Future[NDArray[np.uint8]]] = {}
+
+
+def begin_pictures(examples: Sequence[Example], limits: Limits) -> None:
+    """Begin to read the thumbnails of clips that a page will offer; see `thumbnail`."""
+    readers = ThreadPoolExecutor(1, thread_name_prefix="examples")
+    for example in examples:
+        _begun[example, limits] = readers.submit(_read_thumbnail, example, limits)
+    readers.shutdown(wait=False)
+
+
 def thumbnail(example: Example, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
     """Return the clip's middle frame, (H, W, 3), small.
 
@@ -177,6 +189,11 @@ def thumbnail(example: Example, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.u
     VideoError
         When it can't be read, or goes beyond a limit.
     """
+    begun = _begun.pop((example, limits), None)
+    return _read_thumbnail(example, limits) if begun is None else begun.result()
+
+
+def _read_thumbnail(example: Example, limits: Limits) -> NDArray[np.uint8]:
     _, frames = read_chosen(
         scan(example.path, limits=limits),
         lambda timeline: np.array([timeline.count // 2]),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,31 +72,46 @@ def serve(
         When a limit of the environment is nonsense, the weights can't be had, or tools can't be
         offered as asked for.
     """
+    from videomae_demo.ui.examples import begin_pictures, find_examples
     from videomae_demo.ui.gradio_edge.exposure import is_public
 
     public = is_public(os.environ)
     offers_tools = mcp or bool(mcp_folders)
     if offers_tools:
         _check_tools(mcp_folders, public=public)
-    from videomae_demo.video.reader import get_ready
-
-    get_ready()  # examples have pictures of their frames, and gradio takes seconds to import
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # it reads this when it is imported
-    from videomae_demo.pool import ExplorerPool
-    from videomae_demo.ui.app import build_page, launch_options
-    from videomae_demo.ui.gradio_edge.edge import Edge
-
     limits = Limits.from_environment(os.environ, public=public)
-    pool = ExplorerPool(weights, reconstructor, limits=limits, public=public)
-    if "SPACES_ZERO_GPU" in os.environ:  # there, models are placed before anything is served
-        pool.warm_up_or_stand_in()
-    edge = Edge(limits, local=not public)
-    if offers_tools:
-        _offer_tools(pool, edge, mcp_folders)
-    edge.stopping.listen()
-    page = build_page(pool, edge=edge)
-    page.launch(prevent_thread_lock=True, **launch_options(edge))
+    begin_pictures(find_examples(), limits)  # gradio takes seconds to import
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # it reads this when it is imported
+    with _keeping_all():
+        from videomae_demo.pool import ExplorerPool
+        from videomae_demo.ui.app import build_page, launch_options
+        from videomae_demo.ui.gradio_edge.edge import Edge
+
+        pool = ExplorerPool(weights, reconstructor, limits=limits, public=public)
+        if "SPACES_ZERO_GPU" in os.environ:  # there, models are placed before anything is served
+            pool.warm_up_or_stand_in()
+        edge = Edge(limits, local=not public)
+        if offers_tools:
+            _offer_tools(pool, edge, mcp_folders)
+        edge.stopping.listen()
+        page = build_page(pool, edge=edge)
+        page.launch(prevent_thread_lock=True, **launch_options(edge))
     edge.serve_until_stopped(page, pool.keep_warming_up)
+
+
+@contextmanager
+def _keeping_all() -> Iterator[None]:
+    """Look for no garbage while the page is built, nor ever again in what is there by then.
+
+    Python looks through all objects again and again while they become more: half a second, when
+    gradio is imported. Later, each look would hold up every visitor for a tenth of one.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _check_tools(folders: Sequence[Path], *, public: bool) -> None:

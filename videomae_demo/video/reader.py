@@ -18,7 +18,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -165,17 +164,6 @@ def read_chosen(
     return timeline, read_frames(
         timeline, choose(timeline), longest_side_px=longest_side_px, limits=limits
     )
-
-
-def get_ready() -> None:
-    """Start a child while other work goes on, so that the first clip need not wait for it."""
-
-    def start() -> None:
-        with suppress(NoChildError), _children().lend():
-            pass
-
-    if _children_read():
-        threading.Thread(target=start, name="starts the first clip reader", daemon=True).start()
 
 
 def _children_read() -> bool:
