@@ -24,6 +24,7 @@ from videomae_demo.ui.gradio_edge.packing import PackedPages
 from videomae_demo.ui.gradio_edge.served import ServedFiles
 from videomae_demo.ui.gradio_edge.silent import LOOKED_EVERY_S, Silent, connections_of
 from videomae_demo.ui.gradio_edge.stopping import Stopping
+from videomae_demo.ui.gradio_edge.undescribed import spare_descriptions
 from videomae_demo.ui.gradio_edge.uploads import UploadRoute
 from videomae_demo.ui.gradio_edge.visits import Visits
 
@@ -86,6 +87,7 @@ class Edge:
         assert app.middleware_stack is not None  # it runs this function
         listeners = Listeners(app.middleware_stack, awaited_on(app.get_blocks()))
         app.middleware_stack = self.around(listeners)
+        spare_descriptions(app)
         async with AsyncExitStack() as running:
             for application in self._mounted:
                 await running.enter_async_context(application.running())
