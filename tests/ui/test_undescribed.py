@@ -5,16 +5,21 @@ import pytest
 from asgi_request import run_alone
 from gradio.routes import App
 
+from videomae_demo.ui.gradio_edge.edge import Edge
 from videomae_demo.ui.gradio_edge.undescribed import spare_descriptions
+
+
+def make_app(**options) -> App:
+    with gr.Blocks() as page:
+        gr.Textbox("said", label="Said")
+        gr.State(["kept"])
+    return App.create_app(page, app_kwargs=options)
 
 
 @pytest.fixture
 def app() -> App:
     async def build() -> App:  # without a loop, gradio makes some of its own
-        with gr.Blocks() as page:
-            gr.Textbox("said", label="Said")
-            gr.State(["kept"])
-        return App.create_app(page)
+        return make_app()
 
     return run_alone(build)
 
@@ -59,3 +64,16 @@ def test_the_page_itself_is_described_as_before(app):
     spare_descriptions(app)
     assert app.state_holder["a visitor"].blocks_config.config_for_block(0, [], page) == {}
     assert page.get_config_file()["components"] == before
+
+
+def test_a_page_that_is_served_describes_nothing_for_a_visitor():
+    edge = Edge()
+
+    async def serve() -> dict:
+        app = make_app(**edge.app_options)
+        app.middleware_stack = app.build_middleware_stack()
+        async with app.router.lifespan_context(app):
+            return app.state_holder["a visitor"].config_values
+
+    assert run_alone(serve) == {}
+    edge.served.kept.close()
