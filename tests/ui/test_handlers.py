@@ -947,6 +947,29 @@ def test_changes_beyond_values_are_repeated_to_the_end(made, layout):
     assert check(refused()) == 3
 
 
+def test_values_that_come_with_such_a_change_are_repeated_until_they_were_seen(
+    made, layout, monkeypatch
+):
+    moments = iter([0.0, 0.1, outputs.SEEN_AFTER_S, outputs.SEEN_AFTER_S + 0.1])
+    monkeypatch.setattr(outputs, "time", SimpleNamespace(monotonic=moments.__next__))
+    slider = layout.lenses["attend"].parts.controls["last_layer"]
+    change = Page(controls={"attend": {"last_layer": gr.update(maximum=6, value=6)}})
+    pages = iter([change, Page(), Page(), Page()])
+    told = []
+    for written in outputs.deliver(pages, partial(outputs.to_outputs, layout=layout)):
+        told.append(dict(written[slider]))
+        written[slider].pop("value", None)  # as gradio takes it apart
+    assert told == [gr.update(maximum=6, value=6)] * 3 + [gr.update(maximum=6)]
+
+
+def test_a_value_of_its_own_is_not_repeated(made, layout):
+    slider = layout.lenses["attend"].parts.controls["last_layer"]
+    pages = [Page(controls={"attend": {"last_layer": gr.update(value=6)}})]
+    pages += [Page(controls={"attend": {"last_layer": 5}}), Page()]
+    written = list(outputs.deliver(iter(pages), partial(outputs.to_outputs, layout=layout)))
+    assert [page.get(slider) for page in written] == [gr.update(value=6), 5, None]
+
+
 def test_controls_that_a_visitor_set_are_not_set_again(made):
     session = explored(made)
     given = [page for page in set_mask(made, session, "kind", "random", 0.6, 3)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import logging
+import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -25,6 +26,10 @@ logger = logging.getLogger(__name__)
 Outputs = dict[Any, Any]
 """By component, what it shows from now on."""
 Write = Callable[[Page], Outputs]
+
+
+SEEN_AFTER_S = 3.0
+"""By then, a browser has seen a change, however busy it is; and few have touched it yet."""
 
 
 def components_of(layout: Layout) -> list[Any]:
@@ -65,16 +70,22 @@ def deliver(
     Before the toast comes the last page, `last_word` of that sentence. What a page changes of a
     component beyond its value is repeated in all that follow: gradio makes the next outputs by
     editing the last ones in the browser, and a change that is edited away may be lost before it was
-    seen.
+    seen. A value that comes with such a change is repeated for `SEEN_AFTER_S`: later, it might put
+    back what the visitor has set since.
     """
-    held: Outputs = {}
+    held: dict[Any, tuple[Outputs, float]] = {}
     changed = False
 
     def repeating(page: Page) -> Outputs:
-        nonlocal held
-        outputs = held | write(page)
-        held = {part: value for part, value in outputs.items() if _is_update(value)}
-        return outputs
+        now = time.monotonic()
+        outputs = write(page)
+        for part, value in outputs.items():
+            held.pop(part, None)
+            if _is_update(value):
+                held[part] = value, now
+        return outputs | {
+            part: _again(update, now - since) for part, (update, since) in held.items()
+        }
 
     try:
         for page in pages:
@@ -103,6 +114,14 @@ def to_toast(error: Exception) -> gr.Error:
         return gr.Error(said, title="Not possible", print_exception=False)
     logger.error("A handler failed", exc_info=error)
     return gr.Error(text.DEFECT, title="Our fault", print_exception=False)
+
+
+def _again(update: Outputs, age_s: float) -> Outputs:
+    """Return a change once more, as a copy: gradio takes it apart."""
+    kept = dict(update)
+    if age_s > SEEN_AFTER_S:
+        kept.pop("value", None)
+    return kept
 
 
 def _is_update(value: Any) -> bool:
