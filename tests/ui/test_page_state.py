@@ -54,6 +54,13 @@ def expect_query(visitor, **wanted: str) -> None:
     )
 
 
+BUSY = """setInterval(() => {
+  const began = performance.now();
+  while (performance.now() - began < 600);
+}, 10)"""
+"""Answers of the server come faster than the browser handles them."""
+
+
 def test_a_view_is_found_again_by_its_address(open_page):
     visitor = open_page()
     expect_query(visitor, example="a-moving_square")
@@ -312,3 +319,13 @@ def test_the_page_has_an_icon_of_its_own(page_address):
     with urllib.request.urlopen(f"{page_address}/favicon.ico") as answer:
         assert answer.headers["Content-Type"].startswith("image/svg+xml")
         assert answer.read() == (ASSETS / "icon.svg").read_bytes()
+
+
+def test_a_busy_browser_loses_nothing_that_comes_in_quick_succession(open_page, context_for):
+    # A context of its own: what an init script does, it does in every tab.
+    context = context_for(extra_http_headers={"x-busy": "1"})
+    context.add_init_script(BUSY)
+    visitor = open_page(extra_http_headers={"x-busy": "1"})
+    visitor.go_to("Attend")
+    for layer, number in ("first-layer", "1"), ("last-layer", "3"):
+        expect(visitor.page.locator(f"#{layer} input[type=number]")).to_have_value(number)

@@ -60,7 +60,7 @@ def test_keys_are_at_peace_with_a_lens_that_is_not_there_yet(open_page, gate):
 def test_a_refusal_leaves_nothing_at_work(open_page):
     visitor = open_page()
     visitor.go_to("Reconstruct")
-    visitor.page.locator("#mask-kind").get_by_label("painted").check()
+    visitor.page.locator("#mask-kind").get_by_label("painted").click()  # soon it is put back
     expect(visitor.page.get_by_test_id("toast-body")).to_be_visible()
     # Else the bar would be hidden for another reason.
     expect(visitor.page.locator("#status [data-testid=status-tracker] .error")).to_have_count(1)
