@@ -44,7 +44,7 @@ def steps(rehearse: bool, out: Path) -> list[Step]:
     """Return what is to be run, in order."""
     device, rounds = ("cpu", "1") if rehearse else ("cuda", "10")
     sizes = ("tiny",) if rehearse else ("base", "small", "large")
-    pytest = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+    pytest = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0")
     gpu = ("-m", "benchmarks.gpu", "--device", device, "--rounds", rounds, "--out", str(out))
     run = out / "pretrain"
     finer = ("--size-px", "96", "--patch", "8", "--width", "192", "--depth", "8", "--ratio", "0.9")

@@ -2,12 +2,16 @@
 
 import json
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from benchmarks import gpu, on_a_gpu
 from benchmarks.on_a_gpu import Step, run, steps, tell
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def ran(tmp_path, code: str, limit_s: int = 60, left_s: float = 60):
@@ -49,6 +53,18 @@ def test_every_step_is_a_command_of_ours(tmp_path, rehearse):
         "pytest", "benchmarks.gpu", "benchmarks.model_speed", "videomae_demo",
     }  # fmt: skip
     assert ("cpu" in found[1].command) is rehearse
+
+
+def test_the_tests_among_the_steps_are_found(tmp_path):
+    """With what they are called by: a whole half hour of a card would go without them."""
+    tests = [step for step in steps(False, tmp_path) if step.command[1] == "pytest"]
+    assert len(tests) == 2
+    for step in tests:
+        done = subprocess.run(
+            [sys.executable, *step.command, "--collect-only"],
+            cwd=ROOT, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_rehearsal_measures_a_tiny_model(tmp_path, monkeypatch, capsys):

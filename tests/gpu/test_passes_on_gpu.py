@@ -154,8 +154,8 @@ def test_predicted_pixels(explorer, exact, pixels, ratio):
         expected = passes.predict(exact.reconstructor, pixels, hidden)
     assert found.dtype == np.float32
     assert np.abs(found - expected).max() < 0.05
-    error = float(np.square(found - expected).mean())
-    assert -10 * np.log10(error) > 45  # dB between the two
+    error = float(np.square(found - expected).mean())  # nothing at all, where it is rehearsed
+    assert error < 10**-4.5  # 45 dB between the two
 
 
 @pytest.mark.parametrize("times", [30.0, 1000.0])
