@@ -104,7 +104,7 @@ def _keeping_all() -> Iterator[None]:
     """Look for no garbage while the page is built, nor ever again in what is there by then.
 
     Python looks through all objects again and again while they become more: half a second, when
-    gradio is imported. Later, each look would hold up every visitor for a tenth of one.
+    gradio is imported. Later, each whole look would hold up every visitor for a fifth of one.
     """
     gc.disable()
     try:
