@@ -1,11 +1,9 @@
 """The handlers with an Explorer that only pretends: what is asked of it, in which order, and what
 the page is told."""
 
-import asyncio
 import base64
 import contextlib
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
+from asgi_request import run_alone
 from asking import (
     RECONSTRUCT,
     MadeShelf,
@@ -902,8 +901,7 @@ def layout(made) -> Layout:
     async def build():  # without a loop, gradio makes some of its own and leaves them open
         builder.build()
 
-    with ThreadPoolExecutor(1) as thread:  # the browser tests have a loop in the main one
-        thread.submit(lambda: asyncio.run(build())).result()
+    run_alone(build)
     return builder.layout
 
 

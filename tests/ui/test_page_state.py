@@ -26,6 +26,11 @@ SMALLEST_TEXT = """() => {
   }
   return small;
 }"""
+BUSY = """setInterval(() => {
+  const began = performance.now();
+  while (performance.now() - began < 600);
+}, 10)"""
+"""Answers of the server come faster than the browser handles them."""
 WATCH_SHIFTS = """() => {
   window.shifts = [];
   new PerformanceObserver((list) => {
@@ -52,13 +57,6 @@ def expect_query(visitor, **wanted: str) -> None:
         }""",
         arg=wanted,
     )
-
-
-BUSY = """setInterval(() => {
-  const began = performance.now();
-  while (performance.now() - began < 600);
-}, 10)"""
-"""Answers of the server come faster than the browser handles them."""
 
 
 def test_a_view_is_found_again_by_its_address(open_page):
@@ -323,9 +321,9 @@ def test_the_page_has_an_icon_of_its_own(page_address):
 
 def test_a_busy_browser_loses_nothing_that_comes_in_quick_succession(open_page, context_for):
     # A context of its own: what an init script does, it does in every tab.
-    context = context_for(extra_http_headers={"x-busy": "1"})
-    context.add_init_script(BUSY)
-    visitor = open_page(extra_http_headers={"x-busy": "1"})
+    own = {"extra_http_headers": {"x-busy": "1"}}
+    context_for(**own).add_init_script(BUSY)
+    visitor = open_page(**own)
     visitor.go_to("Attend")
     for layer, number in ("first-layer", "1"), ("last-layer", "3"):
         expect(visitor.page.locator(f"#{layer} input[type=number]")).to_have_value(number)

@@ -1,35 +1,27 @@
 """Outputs that stay as they are: gradio gets the others alone, and the page the same answer."""
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-
 import gradio as gr
 import pytest
+from asgi_request import run_alone
 
 from videomae_demo.ui.gradio_edge.unchanged import spare_unchanged
 
 
-def in_a_loop(work):
-    """Run a coroutine in a thread with a loop; without one, gradio makes some and leaves them."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(work())).result()
-
-
 @pytest.fixture
 def page():
-    async def build():
+    async def build():  # without a loop, gradio makes some and leaves them
         with gr.Blocks() as page:
             parts = [gr.Textbox(label=name) for name in "abc"] + [gr.HTML("d")]
             gr.Button().click(lambda: None, None, parts)
         page.parts = parts
         return page
 
-    return in_a_loop(build)
+    return run_alone(build)
 
 
 def answer(page, predictions) -> list:
     (block_fn,) = page.fns.values()
-    return in_a_loop(lambda: page.postprocess_data(block_fn, predictions, None))
+    return run_alone(lambda: page.postprocess_data(block_fn, predictions, None))
 
 
 GIVEN = {

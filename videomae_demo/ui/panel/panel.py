@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from videomae_demo.ui.gradio_edge.component import read_part
 from videomae_demo.ui.gradio_edge.sealed import OPENER, seal
 from videomae_demo.ui.token_player.player import LEAVE_OUT
 from videomae_demo.ui.token_player.value import Track
@@ -29,7 +30,7 @@ def make_panel(elem_id: str, elem_classes: str | None = None) -> gr.HTML:
     return gr.HTML(
         seal([]),
         html_template='<div class="panel" aria-live="polite"></div>',
-        css_template=(_HERE / "style.css").read_text(encoding="utf-8"),
+        css_template=read_part(_HERE / "style.css"),
         js_on_load=script(),
         elem_id=elem_id,
         elem_classes=elem_classes,
@@ -39,7 +40,7 @@ def make_panel(elem_id: str, elem_classes: str | None = None) -> gr.HTML:
 def script() -> str:
     """Return a panel's script: the body of a function of ``element``, ``props`` and ``watch``."""
     files = [_HERE.parent / "rounding.js", *(_HERE / f"{part}.js" for part in PARTS)]
-    parts = "".join(file.read_text(encoding="utf-8") for file in files)
+    parts = "".join(map(read_part, files))
     return f"{OPENER}const LEAVE_OUT = {json.dumps(LEAVE_OUT)};\n{parts}"
 
 
