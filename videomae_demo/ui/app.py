@@ -13,6 +13,7 @@ from videomae_demo.ui.examples import REAL_CLIPS, Example, find_examples
 from videomae_demo.ui.gradio_edge.assembly import assembling
 from videomae_demo.ui.gradio_edge.clip_fields import NO_TRIMMING
 from videomae_demo.ui.gradio_edge.edge import Edge
+from videomae_demo.ui.gradio_edge.endings import SCRIPT as HEARING_ENDINGS
 from videomae_demo.ui.lenses import registry
 from videomae_demo.ui.pages.dataset import add_data_set
 from videomae_demo.ui.pages.explore import PageBuilder
@@ -49,7 +50,7 @@ def launch_options(edge: Edge) -> dict[str, Any]:
         "app_kwargs": edge.app_options,
         "theme": make_theme(),
         "css_paths": STYLE_SHEET,
-        "head": NO_TRIMMING,
+        "head": NO_TRIMMING + HEARING_ENDINGS,
         "favicon_path": ASSETS / "icon.svg",
         "max_file_size": f"{edge.limits.upload_mb}mb",
         "show_error": False,

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui.gradio_edge.bodies import Body
+from videomae_demo.ui.gradio_edge.endings import Endings
 from videomae_demo.ui.gradio_edge.gate import Gate, route_of
 from videomae_demo.ui.gradio_edge.headers import HeadersAndOrigins
 from videomae_demo.ui.gradio_edge.listeners import Listeners, awaited_on
@@ -86,7 +87,7 @@ class Edge:
         # change its answer to another site any more.
         assert app.middleware_stack is not None  # it runs this function
         listeners = Listeners(app.middleware_stack, awaited_on(app.get_blocks()))
-        app.middleware_stack = self.around(listeners)
+        app.middleware_stack = self.around(Endings(listeners))
         spare_descriptions(app)
         async with AsyncExitStack() as running:
             for application in self._mounted:
