@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import free_port, page_command, serve
+from conftest import free_port, page_command, serve, wait_until
 from playwright.sync_api import expect
 from rendered import write_data_set
 from test_access import GRADIOS_OWN, violations
@@ -28,7 +28,7 @@ def clips(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, recogniser_folder, reconstructor_folder, examples_folder):
-    """A page of its own, whose clips are read only while there is no file "closed"."""
+    """A page of its own, whose models work only while there is no file "closed"."""
     port, hands = free_port(), tmp_path_factory.mktemp("hands")
     command = page_command(port, recogniser_folder, reconstructor_folder, examples_folder, hands)
     for found in serve(command, port, tmp_path_factory.mktemp("server") / "log"):
@@ -126,8 +126,20 @@ def written(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def test_a_run_is_cancelled_survives_a_reload_and_goes_on(guest, address, clips, tmp_path):
-    _, hands = address
+@pytest.fixture
+def hold(address):
+    """Hold the models up; the file that comes back lets them go on when it is gone."""
+    held = address[1] / "closed"
+
+    def hold() -> Path:
+        held.touch()
+        return held
+
+    yield hold
+    held.unlink(missing_ok=True)
+
+
+def test_a_run_is_cancelled_survives_a_reload_and_goes_on(guest, address, hold, clips, tmp_path):
     visitor = guest()
     visitor.field("source").fill(f'"{clips}"')
     visitor.field("folder").fill(str(tmp_path / "out"))
@@ -137,9 +149,11 @@ def test_a_run_is_cancelled_survives_a_reload_and_goes_on(guest, address, clips,
     expect(visitor.find("told")).to_contain_text(f"Files go to {tmp_path}/out.")
     assert visitor.field("source").input_value() == str(clips)
     assert not (tmp_path / "out").exists()
-    (hands / "closed").touch()
+    layers, held = address[1] / "layers", hold()
+    layers.unlink(missing_ok=True)
     visitor.main("Run")
     visitor.wait_for_state("running")
+    wait_until(layers.exists)  # whoever still waits for clips stops at once
     expect(visitor.find("cancel")).to_be_enabled()
     visitor.page.reload()
     expect(visitor.find("pace")).to_have_text("0 of 51 clips", timeout=SLOW)
@@ -147,7 +161,7 @@ def test_a_run_is_cancelled_survives_a_reload_and_goes_on(guest, address, clips,
     expect(visitor.field("source")).to_have_value(str(clips))
     visitor.find("cancel").click()
     expect(visitor.find("why")).to_contain_text("Stopping")
-    (hands / "closed").unlink()
+    held.unlink()
     visitor.wait_for_state("stopped")
     expect(visitor.find("why")).to_contain_text("of 51 clips are judged and stay")
     visitor.main("Go on")
