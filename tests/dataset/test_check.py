@@ -12,11 +12,13 @@ from rendered import write_data_set
 
 from videomae_demo.analysis.paired import Paired
 from videomae_demo.dataset import check as checking
+from videomae_demo.dataset import preparations
 from videomae_demo.dataset.check import check, effective, guessing
 from videomae_demo.dataset.evaluate import evaluate
 from videomae_demo.dataset.judging import Judging
 from videomae_demo.dataset.metrics import Share
 from videomae_demo.dataset.preparations import EXCHANGED, Tried
+from videomae_demo.engine.batches import run_batches
 from videomae_demo.engine.engine import Engine
 from videomae_demo.model.videomae import VideoMAEForVideoClassification
 from videomae_demo.shipped import ASSETS
@@ -342,9 +344,17 @@ def test_a_head_that_names_one_label(healthy, clips, tmp_path):
 
 
 @pytest.mark.slow
-def test_pixels_that_are_not_rescaled(healthy, clips, tmp_path):
+def test_pixels_that_are_not_rescaled(healthy, clips, tmp_path, monkeypatch):
+    passes = []
+
+    def counted(engine, inputs, read):
+        passes.extend(inputs)
+        return run_batches(engine, inputs, read)
+
+    monkeypatch.setattr(preparations, "run_batches", counted)
     weights = spoilt(tmp_path / "weights", do_rescale=False)
     found = checked(weights, healthy, clips, tmp_path / "out")
     assert [one.kind for one in found] == ["wrong normalisation"]
     assert "ImageNet" in found[0].sentence
     assert found[0].evidence["share_right_then"] > 0.8
+    assert found[0].evidence["passes"] == len(passes) > 64

@@ -1,6 +1,8 @@
 """Windows over a whole clip: where they begin, that each is as if asked alone, and what is kept."""
 
 import threading
+from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -137,3 +139,15 @@ def test_what_was_known_already_is_not_measured(explorer, clip_path):
     explorer.seconds["scan"] = 7.0
     list(explorer.timeline_of(clip, asked))
     assert explorer.seconds["scan"] == 7.0
+
+
+def test_what_one_window_takes_is_told(explorer, clip_path, monkeypatch):
+    """Each look at the clock is three seconds after the last; two windows run together."""
+    clock = count(10.0, 3.0)
+    monkeypatch.setattr(
+        "videomae_demo.lenses.timeline.time", SimpleNamespace(monotonic=lambda: next(clock))
+    )
+    monkeypatch.setattr(batches, "clips_at_once", lambda config, tokens: 2)
+    clip, asked = ClipRequest(clip_path, sampling=STRIDE), Asked(windows=5)
+    took = [explorer.seconds["scan"] for _ in explorer.timeline_of(clip, asked)]
+    assert took == [1.5, 1.5, 3.0]

@@ -100,6 +100,11 @@ def test_the_band_has_a_part_for_each_stretch():
     assert make_band(made_timeline(LEFT), "", False).hop == 0
 
 
+def test_the_window_in_the_middle_stands_for_a_stretch():
+    band = make_band(made_timeline(*[LEFT] * 5, WAVING), "", False)
+    assert [part.start for part in band.parts] == [2.0, 5.0]
+
+
 def test_a_label_without_a_colour_is_named_all_the_same(monkeypatch):
     monkeypatch.setattr("videomae_demo.lenses.timeline.DRAWN", 1)
     band = make_band(made_timeline(LEFT, LEFT, LEFT, WAVING), "", False)
