@@ -20,8 +20,8 @@ from videomae_demo.ui.gradio_edge.listeners import QUEUE
 
 JOIN = API + "queue/join"
 HEADER = "x-stream"
-"""Of who listens, the page's name and the stream's number; of who asks, the page's name; of the
-answer to them, the number of the stream that ended last, from 1 (0 for none)."""
+"""A page that listens sends its name and the stream's number, from 1; one that asks sends its name,
+and the answer has the number of its stream that ended last (0 for none)."""
 END = b'data: {"msg":"close_stream"'
 LONGEST_NAME = 64
 MOST_PAGES = 4096
