@@ -35,6 +35,12 @@ def address(tmp_path_factory, recogniser_folder, reconstructor_folder, examples_
         yield found, hands
 
 
+@pytest.fixture(scope="module")
+def gate(address) -> Path:
+    """Beside it lies what holds this page up; see `hold`."""
+    return address[1] / "gate"
+
+
 class Guest:
     """Somebody who opens the page Data set."""
 
@@ -126,20 +132,7 @@ def written(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-@pytest.fixture
-def hold(address):
-    """Hold the models up; the file that comes back lets them go on when it is gone."""
-    held = address[1] / "closed"
-
-    def hold() -> Path:
-        held.touch()
-        return held
-
-    yield hold
-    held.unlink(missing_ok=True)
-
-
-def test_a_run_is_cancelled_survives_a_reload_and_goes_on(guest, address, hold, clips, tmp_path):
+def test_a_run_is_cancelled_survives_a_reload_and_goes_on(guest, gate, hold, clips, tmp_path):
     visitor = guest()
     visitor.field("source").fill(f'"{clips}"')
     visitor.field("folder").fill(str(tmp_path / "out"))
@@ -149,7 +142,7 @@ def test_a_run_is_cancelled_survives_a_reload_and_goes_on(guest, address, hold, 
     expect(visitor.find("told")).to_contain_text(f"Files go to {tmp_path}/out.")
     assert visitor.field("source").input_value() == str(clips)
     assert not (tmp_path / "out").exists()
-    layers, held = address[1] / "layers", hold()
+    layers, held = gate.with_name("layers"), hold("closed")
     layers.unlink(missing_ok=True)
     visitor.main("Run")
     visitor.wait_for_state("running")

@@ -2,7 +2,7 @@
 {
   const HEADER = "x-stream";
   const LONGEST_WAIT_MS = 5000; // for an end that was lost on the way
-  const page = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const page = crypto.getRandomValues(new Uint32Array(4)).join("-");
   const fetched = window.fetch;
   let last = { number: 0, isHeard: Promise.resolve() }; // the stream that was opened last
 

@@ -46,14 +46,12 @@ class Endings:
         """Note a stream's end, or tell it whoever asks for something."""
         page, _, number = Headers(scope=scope).get(HEADER, "").partition(" ")
         route = route_of(scope)
-        if not 0 < len(page) <= LONGEST_NAME:
-            await self._app(scope, receive, send)
-        elif route == QUEUE and number.isdecimal():
-            await self._app(scope, receive, self._noting(page, int(number[:9]), send))
-        elif route == JOIN:
-            await self._app(scope, receive, self._telling(page, send))
-        else:
-            await self._app(scope, receive, send)
+        if 0 < len(page) <= LONGEST_NAME:
+            if route == QUEUE and number.isdecimal():
+                send = self._noting(page, int(number[:9]), send)
+            elif route == JOIN:
+                send = self._telling(page, send)
+        await self._app(scope, receive, send)
 
     def _noting(self, page: str, number: int, send: Send) -> Send:
         async def note(message: Message) -> None:
