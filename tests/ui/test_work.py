@@ -25,6 +25,13 @@ class Handlers:
     def last_word(self, now, why, before=None):
         return Page(status=[], notice=f"{why} {now.weights} {before is not None}")
 
+    def weights_list(self, session):
+        return f"as {session.weights}"
+
+    def fetch(self, weights):
+        yield Page(status=[weights])
+        yield Page(status=[f"{weights} still"])
+
 
 def plain(page: Page) -> dict:
     """Outputs by the names of the parts."""
@@ -176,6 +183,21 @@ def test_what_is_not_shown_any_more_is_not_remembered(visit):
     )
     assert len(outputs) == 2 and text.WAS_CANCELLED in notices(outputs[-1])
     assert visit.session.asked["label"] == "shown"
+
+
+def test_a_download_that_was_stopped_is_no_success(visit):
+    """What follows on a download, the loading of what it brought, is for those that ended well."""
+    visitors = Visitors()
+    work = Work(Handlers(), visitors, plain)
+    assert [page["status"] for page in work.fetch(visit, "far")] == [["far"], ["far still"]]
+
+    steps = work.fetch(visit, "far")
+    assert next(steps)["status"] == ["far"]
+    visitors.stop(SimpleNamespace(session_hash=""))
+    assert next(steps) == plain(Page(status=[], weights_list="as shown"))
+    with pytest.raises(gr.Error, match="cancelled") as ended:
+        next(steps)
+    assert not ended.value.visible, "Cancel has its own toast"
 
 
 def test_a_clip_that_was_read_is_what_the_field_shows(visit, work):

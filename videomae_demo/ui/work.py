@@ -15,6 +15,7 @@ from contextlib import aclosing, closing
 from typing import Any, TypeVar
 
 import anyio
+import gradio as gr
 from anyio.to_thread import run_sync
 
 from videomae_demo.errors import RequestError
@@ -161,7 +162,10 @@ class Work:
         return run
 
     def fetch(self, visit: Visit, weights: str) -> Generator[Outputs, None, None]:
-        """Download weights; this changes nothing else, so it waits for no turn."""
+        """Download weights; this changes nothing else, so it waits for no turn.
+
+        A download that is stopped ends as one that failed, without a toast of its own.
+        """
 
         def last_word(_why: str) -> Page:
             # What could not be fetched is not what the list shows as chosen.
@@ -170,6 +174,8 @@ class Work:
         with self._visitors.working() as wish:
             pages = follow(self._handlers.fetch(weights), wish, lambda: last_word(""))
             yield from deliver(pages, self._write, last_word)
+            if wish.is_set():  # what follows on a download is not done
+                raise gr.Error(text.WAS_CANCELLED, visible=False, print_exception=False)
 
 
 def keeping_preview(preview: Handler) -> Handler:

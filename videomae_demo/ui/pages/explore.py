@@ -233,7 +233,6 @@ class PageBuilder:
             self._stop,
             [visit, self.layout.mail.clock],
             [self.layout.status, head.weights, head.offer, head.load],
-            cancels=fetched,  # all else ends by itself: gradio would lose what is asked for next
             concurrency_limit=None,  # nobody waits to stop; without the queue there is no toast
             **QUIET,
         )
