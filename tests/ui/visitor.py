@@ -29,11 +29,13 @@ class Visitor:
             self.complaints.append(f"{message.text} ({message.location['url']})")
 
     def wait_until_explored(self) -> None:
-        """Wait until the lens that is open shows its answer, and nothing is at work."""
+        """Wait until the lens that is open has drawn its answer, and nothing is at work."""
         self.page.wait_for_function(
             """() => {
                 const shown = document.querySelector("#player .vp")?.dataset;
-                return shown?.lens && shown.ready.split(" ").includes(shown.lens);
+                const { drawn } = document.querySelector("#player .vp-stage")?.dataset ?? {};
+                const isReady = shown?.lens && shown.ready.split(" ").includes(shown.lens);
+                return isReady && drawn?.startsWith(`${shown.lens}:`);
             }""",
             timeout=PATIENCE_MS,
         )
