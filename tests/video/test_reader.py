@@ -411,6 +411,22 @@ def test_where_no_child_can_be_this_process_reads(
     assert numbers_of(reader.read_frames(reader.scan(clip), [9])) == [9]
 
 
+def out_of_memory(*_: object, **__: object) -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("step", ["scan", "read_into"])
+def test_a_process_that_reads_itself_and_has_no_room_says_so(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    timeline = reader.scan(clip)
+    monkeypatch.setattr(decode, step, out_of_memory)
+    with pytest.raises(VideoError, match=r"clip\.mp4 takes more memory than this machine has"):
+        reader.scan(clip)
+        reader.read_frames(timeline, [0, 1])
+
+
 @on_linux
 def test_a_machine_with_no_room_for_another_child_says_so(
     children: Children, clip: Path, monkeypatch: pytest.MonkeyPatch

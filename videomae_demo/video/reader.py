@@ -17,7 +17,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,12 +75,12 @@ def scan(
     """
     path = Path(path)
     if not _children_read():
-        return decode.scan(path, limits=limits, seek=seek, stored_pixels=stored_pixels)
+        return _scan_here(path, limits, seek, stored_pixels)
     fields = {"do": "scan", "seek": seek, "stored_pixels": stored_pixels}
     try:
         timeline = _ask(path, fields, limits, unpack_timeline)
     except NoChildError:
-        return decode.scan(path, limits=limits, seek=seek, stored_pixels=stored_pixels)
+        return _scan_here(path, limits, seek, stored_pixels)
     return dataclasses.replace(timeline, path=path)
 
 
@@ -118,15 +119,33 @@ def read_frames(
         os.close(shared)
 
 
+def _scan_here(path: Path, limits: Limits, seek: bool, stored_pixels: bool) -> Timeline:
+    with _memory_is_told(path):
+        return decode.scan(path, limits=limits, seek=seek, stored_pixels=stored_pixels)
+
+
 def _read_here(
     shape: tuple[int, int, int, int],
     timeline: Timeline,
     indices: Sequence[int] | npt.NDArray[np.int64],
     limits: Limits,
 ) -> npt.NDArray[np.uint8]:
-    frames = np.empty(shape, dtype=np.uint8)
-    decode.read_into(frames, timeline, indices, limits)
-    return frames
+    with _memory_is_told(timeline.path):
+        frames = np.empty(shape, dtype=np.uint8)
+        decode.read_into(frames, timeline, indices, limits)
+        return frames
+
+
+@contextmanager
+def _memory_is_told(path: Path) -> Iterator[None]:
+    """Say in a sentence that this process has no room for a clip."""
+    try:
+        yield
+    except MemoryError as error:
+        raise VideoError(
+            f"Decoding {path.name} takes more memory than this machine has to spare: close other "
+            "programs, or give a smaller version."
+        ) from error
 
 
 def read_chosen(
