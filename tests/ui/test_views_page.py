@@ -214,5 +214,5 @@ def test_a_view_is_opened_with_the_keyboard_and_keeps_the_focus(open_page):
     expect(views.nth(1)).to_have_attribute("aria-pressed", "true")
     visitor.wait_until_explored()
     expect(views.nth(1)).to_be_focused()
-    assert starts.inner_text() != before
+    expect(starts).not_to_have_text(before, use_inner_text=True)
     assert visitor.complaints == []

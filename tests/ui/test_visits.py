@@ -137,7 +137,7 @@ def test_foreign_labels_stay_text(browser, foreign_address):
             visitor.page.get_by_role("option", name=label, exact=True).click()
             expect(visitor.page.locator("#labels")).to_contain_text(f"{label}: ")
         assert visitor.page.locator("#labels img, #look-up img, #labels b").count() == 0
-        assert visitor.page.title() == "a-moving_square: Recognise - VideoMAE Explorer"
+        expect(visitor.page).to_have_title("a-moving_square: Recognise - VideoMAE Explorer")
         assert visitor.complaints == []
     finally:
         context.close()

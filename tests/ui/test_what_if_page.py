@@ -1,5 +1,6 @@
 """The lens What if on the page: what is asked, what it shows, and that every lens can follow."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -264,7 +265,7 @@ def test_a_visitor_plays_changes_and_opens_one_in_every_lens(open_page):
     expect(rows.nth(1)).to_have_attribute("aria-pressed", "true")
     page.locator("#what-if-all").click()
     expect(page.locator("#what-if .panel-column").first).to_be_visible()
-    assert "?" not in page.locator("#what-if .panel-changes").inner_text()
+    expect(page.locator("#what-if .panel-changes")).not_to_contain_text("?")
     captions = page.locator("#player figcaption")
     expect(captions).to_have_text(["as it is", "played backwards"])
     # A column is chosen by the keyboard, and keeps the focus.
@@ -276,7 +277,7 @@ def test_a_visitor_plays_changes_and_opens_one_in_every_lens(open_page):
     page.locator("#what-if-open").click()
     expect(page.locator("#bar")).to_contain_text("with its 2nd frame throughout")
     expect(page.locator("#what-if .panel-note").first).to_contain_text("All lenses show the clip")
-    assert "change=frozen%3A1" in page.url
+    expect(page).to_have_url(re.compile("change=frozen%3A1"))
     visitor.go_to("Attend")
     expect(page.locator("#player figcaption").first).to_contain_text(
         "with its 2nd frame throughout"
@@ -286,7 +287,7 @@ def test_a_visitor_plays_changes_and_opens_one_in_every_lens(open_page):
     expect(captions).to_have_count(1)
     page.locator("#what-if-open").click()
     expect(page.locator("#bar")).not_to_contain_text("throughout")
-    assert "change=" not in page.url
+    expect(page).not_to_have_url(re.compile("change="))
 
 
 def test_the_time_left_follows_from_what_was_not_known_before(monkeypatch):
