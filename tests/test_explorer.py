@@ -1,3 +1,4 @@
+import inspect
 import pickle
 import threading
 
@@ -278,6 +279,30 @@ def test_users_errors_are_sentences(explorer, clip_path, tmp_path):
         explorer.reconstruct(ClipRequest(clip_path), MaskRequest("zigzag"))
     with pytest.raises(CheckpointError, match="nonsense"):
         Explorer("nonsense", device="cpu").classify(ClipRequest(clip_path))
+
+
+def test_what_is_no_request_is_refused_by_every_method(explorer, request_, clip_path):
+    methods = [name for name in vars(Explorer) if not name.startswith("_")]
+    assert "classify" in methods and "many_masks" in methods
+    for name in methods:
+        method = getattr(explorer, name)
+        parameters = list(inspect.signature(method).parameters)
+        if parameters[0] == "clip":
+            others = ["bundled"] * (len(parameters) - 1)
+            with pytest.raises(RequestError, match=r"argument clip is .* of the class ClipRequest"):
+                method(str(clip_path), *others)
+        for given in {"settings", "request", "mask", "views"} & set(parameters):
+            rest = {"other": "bundled"} if "other" in parameters else {}
+            with pytest.raises(RequestError, match=f"argument {given} is 0.9; it must be of the"):
+                method(request_, **rest, **{given: 0.9})
+
+
+def test_files_go_where_a_name_says_or_a_sentence_why_not(explorer, request_, tmp_path):
+    view = explorer.classify(request_)
+    assert {path.parent for path in view.save(str(tmp_path / "a" / "b"))} == {tmp_path / "a" / "b"}
+    (tmp_path / "file").touch()
+    with pytest.raises(RequestError, match=r"file can't be made a folder .*; give another one"):
+        view.save(tmp_path / "file")
 
 
 def test_results_can_be_pickled(explorer, request_):

@@ -1,11 +1,12 @@
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from videomae_demo.errors import RequestError
-from videomae_demo.given import number, whole
+from videomae_demo.given import instance, number, whole
 
 
 @pytest.mark.parametrize("given", [3, 3.0, np.int64(3), np.float32(3), Fraction(3)])
@@ -30,6 +31,12 @@ def test_any_whole_number_becomes_a_plain_one(given):
 def test_what_is_no_whole_number_or_too_small_is_refused(given):
     with pytest.raises(RequestError, match=r"^The seed is .*; it must be a whole number from 2\.$"):
         whole(given, "seed", least=2)
+
+
+def test_an_argument_of_another_class_is_refused_with_its_name():
+    assert instance(Path("a"), Path, "folder") == Path("a")
+    with pytest.raises(RequestError, match=r"^The argument folder is 'a'; .* of the class Path\.$"):
+        instance("a", Path, "folder")
 
 
 @pytest.mark.parametrize("given", ["x" * 1000, [10**5000] * 3])

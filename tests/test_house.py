@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,16 @@ print(sorted({"torch", "matplotlib", "safetensors"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_no_two_places_share_twelve_lines():
+    places = defaultdict(set)
+    for path in PACKAGE.rglob("*.py"):
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [line for line in lines if line]
+        for at in range(len(lines) - 11):
+            places["\n".join(lines[at : at + 12])].add((path.name, at))
+    assert [where for where in places.values() if len(where) > 1] == []
 
 
 def test_every_public_name_is_there():

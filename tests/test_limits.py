@@ -1,6 +1,7 @@
 """Limits come from the environment, or stay as they are."""
 
 import dataclasses
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,20 @@ def test_a_misspelt_variable_is_named_together_with_those_that_exist() -> None:
 def test_a_value_that_is_no_positive_whole_number_is_refused(text: str) -> None:
     with pytest.raises(RequestError, match=r"VIDEOMAE_MAX_CACHE_MB is .* whole number from 1"):
         Limits.from_environment({"VIDEOMAE_MAX_CACHE_MB": text})
+
+
+@pytest.mark.parametrize("value", [-1, "60", float("nan"), True, None])
+def test_a_limit_that_is_no_number_or_below_zero_is_refused(value) -> None:
+    with pytest.raises(RequestError, match=r"limit clip_s is .*; it must be"):
+        Limits(clip_s=value)
+    assert Limits(training_minutes=0).training_minutes == 0
+
+
+def test_the_docstring_has_every_limit_with_what_it_limits() -> None:
+    told = " ".join(inspect.getdoc(Limits).split())
+    for field in dataclasses.fields(Limits):
+        words = f"{field.name} : {field.type} {field.metadata['what']} ({field.default:.0f})"
+        assert words in told
 
 
 @pytest.mark.parametrize("words", [["app.py"], ["-m", "videomae_demo", "page"]])

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from videomae_demo.cli.main import main
 
@@ -29,12 +30,15 @@ def test_the_python_snippets_run(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     snippet = next(block for block in blocks("python") if "Explorer(" in block)
     found: dict = {}
+    seen: list = []
+    monkeypatch.setattr(Image.Image, "show", lambda picture: seen.append(picture.size))
     exec(compile(snippet, "README.md", "exec"), found)
     assert found["explorer"].weights == "bundled"
+    assert len(seen) == snippet.count(".show()") == 1
     monkeypatch.chdir(tmp_path)
     words, save = re.findall(r"`(rebuilt\.[^`]+)`", TEXT)
     assert eval(words, found) == found["rebuilt"].to_json()["verdict"]
-    eval(save, found | {"Path": Path})
+    eval(save, found)
     assert {path.suffix for path in (tmp_path / "explored").iterdir()} == {".mp4", ".png", ".npz"}
 
 

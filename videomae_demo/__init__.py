@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         VideoMAEForVideoClassification,
         VideoMAEModel,
     )
+    from videomae_demo.shipped import example_clip
     from videomae_demo.training.own.finetune import finetune_folder
     from videomae_demo.training.own.settings import OwnSettings
     from videomae_demo.video.changes import ClipChange
@@ -63,6 +64,7 @@ _HOMES = {
     "VideoMAEModel": "model.videomae",
     "Views": "video.views",
     "WhatIfRequest": "lenses.what_if",
+    "example_clip": "shipped",
     "finetune_folder": "training.own.finetune",
 }
 
@@ -93,6 +95,7 @@ __all__ = [
     "VideoMAEModel",
     "Views",
     "WhatIfRequest",
+    "example_clip",
     "finetune_folder",
 ]
 

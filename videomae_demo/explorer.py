@@ -5,13 +5,17 @@ Typed requests in, frozen answers out. Knows nothing of pages or command lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import is_dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest
 from videomae_demo.engine.engine import Engine
 from videomae_demo.errors import ExplorerError
+from videomae_demo.given import instance
 from videomae_demo.lenses import (
     attend,
     compare,
@@ -45,9 +49,38 @@ if TYPE_CHECKING:
     from videomae_demo.analysis.sweeping import Sweep
     from videomae_demo.lenses.trial import Trial
 
+Answered = TypeVar("Answered")
 
+
+def _checking(method: Callable[..., Answered]) -> Callable[..., Answered]:
+    """Let a method refuse, in one sentence, what is no clip or request of the kind it takes."""
+    signature = inspect.signature(method)
+    kinds = {name: type(one.default) for name, one in signature.parameters.items()}
+    kinds = {name: kind for name, kind in kinds.items() if is_dataclass(kind)}
+    kinds |= {"clip": ClipRequest, "views": Views}
+
+    @wraps(method)
+    def checked(*args: Any, **named: Any) -> Answered:
+        for name, given in signature.bind(*args, **named).arguments.items():
+            if name in kinds:
+                instance(given, kinds[name], name)
+        return method(*args, **named)
+
+    return checked
+
+
+def _check_requests(explorer: type[Explorer]) -> type[Explorer]:
+    for name, method in list(vars(explorer).items()):
+        if not name.startswith("_"):
+            setattr(explorer, name, _checking(method))
+    return explorer
+
+
+@_check_requests
 class Explorer(Engine):
     """Answers questions about clips, with a method for each; its arguments are those of `Engine`.
+
+    What is asked by something else than the request that a method takes is a RequestError.
 
     Examples
     --------
@@ -192,3 +225,6 @@ class Explorer(Engine):
     def known_sweep(self, clip: ClipRequest, kind: str) -> Sweep | None:
         """Return what earlier sweeps left behind, without a pass; see `reconstruct.known_sweep`."""
         return reconstruct.known_sweep(self, clip, kind)
+
+    def __repr__(self) -> str:
+        return f"<Explorer with {self.weights}>"

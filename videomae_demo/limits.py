@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from videomae_demo.errors import RequestError
+from videomae_demo.given import number
 
 PREFIX = "VIDEOMAE_MAX_"
 PUBLIC_KEPT_HOURS = 2
@@ -28,7 +29,7 @@ def _limit(default: float, what: str) -> Any:
 class Limits:
     """The limits; the environment variable ``VIDEOMAE_MAX_UPLOAD_MB`` sets `upload_mb`, and so on.
 
-    What each of them limits, and in which unit, stands beside its default; `describe` lists all.
+    A limit that is no number, or below zero, is a RequestError.
     """
 
     upload_mb: int = _limit(200, "size of a file that a visitor uploads, in units of 2**20 bytes")
@@ -77,6 +78,12 @@ class Limits:
         "unless it is set",
     )
 
+    def __post_init__(self) -> None:
+        for one in dataclasses.fields(self):
+            value = getattr(self, one.name)
+            if number(value, f"limit {one.name}") < 0:
+                raise RequestError(f"The limit {one.name} is {value}; it must be 0 or more.")
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, public: bool = False) -> Limits:
         """Return the defaults, changed by what `environment` (for instance `os.environ`) sets.
@@ -103,26 +110,36 @@ class Limits:
         return cls(**(public_defaults if public else {}) | changed)
 
 
+def _told(limit: dataclasses.Field[Any], indent: int, width: int) -> str:
+    """Say in indented lines what a limit limits, and its default."""
+    text = f"{limit.metadata['what']} ({limit.default:.0f})"
+    return textwrap.indent(textwrap.fill(text, width), " " * indent)
+
+
+def _attributes() -> str:
+    """Return the part of the docstring that has all limits."""
+    fields = dataclasses.fields(Limits)
+    told = [f"    {one.name} : {one.type}\n{_told(one, 8, 88)}\n" for one in fields]
+    return "\n    Attributes\n    ----------\n" + "".join(told)
+
+
+Limits.__doc__ = f"{Limits.__doc__}{_attributes()}"
 DEFAULT_LIMITS = Limits()
 
 
 def describe() -> str:
     """Return every limit's variable with its default and what it limits, a paragraph each."""
-    told = []
-    for one in dataclasses.fields(Limits):
-        text = f"{one.metadata['what']} ({one.default:.0f})"
-        told.append(
-            f"  {PREFIX}{one.name.upper()}\n" + textwrap.indent(textwrap.fill(text, 72), "      ")
-        )
+    fields = dataclasses.fields(Limits)
+    told = [f"  {PREFIX}{one.name.upper()}\n{_told(one, 6, 72)}" for one in fields]
     return "\n".join(told)
 
 
 def _number(name: str, text: str) -> int:
     """Return a positive whole number, which every limit can be."""
     try:
-        number = int(text)
+        value = int(text)
     except ValueError:
-        number = 0
-    if number <= 0:
+        value = 0
+    if value <= 0:
         raise RequestError(f"{name} is {text!r}; it must be a whole number from 1.")
-    return number
+    return value

@@ -22,7 +22,7 @@ def test_it_agrees_if_the_interval_contains_it(published, agrees):
     expected = {81.5: True, 87.1: False, 73.4: False, 86.3: False}[published]
     assert figure.agrees is expected
     assert ("agrees with" in figure.sentence()) is expected
-    assert figure.sentence().startswith("Top-1 81.0% of 200 clips (95 % interval 75.0% to 85.8%)")
+    assert figure.sentence().startswith("Top-1 81.0% of 200 clips (95% interval 75.0% to 85.8%)")
 
 
 def test_the_last_published_digit_was_rounded():

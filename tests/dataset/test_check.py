@@ -91,7 +91,7 @@ def test_at_chance_says_what_guessing_gives():
     assert (found.evidence["guess"], found.evidence["most_frequent"]) == (0.25, 0.25)
     share = Share(10, 40)
     assert (found.evidence["top_1_low"], found.evidence["top_1_high"]) == (share.low, share.high)
-    assert "25% of 40 clips are right (95 % interval 14.2% to 40.2%)" in found.sentence
+    assert "25% of 40 clips are right (95% interval 14.2% to 40.2%)" in found.sentence
     assert "guessing among 4 labels gives 25%" in found.sentence
 
 

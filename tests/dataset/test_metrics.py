@@ -95,7 +95,7 @@ def test_nothing_judged_is_no_figure():
 
 def test_what_a_person_reads(metrics):
     first, *others = metrics.sentences()
-    assert first.startswith("Top-1 50.0% (2 of 4; 95 % interval 15.0% to 85.0%); top-5 75.0%")
+    assert first.startswith("Top-1 50.0% (2 of 4; 95% interval 15.0% to 85.0%); top-5 75.0%")
     assert others == [
         "1 of 6 clips could not be read.",
         "1 clip has no label that the checkpoint knows.",

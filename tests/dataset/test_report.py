@@ -75,7 +75,7 @@ def page(engine, rows, tmp_path, clip_path):
 def test_figures_and_findings_stand_on_it(page):
     text = " ".join(Seen(page).text)
     share = Share(3, 5)
-    assert f"3 of 5; 95 % interval {share.low:.1%} to {share.high:.1%}" in text
+    assert f"3 of 5; 95% interval {share.low:.1%} to {share.high:.1%}" in text
     assert "A sentence of the check." in text
     assert 'class="finding trouble"' in page
     assert "Files that could not be read: 1" in text and "It is no clip." in text

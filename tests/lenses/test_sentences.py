@@ -13,6 +13,7 @@ from videomae_demo.lenses.answer import share
 from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lenses.recognise import how_sure
 from videomae_demo.lenses.reconstruct import how_near, never_visible
+from videomae_demo.shipped import example_clip
 from videomae_demo.video.sampling import SamplingRule, choice_of_frames
 
 
@@ -126,11 +127,7 @@ def test_weights_of_motions_are_never_sure_of_a_foreign_clip():
 
 
 def test_the_bundled_weights_know_their_examples_and_copies_of_them(tmp_path, clip_path):
-    from videomae_demo.engine.clips import EXAMPLES_FOLDER
-    from videomae_demo.ui.examples import CLIPS_FOLDER
-
-    assert EXAMPLES_FOLDER == CLIPS_FOLDER
-    example = EXAMPLES_FOLDER / "orbiting.mp4"
+    example = example_clip("orbiting")
     copy = tmp_path / "copy.mp4"
     copy.write_bytes(example.read_bytes())
     changed = tmp_path / "changed.mp4"

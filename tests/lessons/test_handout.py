@@ -15,7 +15,7 @@ from videomae_demo.explorer import Explorer
 from videomae_demo.lenses.masks import MaskRequest
 from videomae_demo.lessons.handout import make_handout
 from videomae_demo.lessons.hiding import make_guess
-from videomae_demo.lessons.steps import STEPS, find_step
+from videomae_demo.lessons.steps import STEPS
 from videomae_demo.shipped import ASSETS
 
 
@@ -60,11 +60,6 @@ def test_what_is_hidden_is_what_was_asked_for(made):
     assert said["ratio"][0] == "456 of 512 tokens are hidden: 89.1%."
     assert said["mask-tokens"] == ["Into the decoder: 56 codes and 456 mask tokens, 512 in all."]
     assert any(sentence.startswith("At 90% (in fact 89.1%) hidden") for sentence in said["ratio"])
-
-
-def test_steps_are_found_by_their_names():
-    assert find_step("tubes").title == "Why tubes"
-    assert find_step("") is None
 
 
 def test_a_clips_name_can_not_become_markup(explorer, tmp_path):

@@ -96,7 +96,7 @@ def test_the_report_is_of_the_held_out_clips_and_agrees_with_the_training(whole,
     assert metrics["log_loss"] == pytest.approx(done.loss, abs=1e-5)
     kept, top, *_ = done.report
     assert kept.startswith(f"The weights are those after step {done.step} of 7, when the loss on")
-    assert f"({metrics['top_1']['count']} of 4; 95 % interval" in top
+    assert f"({metrics['top_1']['count']} of 4; 95% interval" in top
 
 
 @BOTH
@@ -205,7 +205,7 @@ def test_a_pretraining_checkpoint_another_rule_and_clips_of_their_own(data, tmp_
     said = caplog.text
     assert "10 clips of 2 labels (to the left, to the right) to learn from, 4 held out." in said
     assert "4 frames spread over the whole clip" in said
-    assert "All its layers learn in 1 steps of 10 clips: each clip about 1 times." in said
+    assert "All its layers learn in one step of 10 clips: each clip about once." in said
     assert (done.steps, VideoMAEForVideoClassification.from_pretrained(done.folder).training) == (
         1,
         False,
@@ -253,10 +253,10 @@ def test_the_command_says_what_came_of_it(data, start, tmp_path, capsys):
     )
     printed = capsys.readouterr()
     assert code == 0
-    assert "Top-1 " in printed.out and " of 4; 95 % interval " in printed.out
+    assert "Top-1 " in printed.out and " of 4; 95% interval " in printed.out
     *_, page, checkpoint = printed.out.splitlines()
     assert page == f"The report on the held-out clips: {out}/held_out/report.html"
-    assert checkpoint.endswith(f"python app.py --weights {out}")
+    assert checkpoint.endswith(f"python -m videomae_demo page --weights {out}")
     assert "2/2" in printed.err and "clip" in printed.err
     card = (out / "README.md").read_text()
     assert f"- Made from: {start.name} (licence of its weights: unknown)" in card

@@ -4,6 +4,7 @@ the page is told."""
 import base64
 import contextlib
 import json
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -55,6 +56,7 @@ from videomae_demo.lenses.what_if import WhatIfView
 from videomae_demo.limits import Limits
 from videomae_demo.model.processor import CropBox
 from videomae_demo.pool import HALVES, ExplorerPool, Offer
+from videomae_demo.shipped import example_clip
 from videomae_demo.ui import app, outputs, text
 from videomae_demo.ui.controls import FRAMES, OWN, SECONDS, UNIFORM, Sampling
 from videomae_demo.ui.examples import Example, find_examples
@@ -69,6 +71,7 @@ from videomae_demo.ui.pages.layout import Layout
 from videomae_demo.ui.session import Session
 from videomae_demo.ui.snippet import view_in_python
 from videomae_demo.ui.token_player.value import Shown
+from videomae_demo.video.changes import ClipChange
 from videomae_demo.video.sampling import SamplingRule
 
 GRID = TokenGrid(2, 3, 3)
@@ -1024,11 +1027,12 @@ def test_examples_are_the_clips_of_a_folder(tmp_path):
 def test_the_view_in_python_runs(
     session, rule, clip_path, recogniser_folder, reconstructor_folder, monkeypatch, capsys
 ):
-    clip = ClipRequest(clip_path, sampling=rule, stored_pixels=rule is None)
+    change = None if rule is None else ClipChange("backwards")
+    clip = ClipRequest(clip_path, sampling=rule, stored_pixels=rule is None, change=change)
     session = replace(session, weights=str(recogniser_folder), clip=clip)
     code = view_in_python(session, LENSES, str(reconstructor_folder))
     assert rule is None or f"SamplingRule.{rule.kind}" in code
-    assert ("stored_pixels=True" in code) == (rule is None)
+    assert ("stored_pixels=True" in code) == ("backwards" not in code) == (rule is None)
     monkeypatch.chdir(clip_path.parent)
     exec(compile(code, "view", "exec"), {})  # our own code
     said = capsys.readouterr().out
@@ -1038,8 +1042,18 @@ def test_the_view_in_python_runs(
 def test_foreign_names_are_quoted_in_the_view_in_python():
     name = "a'); import os; ('.mp4"
     code = view_in_python(Session("bundled", ClipRequest(Path("/tmp") / name)), LENSES)
-    assert f"Path({name!r})" in code
+    assert f"ClipRequest({name!r})" in code
     assert "/tmp" not in code
+
+
+def test_the_view_in_python_finds_an_example_wherever_the_package_is():
+    code = view_in_python(Session("bundled", ClipRequest(example_clip("orbiting"))), LENSES)
+    start = code.partition("explorer = ")[0] + re.search(r"^clip = .*", code, re.MULTILINE)[0]
+    found: dict = {}
+    exec(compile(start, "view", "exec"), found)  # our own code
+    assert found["clip"] == ClipRequest(example_clip("orbiting"))
+    with pytest.raises(RequestError, match=r"no example '\.\./x'; there are bouncing, "):
+        example_clip("../x")
 
 
 def test_controls_that_are_refused_go_back_to_what_is_shown(made):

@@ -1,4 +1,4 @@
-"""A clip with some of its tokens left out: in which orders, in which groups, and what then becomes.
+"""A clip with some of its tokens left out: in which orders, in which groups, and what follows.
 
 Hidden tokens really leave the encoder: nothing is painted grey, so nothing is shown that no model
 has ever seen. How the model answers is a function that is given; this module runs none.

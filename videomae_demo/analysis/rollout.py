@@ -154,8 +154,8 @@ def rollout(
     maps : sequence of Tensor
         Each layer's fused attention, (N, N) float32: row = the token that looks, a distribution.
     start : Tensor
-        (N,) distribution from which to start; see `start_from`. A `query` in the settings takes its
-        place.
+        (N,) distribution from which to start; see `start_from_head`. A `query` in the settings
+        takes its place.
 
     Raises
     ------

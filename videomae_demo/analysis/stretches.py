@@ -1,4 +1,4 @@
-"""What happens when: windows of a long clip that say the same, put together to stretches.
+"""What happens when: windows of a long clip that say the same, put together into stretches.
 
 Numbers in, numbers out; knows no clip and no checkpoint.
 """

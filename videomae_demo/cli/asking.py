@@ -1,6 +1,6 @@
 """How a command about clips runs: ask about each, print the answers, write their files.
 
-One clip, given by its name, is told as it always was: one text, or one JSON object over many lines,
+One clip, given by its name, gets a plain answer: one text, or one JSON object over many lines,
 and its files lie in the folder itself. Of several, each has a heading, or a line of JSON, and a
 folder of its own.
 """

@@ -57,7 +57,7 @@ def _lines(view: RolloutView, _parsed: Parsed) -> list[str]:
     busiest = int(over_time.argmax())
     return [
         f"Where and when it looked ({view.checkpoint.public_name}), of "
-        f"{list(view.rollout.scores.shape)} tokens:",
+        f"{' x '.join(map(str, view.rollout.scores.shape))} tokens:",
         f"  most at time {time}, row {row}, column {column}: "
         f"{view.rollout.times_uniform.max():.1f}x uniform",
         f"  busiest slice of time: {busiest}, {over_time[busiest]:.2f}x uniform",

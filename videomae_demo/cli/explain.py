@@ -64,7 +64,7 @@ def _lines(view: RelevanceView, _parsed: Parsed) -> list[str]:
     ]
     return [
         f"Why {view.what} ({view.checkpoint.public_name}), of "
-        f"{list(view.relevance.scores.shape)} tokens:",
+        f"{' x '.join(map(str, view.relevance.scores.shape))} tokens:",
         f"  strongest (time, row, column): {', '.join(places)}",
         *(f"  {said}" for said in view.sentences()),
         *noted(view),

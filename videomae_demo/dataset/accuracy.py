@@ -26,7 +26,7 @@ class Figure:
 
     @property
     def agrees(self) -> bool:
-        """Whether the 95 % interval of what was measured contains what is published."""
+        """Whether the 95% interval of what was measured contains what is published."""
         half_a_digit = 0.05  # of a percent: it was rounded
         low, high = 100 * self.measured.low, 100 * self.measured.high
         return low - half_a_digit <= self.published <= high + half_a_digit
@@ -35,7 +35,7 @@ class Figure:
         """Say which is which."""
         measured, verb = self.measured, "agrees with" if self.agrees else "DIFFERS from"
         return (
-            f"{self.name} {measured.value:.1%} of {measured.of} clips (95 % interval "
+            f"{self.name} {measured.value:.1%} of {measured.of} clips (95% interval "
             f"{measured.low:.1%} to {measured.high:.1%}) {verb} the published {self.published} %."
         )
 

@@ -268,7 +268,7 @@ def at_chance(metrics: Metrics, chance: float) -> Finding | None:
         return None
     return Finding(
         "at chance",
-        f"Top-1 is at chance: {_of(top_1)} are right (95 % interval {share(top_1.low)} to "
+        f"Top-1 is at chance: {_of(top_1)} are right (95% interval {share(top_1.low)} to "
         f"{share(top_1.high)}); guessing among {len(metrics.labels)} labels gives "
         f"{share(1 / len(metrics.labels))}, guessing each as often as it was named here "
         f"{share(chance)}, and always naming the most frequent label {share(frequent)}. "

@@ -23,7 +23,7 @@ Z_95 = 1.959964
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of clips, with its 95 % interval.
+    """A share of clips, with its 95% interval.
 
     Attributes
     ----------
@@ -230,7 +230,7 @@ class Metrics:
 
 def _told(share: Share) -> str:
     return (
-        f"{share.value:.1%} ({share.count} of {share.of}; 95 % interval {share.low:.1%} to "
+        f"{share.value:.1%} ({share.count} of {share.of}; 95% interval {share.low:.1%} to "
         f"{share.high:.1%})"
     )
 

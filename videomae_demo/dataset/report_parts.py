@@ -46,7 +46,7 @@ LABEL_COLUMNS = (
     ("label", "ascending"),
     ("clips", "descending"),
     ("right", "ascending"),
-    ("95 % interval", "ascending"),
+    ("95% interval", "ascending"),
     ("named", "descending"),
     ("most often named instead", "ascending"),
 )
@@ -332,7 +332,7 @@ def _number(value: float | None, digits: int = 2) -> str:
 def _share_words(part: Share) -> tuple[str, str]:
     if not part.of:
         return "", "no clip with a known label"
-    interval = f"95 % interval {share(part.low)} to {share(part.high)}"
+    interval = f"95% interval {share(part.low)} to {share(part.high)}"
     return share(part.value), f"{part.count} of {part.of}; {interval}"
 
 

@@ -19,7 +19,7 @@ from videomae_demo.engine.cache import ByteCache
 from videomae_demo.errors import RequestError, shown
 from videomae_demo.given import number
 from videomae_demo.limits import Limits
-from videomae_demo.shipped import ASSETS
+from videomae_demo.shipped import EXAMPLES_FOLDER
 from videomae_demo.video.changes import ClipChange
 from videomae_demo.video.clip import SampledClip, sample_clip
 from videomae_demo.video.reader import read_chosen, scan
@@ -32,7 +32,6 @@ if TYPE_CHECKING:  # torch takes seconds to import: code that only asks does not
     from videomae_demo.engine.roles import Recogniser, Reconstructor
     from videomae_demo.model.processor import CropBox, VideoMAEImageProcessor
 
-EXAMPLES_FOLDER = ASSETS / "clips"
 TIMELINES_BYTES = 2**26
 """Memory for the times of files: those of an hour at 30 frames per second take a few megabytes."""
 OVERVIEW_FRAMES, OVERVIEW_PX = 24, 96

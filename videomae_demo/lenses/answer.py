@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from videomae_demo.errors import RequestError
 from videomae_demo.rendering.frames import to_png
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ MOVIE_HEIGHT_PX = 320
 
 
 class Answer(ABC):
-    """An answer to one question about a clip; a frozen dataclass, small enough to pickle.
+    """An answer to one question about a clip; a frozen dataclass that pickles.
 
     Attributes
     ----------
@@ -50,8 +51,14 @@ class Answer(ABC):
         """Return the answer in words, each made from the numbers of `to_json`."""
 
     @abstractmethod
-    def save(self, folder: Path) -> list[Path]:
-        """Write the answer's files into a folder, which is made if need be; return their paths."""
+    def save(self, folder: Path | str) -> list[Path]:
+        """Write the answer's files into a folder, which is made if need be; return their paths.
+
+        Raises
+        ------
+        RequestError
+            When the folder can't be made.
+        """
 
     @abstractmethod
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -116,6 +123,24 @@ def frame_rate(clip: SeenClip) -> float:
     span_s = float(clip.timestamps_s[-1 - clip.repeated] - clip.timestamps_s[0])
     steps = len(clip.timestamps_s) - 1 - clip.repeated
     return steps / span_s if span_s > 0 else 8.0
+
+
+def made_folder(folder: Path | str) -> Path:
+    """Make a folder unless it is there; return its path.
+
+    Raises
+    ------
+    RequestError
+        When it can't be made.
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"{path} can't be made a folder for files: {error.strerror}; give another one."
+        ) from error
+    return path
 
 
 def write_npz(file: Path | BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest, SeenClip
-from videomae_demo.lenses.answer import Answer, describe_clip, write_npz
+from videomae_demo.lenses.answer import (
+    Answer,
+    describe_clip,
+    made_folder,
+    write_npz,
+)
 from videomae_demo.lenses.clip_map import ClipMap
 from videomae_demo.lenses.trial import Trial
 from videomae_demo.rendering.colour import Scale
@@ -130,7 +135,7 @@ class RolloutView(Answer):
             "could flow, not proof of cause."
         )
 
-    def save(self, folder: Path) -> list[Path]:
+    def save(self, folder: Path | str) -> list[Path]:
         """Write ``rollout.npz``, ``heatmap.mp4``, ``filmstrip.png``, ``attention_over_time.png``.
 
         The array ``rollout`` is (time, height, width) float64 and sums to 1; ``timestamps_s`` are
@@ -138,7 +143,7 @@ class RolloutView(Answer):
         """
         from videomae_demo.rendering.plots import save_figure, time_curve
 
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made_folder(folder)
         rollout, clip = self.rollout, self.clip
         arrays = folder / "rollout.npz"
         write_npz(arrays, self.arrays())

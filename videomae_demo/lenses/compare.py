@@ -22,6 +22,7 @@ from videomae_demo.lenses.answer import (
     Answer,
     describe_clip,
     frame_rate,
+    made_folder,
     write_json,
     write_npz,
 )
@@ -198,7 +199,7 @@ class CompareView(Answer):
             "notes": self.notes,
         }
 
-    def save(self, folder: Path) -> list[Path]:
+    def save(self, folder: Path | str) -> list[Path]:
         """Write ``compare.json``, ``.csv``, ``.npz``, ``.png`` and ``.mp4``; and the difference.
 
         The table has a row per pair: ``name``, ``a``, ``b``, ``difference``; what one does not have
@@ -207,7 +208,7 @@ class CompareView(Answer):
         from videomae_demo.rendering.side_by_side import side_by_side
         from videomae_demo.video.encode import write_mp4
 
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made_folder(folder)
         pairing = self.pairing
         table, arrays = folder / "compare.csv", folder / "compare.npz"
         with table.open("w", newline="", encoding="utf-8") as file:

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from videomae_demo.analysis.methods import DEFAULT_METHOD, METHODS, Target, find_method
 from videomae_demo.engine.clips import ClipRequest, PreparedClip, SeenClip
 from videomae_demo.errors import RequestError, shown
-from videomae_demo.lenses.answer import Answer, describe_clip, share, write_npz
+from videomae_demo.lenses.answer import (
+    Answer,
+    describe_clip,
+    made_folder,
+    share,
+    write_npz,
+)
 from videomae_demo.lenses.clip_map import ClipMap
 from videomae_demo.lenses.taken import check_bits, without_words
 from videomae_demo.lenses.trial import Trial, save_trial
@@ -309,14 +315,14 @@ class RelevanceView(Answer):
         method = METHODS[self.relevance.method]
         return f"{method.title} ({method.source}). {method.meaning}"
 
-    def save(self, folder: Path) -> list[Path]:
+    def save(self, folder: Path | str) -> list[Path]:
         """Write ``relevance.npz``, ``relevance.mp4`` and ``filmstrip.png``.
 
         The array ``relevance`` is (time, height, width) float32, signed, in units of the logit
         where the method is; ``hidden`` is bool, True = taken away; ``timestamps_s`` are the frames'
         times. With a trial, ``curves.png`` and ``curves.csv`` come too.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made_folder(folder)
         arrays = folder / "relevance.npz"
         write_npz(arrays, self.arrays())
         paths = [

@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from videomae_demo.analysis.settings import Head, as_token
 from videomae_demo.engine.clips import ClipRequest, SeenClip
 from videomae_demo.errors import RequestError, shown
-from videomae_demo.lenses.answer import Answer, describe_clip, write_npz
+from videomae_demo.lenses.answer import (
+    Answer,
+    describe_clip,
+    made_folder,
+    write_npz,
+)
 from videomae_demo.lenses.attend import describe_start
 from videomae_demo.lenses.clip_map import ClipMap
 from videomae_demo.lenses.explain import check_label, find_target
@@ -340,12 +345,12 @@ class HeadsView(Answer):
             "switch it off to see that."
         )
 
-    def save(self, folder: Path) -> list[Path]:
+    def save(self, folder: Path | str) -> list[Path]:
         """Write ``heads.npz``, ``heads.png`` (all), ``head.mp4`` and ``filmstrip.png`` (one).
 
         The arrays ``reads`` and ``effects`` are (layers, heads, time, height, width) float32.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made_folder(folder)
         arrays = folder / "heads.npz"
         write_npz(arrays, self.arrays())
         footnotes = [*self.sentences(), *self.notes]

@@ -52,7 +52,7 @@ class MaskRequest:
     Attributes
     ----------
     kind : str
-        One of `masking.MASK_KINDS` or `guided.GUIDED_KINDS`, or "painted".
+        One of `masking.MASK_KINDS` or `GUIDED_KINDS`, or "painted".
     ratio : float, optional
         Share to hide, in 0..1; default: `default_ratio` of the reconstructor's grid. The share of a
         painted mask follows from the mask.

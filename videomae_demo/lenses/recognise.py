@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
 from videomae_demo.engine.clips import ClipRequest, PreparedClip, SeenClip, is_example
 from videomae_demo.errors import CheckpointError
-from videomae_demo.lenses.answer import Answer, describe_clip, write_json
+from videomae_demo.lenses.answer import (
+    Answer,
+    describe_clip,
+    made_folder,
+    write_json,
+)
 from videomae_demo.lenses.named_views import (
     mean_of,
     save_views,
@@ -235,7 +240,7 @@ class LabelsView(Answer):
         best = self.whole.top(1)[0].label
         return without_words(best, self.classification, self.whole, self.hidden)
 
-    def save(self, folder: Path, top_k: int = 5, label: str | None = None) -> list[Path]:
+    def save(self, folder: Path | str, top_k: int = 5, label: str | None = None) -> list[Path]:
         """Write ``labels.json`` and ``labels.png`` (bars) into `folder`; return their paths.
 
         Of several views, ``views.csv`` has a row each: ``window``, ``crop``, ``start_s``, ``best``,
@@ -243,7 +248,7 @@ class LabelsView(Answer):
         """
         from videomae_demo.rendering.plots import save_figure
 
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made_folder(folder)
         views = [] if self.views is None else [save_views(self.views, self.classification, folder)]
         return [
             *views,

@@ -22,6 +22,7 @@ from videomae_demo.lenses.answer import (
     Answer,
     describe_clip,
     frame_rate,
+    made_folder,
     share,
     write_npz,
 )
@@ -248,7 +249,7 @@ class ReconstructionView(Answer):
             return ""
         return f"{share(asked)} was asked for; {UNITS[self.mask.kind]} {share(self.hidden_share)}."
 
-    def save(self, folder: Path) -> list[Path]:
+    def save(self, folder: Path | str) -> list[Path]:
         """Write ``reconstruction.npz``, ``reconstruction.mp4`` and ``filmstrip.png``.
 
         Arrays: ``mask`` (time, height, width) bool; ``prediction`` and ``target`` (T, H, W, 3)
@@ -260,7 +261,7 @@ class ReconstructionView(Answer):
         from videomae_demo.rendering.side_by_side import side_by_side
         from videomae_demo.video.encode import write_mp4
 
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made_folder(folder)
         clip = self.clip
         path = folder / "reconstruction.npz"
         write_npz(path, self.arrays())

@@ -20,7 +20,13 @@ from videomae_demo.analysis.dropping import probabilities
 from videomae_demo.analysis.stretches import Stretch, entropies, stretches
 from videomae_demo.engine.clips import ClipRequest, SeenClip
 from videomae_demo.given import number, whole
-from videomae_demo.lenses.answer import Answer, describe_clip, write_json, write_npz
+from videomae_demo.lenses.answer import (
+    Answer,
+    describe_clip,
+    made_folder,
+    write_json,
+    write_npz,
+)
 from videomae_demo.lenses.explain import check_label
 from videomae_demo.lenses.plan import Plan, plan_of
 from videomae_demo.lenses.recognise import LIKELY, MOTIONS_ONLY, probability
@@ -286,7 +292,7 @@ class TimelineView(Answer):
             f"{probability(float(curve[at]))}; on average {probability(float(curve.mean()))}."
         ]
 
-    def save(self, folder: Path) -> list[Path]:
+    def save(self, folder: Path | str) -> list[Path]:
         """Write ``timeline.json``, ``.csv``, ``.npz`` and ``.png``.
 
         The table has a row for each window: ``start_s``, ``end_s``, ``best``, ``probability``,
@@ -294,7 +300,7 @@ class TimelineView(Answer):
         """
         from videomae_demo.rendering.plots import save_figure
 
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made_folder(folder)
         told, drawn, chances = self.to_json(), self.drawn(), self.probabilities
         table, arrays = folder / "timeline.csv", folder / "timeline.npz"
         with table.open("w", newline="", encoding="utf-8") as file:
@@ -334,7 +340,7 @@ class TimelineView(Answer):
         return label_curves(self.middles_s, curves, self.spans(), title=title)
 
     def __repr__(self) -> str:
-        return f"TimelineView({self.clip.path.name!r}: {len(self.logits)} windows)"
+        return f"TimelineView({self.clip.path.name!r}, windows: {len(self.logits)})"
 
 
 def _told(one: Stretch, begin_s: float, end_s: float, label: str) -> str:

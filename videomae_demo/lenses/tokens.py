@@ -21,6 +21,7 @@ from videomae_demo.lenses.answer import (
     Answer,
     describe_clip,
     frame_rate,
+    made_folder,
     share,
     write_npz,
 )
@@ -295,12 +296,12 @@ class TokensView(Answer):
 
     # ---- files -----------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> list[Path]:
+    def save(self, folder: Path | str) -> list[Path]:
         """Write ``tokens.npz``, ``tokens.mp4`` and ``tokens.png``; arrays as in `arrays`."""
         from videomae_demo.rendering.side_by_side import side_by_side
         from videomae_demo.video.encode import write_mp4
 
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made_folder(folder)
         path = folder / "tokens.npz"
         write_npz(path, self.arrays())
         movie = side_by_side(

@@ -53,6 +53,10 @@ class Trial:
         """Whether all was computed."""
         return self.found.done >= 1
 
+    def __repr__(self) -> str:
+        label = self.labels[self.found.target.label]
+        return f"Trial({label!r}, curves: {len(self.found.curves)}, {self.found.done:.0%} done)"
+
     def to_json(self) -> dict[str, Any]:
         """Return the areas under all curves, ready for JSON."""
         curves = {curve.name: _figures(curve) for curve in self.found.curves}

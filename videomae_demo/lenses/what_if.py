@@ -22,6 +22,7 @@ from videomae_demo.lenses.answer import (
     Answer,
     describe_clip,
     frame_rate,
+    made_folder,
     write_json,
     write_npz,
 )
@@ -258,7 +259,7 @@ class WhatIfView(Answer):
 
     # ---- files -----------------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> list[Path]:
+    def save(self, folder: Path | str) -> list[Path]:
         """Write ``what_if.json``, ``.npz``, ``.csv``, ``.png`` and ``.mp4``, and ``frames.png``.
 
         The movie plays the clip as it is beside the change that is shown. The table has a row for
@@ -269,7 +270,7 @@ class WhatIfView(Answer):
         from videomae_demo.rendering.side_by_side import side_by_side
         from videomae_demo.video.encode import write_mp4
 
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made_folder(folder)
         path = folder / "what_if.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)

@@ -196,8 +196,3 @@ STEPS = (
         ),
     ),
 )
-
-
-def find_step(name: str) -> Step | None:
-    """Return the step of a name, if there is one."""
-    return next((step for step in STEPS if step.name == name), None)

@@ -18,6 +18,8 @@ from videomae_demo.training.own.command import OUT as OWN_OUT
 
 RUNS = Path("runs")
 PRETRAINED, FINETUNED = RUNS / "pretrain", RUNS / "finetune"
+SHIPPED_CHECKPOINTS, SHIPPED_CLIPS = Path("assets/checkpoints"), Path("assets/clips")
+"""In the project's own folder; where the package is installed, nothing is written into it."""
 OPTIMISERS = ("muon", "adamw")
 FINETUNE_STEPS, BATCH, POOL = 1500, 24, 4096
 
@@ -40,7 +42,9 @@ def add_train(commands: Any) -> None:
     bundle = _add_stage(stages, "bundle", _bundle, "Write finished runs to the folder that ships.")
     bundle.add_argument("--pretrained", type=Path, default=PRETRAINED)
     bundle.add_argument("--finetuned", type=Path, default=FINETUNED)
-    bundle.add_argument("--out", type=Path, default=ASSETS / "checkpoints")
+    bundle.add_argument(
+        "--out", type=Path, default=SHIPPED_CHECKPOINTS, help=f"({SHIPPED_CHECKPOINTS})"
+    )
     evaluate = _add_stage(stages, "evaluate", _evaluate, "Measure the card's figures.")
     evaluate.add_argument("--folder", type=Path, default=ASSETS / "checkpoints")
     evaluate.add_argument(
@@ -54,10 +58,11 @@ def add_train(commands: Any) -> None:
         "and things are cut from the pictures in FOLDER",
     )  # fmt: skip
     examples = _add_stage(stages, "examples", _examples, "Render the example clips.")
-    examples.add_argument("--out", type=Path, default=ASSETS / "clips")
+    examples.add_argument("--out", type=Path, default=SHIPPED_CLIPS, help=f"({SHIPPED_CLIPS})")
     examples.add_argument(
-        "--sheet", type=Path, default=ASSETS / "checkpoints" / "examples.png",
-        help="where a few moments of each are drawn, for the card",
+        "--sheet", type=Path, default=SHIPPED_CHECKPOINTS / "examples.png",
+        help="where a few moments of each are drawn, for the card "
+        f"({SHIPPED_CHECKPOINTS / 'examples.png'})",
     )  # fmt: skip
 
 

@@ -19,14 +19,12 @@ from videomae_demo.checkpoints.source import locate_file
 from videomae_demo.errors import CheckpointError, ExplorerError
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.rendering.frames import resize
-from videomae_demo.shipped import ASSETS
+from videomae_demo.shipped import EXAMPLES_FOLDER
 from videomae_demo.ui.token_player.sprites import SaveBytes, save_picture
 from videomae_demo.video.reader import read_chosen, scan
 
 logger = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parents[2]
-CLIPS_FOLDER = ASSETS / "clips"
 SUFFIXES = {".mp4", ".webm", ".mkv", ".mov", ".avi", ".gif"}
 THUMBNAIL_PX = 112
 TRIED_AGAIN_S = 600.0
@@ -76,7 +74,7 @@ REAL_CLIPS = (
 """People who do what Kinetics-400 has labels for; their first users are VideoMAE's own examples."""
 
 
-def find_examples(folder: Path = CLIPS_FOLDER) -> tuple[Example, ...]:
+def find_examples(folder: Path = EXAMPLES_FOLDER) -> tuple[Example, ...]:
     """Return the clips of a folder, by name; none if there is no such folder."""
     if not folder.is_dir():
         return ()

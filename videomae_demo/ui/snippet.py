@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from videomae_demo.engine.clips import ClipRequest
-from videomae_demo.ui.examples import ROOT
+from videomae_demo.shipped import EXAMPLES_FOLDER
 from videomae_demo.ui.lenses.lens import PageLens, call
 from videomae_demo.ui.session import Session
 from videomae_demo.video.sampling import SamplingRule
@@ -19,30 +19,34 @@ def view_in_python(
     if session.clip is None:
         return "# Explore a clip first."
     parts = [lens.code(session) for lens in lenses]
-    names = sorted({"ClipRequest", "Explorer", *(name for part in parts for name in part.names)})
-    imports = f"from pathlib import Path\n\nfrom videomae_demo import {', '.join(names)}\n"
-    if session.clip.change is not None:
-        names = sorted({*names, "ClipChange"})
-    if session.clip.sampling is not None:
-        imports += "from videomae_demo.video.sampling import SamplingRule\n"
+    clip, used = _clip(session.clip)
+    names = {"ClipRequest", "Explorer", *used, *(name for part in parts for name in part.names)}
+    imports = f"from videomae_demo import {', '.join(sorted(names))}\n"
     weights = repr(session.weights)
     if reconstructor is not None:
         weights += f", reconstructor={reconstructor!r}"
-    start = f"{imports}\nexplorer = Explorer({weights})\nclip = {_clip(session.clip)}\n"
+    start = f"{imports}\nexplorer = Explorer({weights})\nclip = {clip}\n"
     return "\n".join([start, *(part.lines for part in parts if part.lines)])
 
 
-def _clip(clip: ClipRequest) -> str:
-    path = Path(clip.path)
-    shown = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT / "assets") else path.name
-    return call(
+def _clip(clip: ClipRequest) -> tuple[str, list[str]]:
+    """Return the request as code, and the public names that it needs beside its own."""
+    path, used = Path(clip.path), []
+    if path.parent == EXAMPLES_FOLDER:
+        used.append("example_clip")
+    if clip.sampling is not None:
+        used.append("SamplingRule")
+    if clip.change is not None:
+        used.append("ClipChange")
+    code = call(
         "ClipRequest",
-        f"Path({shown!r})",
+        f"example_clip({path.stem!r})" if path.parent == EXAMPLES_FOLDER else repr(path.name),
         None if clip.start_s is None else f"start_s={clip.start_s!r}",
         None if clip.sampling is None else f"sampling={_rule(clip.sampling)}",
         "stored_pixels=True" if clip.stored_pixels else None,
         None if clip.change is None else f"change=ClipChange.parse({str(clip.change)!r})",
     )
+    return code, used
 
 
 def _rule(rule: SamplingRule) -> str:

@@ -1,7 +1,7 @@
 """How the events of the page's components are tied to work.
 
 Owns what all wires have in common, and that the clip field and the rest of the page agree when an
-exploration ends. Which handler an event calls is `app`'s.
+exploration ends. Which handler an event calls is for `pages.explore` to say.
 """
 
 from __future__ import annotations

@@ -30,8 +30,6 @@ from videomae_demo.training.live.stock import Stock
 from videomae_demo.training.synthetic import LABELS
 
 BATCH = 16
-ADAM_SHARE = 1 / 20
-"""Adam's rate for the weights that are no hidden matrices, as a share of Muon's."""
 DECODED = 0.5
 """Share of the hidden tokens that a step decodes: the "dual masking" of VideoMAE V2."""
 HELD_OUT_CLIPS = 16

@@ -14,6 +14,7 @@ from videomae_demo.training.optim import build_optimisers, descend, set_rates, w
 WARMUP = 20
 WEIGHT_DECAY = 0.05
 ADAM_SHARE = 1 / 20
+"""Adam's rate for the weights that are no hidden matrices, as a share of Muon's."""
 
 
 def learn(

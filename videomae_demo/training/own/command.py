@@ -139,7 +139,8 @@ def _given(parsed: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]
 
 
 def _lines(done: Finetuned) -> list[str]:
-    files = [f"The checkpoint is in {done.folder}. Open it: python app.py --weights {done.folder}"]
+    opened = f"python -m videomae_demo page --weights {done.folder}"
+    files = [f"The checkpoint is in {done.folder}. Open it: {opened}"]
     if done.page is not None:
         files.insert(0, f"The report on the held-out clips: {done.page}")
     found = done.report or (

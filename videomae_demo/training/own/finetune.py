@@ -273,12 +273,15 @@ def _said(
     labels = ", ".join(material.labels[:8]) + (", ..." if len(material.labels) > 8 else "")
     kept = kept_labels(role.model, material.labels) if role.card.label_count else []
     known = f" It knows {len(kept)} of the labels already." if kept else ""
+    times = f"{plan.steps / plan.epoch:.3g}"
+    seen = "once" if times == "1" else f"{times} times"
+    steps = "one step" if plan.steps == 1 else f"{plan.steps} steps"
     learns = "Its head learns" if settings.freeze else "All its layers learn"
     return (
         f"{len(material.train)} clips of {len(material.labels)} labels ({labels}) to learn from, "
         f"{len(material.held_out)} held out. The start is {role.card.title}, which gets "
-        f"{choice_of_frames(rule, role.card.frame_count)}.{known} {learns} in {plan.steps} steps "
-        f"of {plan.batch} clips: each clip about {plan.steps / plan.epoch:.3g} times. If this is "
+        f"{choice_of_frames(rule, role.card.frame_count)}.{known} {learns} in {steps} "
+        f"of {plan.batch} clips: each clip about {seen}. If this is "
         "stopped, the same call goes on from what was saved last."
     )
 

@@ -2,8 +2,8 @@
 
 Owns the route, what may be sent to it, and how the models are shared: live visitors take turns, and
 where somebody who explores a clip waits, they leave the device alone for as long as the last pass
-took, so that half of it at the least is for the others. No frame is written to disk but of a moment
-that is to be kept.
+took, so that half of it at the least is for the others. Frames are written to disk for a moment
+that is to be kept, and for nothing else.
 """
 
 from __future__ import annotations

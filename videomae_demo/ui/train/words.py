@@ -20,8 +20,8 @@ FILLINGS = {
 }
 OFF = (
     "Nothing is trained on this page: other people can reach it, and a training keeps its "
-    "processor busy for minutes. Start the page on a machine of your own (python app.py), or let "
-    f"its owner set {PREFIX}TRAINING_MINUTES."
+    "processor busy for minutes. Start the page on a machine of your own (python -m "
+    f"videomae_demo page), or let its owner set {PREFIX}TRAINING_MINUTES."
 )
 LENT_GPU = (
     "This machine lends a GPU for one question at a time, which is too short for a training; "
