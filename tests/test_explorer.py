@@ -2,6 +2,7 @@ import inspect
 import pickle
 import threading
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -273,6 +274,8 @@ def test_a_checkpoint_without_labels_attends_but_names_nothing(reconstructor_fol
 def test_users_errors_are_sentences(explorer, clip_path, tmp_path):
     with pytest.raises(VideoError, match=r"missing\.mp4"):
         explorer.classify(ClipRequest(tmp_path / "missing.mp4"))
+    with pytest.raises(RequestError, match=r"no path has a NUL in it"):
+        ClipRequest("a\0.mp4")
     with pytest.raises(RequestError, match="outside the grid"):
         explorer.attend(ClipRequest(clip_path), RolloutSettings(query=(9, 0, 0)))
     with pytest.raises(RequestError, match="mask kind"):
@@ -295,6 +298,27 @@ def test_what_is_no_request_is_refused_by_every_method(explorer, request_, clip_
             rest = {"other": "bundled"} if "other" in parameters else {}
             with pytest.raises(RequestError, match=f"argument {given} is 0.9; it must be of the"):
                 method(request_, **rest, **{given: 0.9})
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (3, 1), (3, 3), (3, 40), (40, 1), (1, 40)])
+def test_a_clip_of_a_few_pixels_is_seen_as_any_other(explorer, tmp_path, size):
+    """Three rows are no channels, and of one column there is a middle."""
+    pictures = np.random.default_rng(0).integers(0, 256, (8, *size, 3), dtype=np.uint8)
+    path = tmp_path / "clip.mov"
+    with av.open(path, "w") as file:
+        stream = file.add_stream("png", rate=10, width=size[1], height=size[0], pix_fmt="rgb24")
+        for picture in pictures:
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        file.mux(stream.encode())
+    request = ClipRequest(path, sampling=SamplingRule.uniform())
+    view = explorer.classify(request)
+    role = explorer.recogniser
+    frames = pictures[view.clip.indices]
+    expected = role.processor(frames, return_tensors="pt", input_data_format="channels_last")
+    with torch.inference_mode():
+        logits = role.model(expected.pixel_values).logits[0]
+    np.testing.assert_allclose(view.classification.logits, logits.numpy(), atol=2e-5)
+    assert view.clip.frames.shape[0] == len(frames)
 
 
 def test_files_go_where_a_name_says_or_a_sentence_why_not(explorer, request_, tmp_path):

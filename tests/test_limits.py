@@ -33,9 +33,9 @@ def test_a_value_that_is_no_positive_whole_number_is_refused(text: str) -> None:
         Limits.from_environment({"VIDEOMAE_MAX_CACHE_MB": text})
 
 
-@pytest.mark.parametrize("value", [-1, "60", float("nan"), True, None])
-def test_a_limit_that_is_no_number_or_below_zero_is_refused(value) -> None:
-    with pytest.raises(RequestError, match=r"limit clip_s is .*; it must be"):
+@pytest.mark.parametrize("value", [-1, "60", float("nan"), True, None, 2**31])
+def test_a_limit_that_limits_nothing_is_refused(value) -> None:
+    with pytest.raises(RequestError, match=r"limit clip_s is .*; it must (be|lie)"):
         Limits(clip_s=value)
     assert Limits(training_minutes=0).training_minutes == 0
 

@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from videomae_demo.errors import RequestError
+from videomae_demo.errors import RequestError, shown
 from videomae_demo.given import number
 
 PREFIX = "VIDEOMAE_MAX_"
+LARGEST = 2**31 - 1
+"""The largest value of any limit: beyond it, none limits anything."""
 PUBLIC_KEPT_HOURS = 2
 PUBLIC_TRAINING_MINUTES = 0
 
@@ -29,7 +31,7 @@ def _limit(default: float, what: str) -> Any:
 class Limits:
     """The limits; the environment variable ``VIDEOMAE_MAX_UPLOAD_MB`` sets `upload_mb`, and so on.
 
-    A limit that is no number, or below zero, is a RequestError.
+    A limit that is no number, below zero, or above `LARGEST`, is a RequestError.
     """
 
     upload_mb: int = _limit(200, "size of a file that a visitor uploads, in units of 2**20 bytes")
@@ -81,8 +83,10 @@ class Limits:
     def __post_init__(self) -> None:
         for one in dataclasses.fields(self):
             value = getattr(self, one.name)
-            if number(value, f"limit {one.name}") < 0:
-                raise RequestError(f"The limit {one.name} is {value}; it must be 0 or more.")
+            if not 0 <= number(value, f"limit {one.name}") <= LARGEST:
+                raise RequestError(
+                    f"The limit {one.name} is {shown(value)}; it must lie between 0 and {LARGEST}."
+                )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, public: bool = False) -> Limits:

@@ -271,7 +271,9 @@ def _read_clip(config: VideoMAEConfig) -> Tensor:
         image_mean=MEAN,
         image_std=STD,
     )
-    clip: Tensor = processor(list(frames), return_tensors="pt").pixel_values
+    clip: Tensor = processor(
+        list(frames), return_tensors="pt", input_data_format="channels_last"
+    ).pixel_values
     return clip
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import av
+import gradio as gr
 import httpx
 import numpy as np
 import pytest
@@ -40,6 +41,16 @@ def test_a_clip_is_shown_as_it_is():
     shown = field.postprocess(Path("/uploads/clip.mkv"))
     assert (shown.path, shown.orig_name) == ("/uploads/clip.mkv", "clip.mkv")
     assert field.postprocess(None) is None
+
+
+@pytest.mark.parametrize("given", ["https://example.org/<b>.mp4", 5, []])
+def test_what_is_no_file_is_told_in_a_sentence(given):
+    model = ClipFile().data_model
+    with pytest.raises(gr.Error, match=r"is no uploaded file; .* handle_file\(path\)") as told:
+        model.model_validate(given, context={"validate_meta": True})
+    assert "<b>" not in told.value.message
+    assert model.model_validate({"path": "a", "meta": {"_type": "gradio.FileData"}}).path == "a"
+    assert ClipFile(label="Clip").api_info() == gr.File(label="Clip").api_info()
 
 
 def test_no_file_is_written_beside_the_source():

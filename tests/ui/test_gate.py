@@ -7,7 +7,7 @@ import pytest
 from asgi_request import ask, echo
 
 from videomae_demo.ui.gradio_edge import bodies, gate
-from videomae_demo.ui.gradio_edge.gate import LARGEST_BODY, Gate
+from videomae_demo.ui.gradio_edge.gate import LARGEST_BODY, MOST_NAMED, Gate
 
 JOIN = "/gradio_api/queue/join"
 CHUNKED = {"transfer-encoding": "chunked"}
@@ -90,6 +90,12 @@ def test_many_bodies_at_once_have_a_limit_together(app, monkeypatch):
 def test_who_leaves_in_the_middle_asks_for_nothing(app):
     answer = ask(app, JOIN, [b"{"], headers=CHUNKED, leaves=True)
     assert (answer.status, answer.body) == (0, b"")
+
+
+def test_a_request_names_few_files(app):
+    for count, status in ((MOST_NAMED, 200), (MOST_NAMED + 1, 413)):
+        body = json.dumps({"data": [{"path": ""}] * count}).encode()
+        assert ask(app, JOIN, [body], headers=CHUNKED).status == status
 
 
 def test_a_body_that_comes_too_slowly_is_given_up(app, monkeypatch):

@@ -61,6 +61,7 @@ from videomae_demo.ui import app, outputs, text
 from videomae_demo.ui.controls import FRAMES, OWN, SECONDS, UNIFORM, Sampling
 from videomae_demo.ui.examples import Example, find_examples
 from videomae_demo.ui.gradio_edge.edge import Edge
+from videomae_demo.ui.gradio_edge.kept import NoRoomError
 from videomae_demo.ui.handlers import Handlers
 from videomae_demo.ui.lenses.attend import RolloutQuestion
 from videomae_demo.ui.lenses.mask_fields import MaskQuestion
@@ -1037,6 +1038,18 @@ def test_the_view_in_python_runs(
     exec(compile(code, "view", "exec"), {})  # our own code
     said = capsys.readouterr().out
     assert said.count("dB") >= 3 and "x uniform" in said
+
+
+@pytest.mark.parametrize(
+    "error", [NoRoomError("The folder is full."), OSError(28, "No space left")]
+)
+def test_an_example_for_which_there_is_no_room_is_a_sentence(error):
+    def copy(_path):
+        raise error
+
+    builder = SimpleNamespace(served=SimpleNamespace(copy=copy))
+    with pytest.raises(gr.Error, match=r"The folder is full|No space left"):
+        PageBuilder._serve(builder, Example(Path("a.mp4"), "a"))
 
 
 def test_foreign_names_are_quoted_in_the_view_in_python():

@@ -62,6 +62,7 @@ FROM_ELSEWHERE = [
     {"origin": "https://evil.example"},
     {"origin": "null"},
     {"origin": ""},
+    {"origin": "http://["},
     {"origin": "http://page.example:81"},
     {"origin": "http://page.example.evil.example"},
     {"origin": "http://localhost:9999", "host": "localhost:7860"},

@@ -11,6 +11,7 @@ from conftest import ROOT
 
 from videomae_demo.limits import Limits
 from videomae_demo.ui.gradio_edge.kept import (
+    BLOCK,
     FRESH_S,
     INCOMING,
     MOST_PICTURES,
@@ -140,13 +141,57 @@ def test_a_page_uses_its_last_clip_as_long_as_one_of_its_windows_is_open(kept, c
         assert (one.exists(), other.exists()) == (False, True)
 
 
+def test_no_name_hides_a_file_from_the_quota_and_from_time(kept, clock):
+    hidden = write(kept, "a", 3 * MB)
+    hidden = hidden.rename(hidden.with_name(f"{INCOMING}x.mp4"))
+    being_written = kept.incoming()
+    being_written.touch()
+    kept.sweep()
+    with pytest.raises(NoRoomError), kept.room(2 * MB):
+        pass
+    clock.later_s = 3600 + 1
+    kept.sweep()
+    assert not hidden.exists() and being_written.exists()
+
+
+def test_an_empty_file_takes_room_too(kept):
+    for number in range(3):
+        write(kept, str(number), 0)
+    kept.sweep()
+    with pytest.raises(NoRoomError), kept.room(4 * MB - 3 * BLOCK + 1):
+        pass
+    with kept.room(4 * MB - 3 * BLOCK):
+        pass
+
+
+def test_what_is_not_there_is_not_remembered(kept):
+    for number in range(1000):
+        kept.named("anna", str(kept.folder / f"{number}.mp4"))
+    there = str(write(kept, "a"))
+    kept.named("anna", there)
+    assert list(kept._named) == [there]
+
+
+def test_room_can_be_taken_step_by_step(kept):
+    kept.check_room(4 * MB)
+    with kept.room() as take:
+        take(3 * MB)
+        with pytest.raises(NoRoomError):
+            kept.check_room(2 * MB)
+        with pytest.raises(NoRoomError):
+            take(2 * MB)
+        take(MB)
+    kept.sweep()
+    kept.check_room(4 * MB)  # nothing was written
+
+
 def test_a_page_uses_its_last_pictures(kept, clock):
-    paths = [write(kept, f"{number:02}", 1000) for number in range(MOST_PICTURES + 1)]
+    paths = [write(kept, f"{number:02}", BLOCK) for number in range(MOST_PICTURES + 1)]
     kept.opened("anna")
     for path in paths:
         kept.made("anna", str(path))
     clock.later_s = FRESH_S
-    with kept.room(4 * MB - 1000 * MOST_PICTURES):
+    with kept.room(4 * MB - BLOCK * MOST_PICTURES):
         assert [path.exists() for path in paths] == [False] + [True] * MOST_PICTURES
 
 

@@ -99,6 +99,9 @@ def test_work_under_way_is_answered_and_nothing_new_is_taken(page, http, clip_pa
         assert (by_page.status_code, by_page.json()) == (400, {"detail": STOPPING})
         uploaded = http.post("/gradio_api/upload", files={"files": ("a", b"b")})
         assert (uploaded.status_code, uploaded.text) == (503, STOPPING)
+        for route in ("train?do=begin", "live", "dataset?do=begin", "learn"):
+            refused = http.post(f"/gradio_api/{route}", json={})
+            assert (refused.status_code, refused.json()) == (503, {"detail": STOPPING})
         page.open()
         assert '"success":true' in answer.result(PATIENCE_S)
     assert page.process.wait(SLACK_S) == 0

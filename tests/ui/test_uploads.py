@@ -207,6 +207,30 @@ def test_a_full_folder_takes_no_more_and_forgets_what_it_reserved(app, kept):
     assert send(app, small, headers={"content-length": str(len(small))}).status == 200
 
 
+def test_what_can_find_no_room_is_refused_before_anything_is_read(app, kept, monkeypatch):
+    monkeypatch.setattr(bodies, "LINGER_S", 0.0)
+    for _ in range(2):
+        assert send(app, part(bytes(MB)) + END).status == 200
+    answer = send(app, bytes(2**16), headers={"content-length": str(2 * MB)})
+    assert (answer.status, answer.read) == (507, 0)
+    assert kept._reserved == 0
+
+
+def test_what_is_only_promised_takes_no_room_from_others(app, kept):
+    """Of an upload that says it has 2 MB, ten bytes have come."""
+    taken = []
+
+    def slowly():
+        yield part(bytes(10))
+        taken.append(kept._reserved)
+        yield END
+
+    promised = {"content-length": str(2 * MB)}
+    assert ask(app, ROUTE, slowly(), headers=FORM | promised).status == 200
+    assert taken == [uploads.STEP]
+    assert kept._reserved == 0
+
+
 def test_a_full_disk_is_told_in_a_sentence_until_there_is_room(app, kept, monkeypatch):
     def fail(file, data):
         file.write(data[:10])

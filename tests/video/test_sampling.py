@@ -149,15 +149,36 @@ def test_contradictions_are_refused() -> None:
         choose(0, 30, K400)
 
 
-@pytest.mark.parametrize("interval_s", [0.0, -1.0, float("nan"), float("inf"), None])
+@pytest.mark.parametrize("interval_s", [0.0, -1.0, 1e-300])
 def test_an_interval_must_be_a_length_of_time(interval_s: float) -> None:
-    with pytest.raises(RequestError, match=f"interval between frames is {interval_s} s"):
+    with pytest.raises(RequestError, match=f"interval between frames is {interval_s:g} s: give"):
         SamplingRule("stride", interval_s)
+
+
+@pytest.mark.parametrize("interval_s", [float("nan"), float("inf"), None, "0.1", True])
+def test_an_interval_must_be_a_number(interval_s: object) -> None:
+    with pytest.raises(RequestError, match=r"interval between frames is .*; it must be a number"):
+        SamplingRule("stride", interval_s)
+
+
+def test_numbers_of_numpy_are_plain_ones() -> None:
+    assert str(SamplingRule.every(np.int64(2))) == "every:2"
+    assert type(SamplingRule.every(np.int64(2)).step) is int
+    assert str(SamplingRule.stride(np.float32(0.5))) == "0.5"
+    assert str(SamplingRule.uniform((np.int64(0), 2))) == "uniform:1/2"
+
+
+@pytest.mark.parametrize("part", [3, "12", (0.5, 2), (1,), (True, 2), (0, 10**40)])
+def test_a_part_must_be_two_numbers(part: object) -> None:
+    with pytest.raises(RequestError, match=r"^The(re are)? .*part"):
+        SamplingRule("uniform", part=part)
+    with pytest.raises(RequestError, match=r"argument text is 5; it must be of the class str"):
+        SamplingRule.parse(5)
 
 
 @pytest.mark.parametrize("step", [0, -4, 1.5, True, None])
 def test_a_step_must_be_a_whole_number(step: int) -> None:
-    with pytest.raises(RequestError, match=f"step between frames is {step}:"):
+    with pytest.raises(RequestError, match=f"step between frames is {step}; it must be a whole"):
         SamplingRule("every", step=step)
 
 
@@ -202,9 +223,12 @@ def test_a_rule_is_written_so_that_it_is_read_exactly(rule: SamplingRule, text: 
         ("every", "The sampling is 'every'"),
         ("every:4.5", "The sampling is 'every:4.5'"),
         ("every:" + 5000 * "9", "The sampling is 'every:9999"),
+        ("every:" + 4000 * "9", "The step between frames is a number of thousands|is 99"),
+        ("uniform:1/" + 4000 * "9", "There are 99"),
+        ("0.0001", r"is 0.0001 s: give 0.001 or more"),
         ("every:0", "The step between frames is 0"),
-        ("-1", "The interval between frames is -1.0 s"),
-        ("nan", "The interval between frames is nan s"),
+        ("-1", "The interval between frames is -1 s"),
+        ("nan", "The interval between frames is nan; it must be a number"),
     ],
 )
 def test_a_text_that_is_no_rule_is_refused(text: str, sentence: str) -> None:

@@ -134,7 +134,9 @@ def _ways(own: VideoMAEImageProcessor) -> dict[str, Way]:
     def through(processor: VideoMAEImageProcessor, exchanged: bool = False) -> Way:
         def prepare(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
             given = frames[..., ::-1] if exchanged else frames
-            prepared: NDArray[np.float32] = processor(given, return_tensors="np").pixel_values
+            prepared: NDArray[np.float32] = processor(
+                given, return_tensors="np", input_data_format="channels_last"
+            ).pixel_values
             return prepared
 
         return prepare

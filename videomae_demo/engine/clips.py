@@ -70,6 +70,8 @@ class ClipRequest:
     def __post_init__(self) -> None:
         if not isinstance(self.path, Path | str):
             raise RequestError(f"The clip is {shown(self.path)}; give the path of a file.")
+        if "\0" in str(self.path):
+            raise RequestError(f"The clip is {shown(str(self.path))}; no path has a NUL in it.")
         if self.start_s is not None:
             object.__setattr__(self, "start_s", number(self.start_s, "start in seconds"))
         if not isinstance(self.sampling, SamplingRule | None):
@@ -236,15 +238,14 @@ class Clips:
             change, shown = request.change, self._for_display
             if change is None:
                 seen = _seen(request.path, sampled, role.processor, remarks, shown)
-                values = role.processor(sampled.frames, return_tensors="pt").pixel_values
-                return PreparedClip(key, values, seen)
+                return PreparedClip(key, pixel_values_of(role.processor, sampled.frames), seen)
             given = change.apply(sampled.frames, role.card.tubelet_size)
             seen = _seen_changed(request, sampled, given, role, remarks, shown)
             if change.is_of_time:  # frames are processed one by one, so these are known
                 whole = self.prepare(replace(request, change=None), rule, role, remarks)
                 order = change.order(count, role.card.tubelet_size)
                 return PreparedClip(key, whole.pixel_values[:, order], seen)
-            return PreparedClip(key, role.processor(given, return_tensors="pt").pixel_values, seen)
+            return PreparedClip(key, pixel_values_of(role.processor, given), seen)
 
         own = (key, role.processor)  # each engine has its own: a folder may hold other files by now
         prepared: PreparedClip = self._cache.get_or_make(own, make)
@@ -277,6 +278,17 @@ class Clips:
             return scan(request.path, limits=self._limits, stored_pixels=request.stored_pixels)
 
         return self._timelines.get_or_make(_file_of(request), find)
+
+
+def pixel_values_of(processor: VideoMAEImageProcessor, frames: NDArray[np.uint8]) -> Tensor:
+    """Return what a model gets of (T, H, W, 3) frames, (1, T, 3, height, width) float32.
+
+    The order of the axes is told, not guessed: a frame may be three pixels high.
+    """
+    values: Tensor = processor(
+        frames, return_tensors="pt", input_data_format="channels_last"
+    ).pixel_values
+    return values
 
 
 def size_of(value: Any) -> int:
@@ -364,7 +376,8 @@ def _cropped(frames: NDArray[np.uint8], crop: CropBox) -> NDArray[np.uint8]:
     scale = min(max(side, smallest), largest) / side
     size = (round(crop.width * scale), round(crop.height * scale))
     left, top = round(crop.left), round(crop.top)
-    right, bottom = round(crop.left + crop.width), round(crop.top + crop.height)
+    right = max(left + 1, round(crop.left + crop.width))
+    bottom = max(top + 1, round(crop.top + crop.height))
     around = max(0, -left, -top, right - frames.shape[2], bottom - frames.shape[1])
     padded = np.pad(frames, ((0, 0), (around, around), (around, around), (0, 0)))
     cut = padded[:, top + around : bottom + around, left + around : right + around]

@@ -15,6 +15,7 @@ from torch import Tensor
 from videomae_demo.analysis.rollout import FusedAttention, Rollout, rollout, start_from_head
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT
 from videomae_demo.device import is_awaited, on_one_core, one_at_a_time
+from videomae_demo.engine.clips import pixel_values_of
 from videomae_demo.engine.engine import Engine
 from videomae_demo.engine.passes import Record, predict, run
 from videomae_demo.engine.roles import Recogniser, Reconstructor
@@ -106,5 +107,4 @@ def _prepare(role: Recogniser | Reconstructor, frames: NDArray[np.uint8]) -> Ten
             f"The frames are {frames.dtype} of shape {frames.shape}; give {count} of them as "
             "(T, H, W, 3) uint8."
         )
-    pixel_values: Tensor = role.processor(frames, return_tensors="pt").pixel_values
-    return pixel_values
+    return pixel_values_of(role.processor, frames)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videomae_demo.engine.batches import grown, run_batches
-from videomae_demo.engine.clips import ClipRequest
+from videomae_demo.engine.clips import ClipRequest, pixel_values_of
 from videomae_demo.engine.engine import Engine
 from videomae_demo.engine.known import first_known
 from videomae_demo.engine.roles import usual_sampling
@@ -124,7 +124,7 @@ def _read(
             window = frames[np.searchsorted(numbers, choice.indices)]
             if clip.change is not None:
                 window = clip.change.apply(window, card.tubelet_size)
-            inputs.append(processor(window, return_tensors="pt").pixel_values.numpy())
+            inputs.append(pixel_values_of(processor, window).numpy())
     return np.concatenate(inputs)
 
 

@@ -6,17 +6,22 @@ apart at 60. Knows nothing of files, pixels, or checkpoints.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from videomae_demo.errors import RequestError
+from videomae_demo.errors import RequestError, shown
+from videomae_demo.given import instance, number, whole
 
 # Moments closer than this are the same moment with a rounding error.
 _NOISE_S = 1e-6
+
+# No clip has more frames in a second, or more frames; longer numbers are a mistake.
+_SHORTEST_S = 0.001
+_LARGEST_STEP = 10**30
 
 _EVERY, _UNIFORM = "every:", "uniform:"
 _NAMES = {
@@ -70,22 +75,39 @@ class SamplingRule:
                 "leave it out."
             )
         if self.part is not None:
-            at, parts = self.part
+            at, parts = self._part()
             if self.kind != "uniform" or not 0 <= at < parts:
                 raise RequestError(
                     f"Part {at + 1} of {parts} of the frames was asked for: only frames spread "
                     "over the clip have parts, counted from 1, for instance uniform:1/2."
                 )
-        if self.kind == "stride" and not (
-            self.interval_s is not None and 0 < self.interval_s < math.inf
-        ):
+        if self.kind == "stride":
+            interval_s = number(self.interval_s, "interval between frames")
+            if interval_s < _SHORTEST_S:
+                raise RequestError(
+                    f"The interval between frames is {interval_s:g} s: give {_SHORTEST_S} or more."
+                )
+            object.__setattr__(self, "interval_s", interval_s)
+        if self.kind == "every":
+            step = whole(self.step, "step between frames", least=1)
+            if step > _LARGEST_STEP:
+                raise RequestError(
+                    f"The step between frames is {shown(step)}: give {_LARGEST_STEP} or less."
+                )
+            object.__setattr__(self, "step", step)
+
+    def _part(self) -> tuple[int, int]:
+        """Return the part as two plain numbers."""
+        part = self.part
+        if not isinstance(part, Sequence) or isinstance(part, str) or len(part) != 2:
             raise RequestError(
-                f"The interval between frames is {self.interval_s} s: give a positive number."
+                f"The part of the frames is {shown(part)}: give two numbers, (which, of how many)."
             )
-        if self.kind == "every" and not (type(self.step) is int and self.step >= 1):
-            raise RequestError(
-                f"The step between frames is {self.step}: give a whole number from 1."
-            )
+        at, parts = (whole(one, "part of the frames", least=-1) for one in part)
+        if parts > _LARGEST_STEP:
+            raise RequestError(f"There are {shown(parts)} parts: give {_LARGEST_STEP} or less.")
+        object.__setattr__(self, "part", (at, parts))
+        return at, parts
 
     def __str__(self) -> str:
         if self.kind == "every":
@@ -125,7 +147,7 @@ class SamplingRule:
         RequestError
             If it is none of these, or the number is out of range.
         """
-        text = text.strip()
+        text = instance(text, str, "text").strip()
         if text == "uniform":
             return cls.uniform()
         try:
@@ -138,9 +160,9 @@ class SamplingRule:
         except RequestError:
             raise
         except ValueError:
-            shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+            quoted = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
             raise RequestError(
-                f"The sampling is {shown!r}: give the seconds between frames (0.1333), "
+                f"The sampling is {quoted!r}: give the seconds between frames (0.1333), "
                 "every:N for every N-th frame by number (every:4), or uniform."
             ) from None
 

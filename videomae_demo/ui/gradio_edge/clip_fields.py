@@ -8,13 +8,17 @@ goes out.
 
 from __future__ import annotations
 
+import html
 from abc import ABCMeta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import gradio as gr
 from gradio.component_meta import ComponentMeta
 from gradio.data_classes import FileData
+from pydantic import ConfigDict
+
+from videomae_demo.errors import shown
 
 
 class Plain(ComponentMeta):
@@ -66,10 +70,32 @@ class ClipButton(gr.UploadButton, metaclass=Plain):
         return _path(payload)
 
 
+class Given(FileData):  # noqa: D101 - programs are told its docstring and name: gradio's own
+    # What a program gives as a clip; what is no file gets a sentence.
+    __doc__ = FileData.__doc__
+    model_config = ConfigDict(title=FileData.__name__)
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """Take what the page was sent."""
+        if not isinstance(obj, dict | FileData):
+            raise gr.Error(
+                f"The clip is {html.escape(shown(obj))}, which is no uploaded file; with "
+                "gradio_client, give handle_file(path).",
+                title="Not possible",
+                print_exception=False,
+            )
+        return super().model_validate(obj, **options)
+
+
 class ClipFile(gr.File, metaclass=Plain):
     """A clip given to an endpoint."""
 
     is_template = True
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.data_model = Given
 
     def preprocess(self, payload: Any) -> Any:
         """Return the path of the clip that was uploaded."""

@@ -105,7 +105,7 @@ class Edge:
         larger = {application.route: application.largest_body for application in self._mounted}
         gate = Gate(self._beside(app), visits.heard, larger)
         guarded = UploadRoute(visits.around(gate), kept, self.limits)
-        answering = HeadersAndOrigins(self.stopping.around(guarded), shared=self._shared)
+        answering = HeadersAndOrigins(self.stopping.around(guarded, larger), shared=self._shared)
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
@@ -27,6 +28,8 @@ LARGEST_BODY = 2**20
 """In bytes: a painted mask, the largest thing that is sent, has a few thousand."""
 MOST_BODIES = 16 * LARGEST_BODY
 """In bytes: of all requests together whose bodies are being read, larger ones aside."""
+MOST_NAMED = 100
+"""Files that one request may name; the page names one clip."""
 LONGEST_VISITOR = 128
 """In characters: gradio's session hashes have about a dozen."""
 
@@ -120,7 +123,9 @@ class Gate:
             isinstance(visitor, str) and len(visitor) <= LONGEST_VISITOR
         ):
             raise Refusal(400, f"A session_hash is text of up to {LONGEST_VISITOR} characters.")
-        named = list(_files(content))
+        named = list(islice(_files(content), MOST_NAMED + 1))
+        if len(named) > MOST_NAMED:
+            raise Refusal(413, f"The request names more than {MOST_NAMED} files.")
         if any(_URL.match(path) for path in named):
             raise Refusal(422, "A file was given by its URL; download it, and upload it instead.")
         self._heard(visitor or "", named)

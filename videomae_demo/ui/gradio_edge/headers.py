@@ -88,7 +88,11 @@ def foreign_origin(headers: Headers) -> str | None:
     if origin is None or headers.get("sec-fetch-site") == "same-origin":
         return None
     hosts = {headers.get("host", ""), headers.get("x-forwarded-host", "").split(",")[0].strip()}
-    return None if urlsplit(origin).netloc in hosts - {""} else origin
+    try:
+        site = urlsplit(origin).netloc
+    except ValueError:  # no address: "http://["
+        return origin
+    return None if site in hosts - {""} else origin
 
 
 def _policy(directives: dict[str, str], more_scripts: str = "") -> str:

@@ -26,7 +26,10 @@ from videomae_demo.ui.gradio_edge.page_folder import PageFolder, adopt_folders, 
 FRESH_S = 600.0
 """A file is in use for this long after it was written, or named by a request."""
 INCOMING = "incoming-"
-"""Start of the names of files that are being written; the room reserved for them counts instead."""
+"""Start of the names of files that are being written, in the folder itself; the room reserved for
+them counts instead. What lies deeper may have any name: visitors choose it."""
+BLOCK = 4096
+"""In bytes: what the smallest file takes on a disk."""
 MOST_VISITORS = 2000
 MOST_PICTURES = 32
 """Of one page; an exploration makes about six."""
@@ -115,10 +118,11 @@ class KeptFiles:
                 self._shown.pop(visitor, None)
 
     def named(self, visitor: str, path: str) -> None:
-        """Remember that a visitor's request named a clip; files from elsewhere are ignored."""
+        """Remember that a visitor's request named a clip; others than the page's are ignored."""
         path = os.path.normpath(path)
         with self._lock:
-            if any(Path(path).is_relative_to(folder.path) for folder in self._folders()):
+            ours = any(Path(path).is_relative_to(folder.path) for folder in self._folders())
+            if ours and Path(path).is_file():
                 self._named[path] = self._clock()
                 self._of(visitor).clip = path
 
@@ -146,9 +150,8 @@ class KeptFiles:
 
     # ---- how much --------------------------------------------------------------------------------
 
-    @contextmanager
-    def room(self, size: int) -> Iterator[None]:
-        """Have room for `size` bytes more while the scope is open; files may be deleted for it.
+    def check_room(self, size: int) -> None:
+        """Check that there could be room for `size` bytes more; nothing is deleted for it yet.
 
         Raises
         ------
@@ -157,14 +160,36 @@ class KeptFiles:
         """
         with self._lock:
             if self._counted + self._reserved + size > self._most:
-                self._free(size)
-            self._reserved += size
+                self._to_delete(size)
+
+    @contextmanager
+    def room(self, size: int = 0) -> Iterator[Callable[[int], None]]:
+        """Have room for `size` bytes more while the scope is open; files may be deleted for it.
+
+        The scope's value is a function that takes room for more bytes, with the same error.
+
+        Raises
+        ------
+        NoRoomError
+            When all that could be deleted is in use.
+        """
+        taken = 0
+
+        def take(more: int) -> None:
+            nonlocal taken
+            with self._lock:
+                if self._counted + self._reserved + more > self._most:
+                    self._free(more)
+                self._reserved += more
+                taken += more
+
+        take(size)
         try:
-            yield
+            yield take
         finally:
             with self._lock:
-                self._reserved -= size
-                self._counted += size  # maybe more than was written: counted again when it matters
+                self._reserved -= taken
+                self._counted += taken  # maybe more than was written: counted again when it matters
 
     def incoming(self) -> Path:
         """Return the path of a file to write, which `put` moves or its writer deletes."""
@@ -179,6 +204,11 @@ class KeptFiles:
 
     def _free(self, size: int) -> None:
         """Delete the oldest files that nobody uses, until there is room."""
+        for file in self._to_delete(size):
+            self._delete(file)
+
+    def _to_delete(self, size: int) -> list[_File]:
+        """Return the oldest files that nobody uses, as many as make room."""
         files = self._files()
         self._counted = sum(file.size for file in files)
         lacking = self._counted + self._reserved + size - self._most
@@ -196,8 +226,7 @@ class KeptFiles:
                 f"{self._most // 2**20} MB of files (VIDEOMAE_MAX_UPLOADS_MB), and what is new or "
                 "shown on an open page is not deleted. Try again later, or with a smaller file."
             )
-        for file in chosen:
-            self._delete(file)
+        return chosen
 
     def _in_use(self) -> set[str]:
         now = self._clock()
@@ -214,7 +243,7 @@ class KeptFiles:
             for folder in adopt_folders(self._parent):
                 self._adopted.append(folder)
                 for path in folder.files():
-                    if path.name.startswith(INCOMING):
+                    if _is_incoming(path, folder):
                         path.unlink(missing_ok=True)
             for file in self._files():
                 too_old = self._clock() - file.written_s > self.kept_s
@@ -241,10 +270,10 @@ class KeptFiles:
         for folder in self._folders():
             for path in folder.files():
                 with suppress(FileNotFoundError):
-                    if not path.name.startswith(INCOMING):
+                    if not _is_incoming(path, folder):
                         status = path.lstat()
                         # When the file came here; a copy takes its other times from the original.
-                        found.append(_File(path, status.st_size, status.st_ctime))
+                        found.append(_File(path, max(status.st_size, BLOCK), status.st_ctime))
         return found
 
     def _delete(self, file: _File) -> None:
@@ -252,3 +281,7 @@ class KeptFiles:
         self._counted -= file.size
         with suppress(OSError):  # it holds another file
             file.path.parent.rmdir()
+
+
+def _is_incoming(path: Path, folder: PageFolder) -> bool:
+    return path.parent == folder.path and path.name.startswith(INCOMING)

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType
 
 import gradio as gr
@@ -50,13 +50,17 @@ class Stopping:
         self.unanswered = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def around(self, app: ASGIApp) -> ASGIApp:
-        """Return an ASGI application that takes no work while the page is being stopped."""
+    def around(self, app: ASGIApp, mounted: Collection[str] = ()) -> ASGIApp:
+        """Return an ASGI application that takes no work while the page is being stopped.
+
+        Nothing is asked of the `mounted` routes then: each of them does work.
+        """
         self._loop = asyncio.get_running_loop()
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             route = route_of(scope)
-            if self.asked and scope["method"] == "POST" and route.startswith(WORK):
+            is_work = scope["method"] == "POST" and route.startswith(WORK)
+            if self.asked and (is_work or route.rstrip("/") in mounted):
                 refusal = Refusal(503, STOPPING)
                 await refuse(refusal, scope, receive, send, plain=route == UPLOAD)
                 return

@@ -35,6 +35,8 @@ MOST_AT_ONCE = 128
 WRITERS = 16
 ENVELOPE = 2**20
 """In bytes: what an upload may have beside its files."""
+STEP = 2**20
+"""In bytes: room is taken for so much at once."""
 ASKED_EARLY_S = 3.0
 """The page asks for the progress of an upload before it sends the upload."""
 TOLD_EVERY_S = 0.1
@@ -83,12 +85,17 @@ class UploadRoute:
         progress = self._progress[name] = Progress()
         self._at_once += 1
         try:
-            with self._kept.room(size), _Incoming(self._kept, self._threads) as incoming:
-                received = 0
+            self._kept.check_room(size)
+            with self._kept.room() as take, _Incoming(self._kept, self._threads) as incoming:
+                received = taken = 0
                 async for data in pieces(receive):
                     received += len(data)
                     if received > size:
                         raise Refusal(413, too_large(self._largest))
+                    if received > taken:  # what is only promised takes no room
+                        more = min(max(received - taken, STEP), size - taken)
+                        take(more)
+                        taken += more
                     for piece in parts.feed(data):
                         progress.note(piece)
                         await incoming.take(piece)

@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from videomae_demo.errors import ExplorerError
 from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import api, controls, text
 from videomae_demo.ui.address import read_query
@@ -260,7 +261,7 @@ class PageBuilder:
             return None
         try:
             return self.served.copy(asked.path)
-        except OSError as error:
+        except (OSError, ExplorerError) as error:  # a full disk, a full folder
             raise to_toast(error) from error
 
     def _bring_back(self, visit: Visit, held: str | None) -> Any:
