@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, overload
+from unicodedata import category
 
 from videomae_demo.errors import CheckpointError, RequestError, shown
 from videomae_demo.json_file import read_json_object
@@ -367,10 +368,11 @@ def _read_labels(given: Mapping[Any, Any]) -> dict[int, str]:
     """Return the labels by their number; JSON has strings for keys."""
     check_label_count(len(given))
     for name in given.values():
-        if isinstance(name, Mapping | list) or len(str(name)) > LONGEST_LABEL:
+        is_text = not isinstance(name, Mapping | list) and len(str(name)) <= LONGEST_LABEL
+        if not is_text or any(category(one) == "Cc" for one in str(name)):
             raise CheckpointError(
                 f"The configuration's id2label names a label {shown(name)}; a name is a text of at "
-                f"most {LONGEST_LABEL} characters."
+                f"most {LONGEST_LABEL} characters, none of which controls a terminal."
             )
     try:
         labels = {int(index): str(name) for index, name in given.items()}
@@ -378,8 +380,8 @@ def _read_labels(given: Mapping[Any, Any]) -> dict[int, str]:
         raise CheckpointError(
             f"The configuration's id2label must have numbers for keys ({error})."
         ) from error
-    if sorted(labels) != list(range(len(labels))):
+    if sorted(labels) != list(range(len(given))):
         raise CheckpointError(
-            f"The configuration's id2label must count 0 to {len(labels) - 1} without gaps."
+            f"The configuration's id2label must count 0 to {len(given) - 1} without gaps."
         )
     return labels

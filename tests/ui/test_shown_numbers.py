@@ -15,6 +15,7 @@ from made_views import (
     made_card,
     made_clip,
     made_labels,
+    made_many,
     made_reconstruction,
     made_rollout,
 )
@@ -28,7 +29,12 @@ from videomae_demo.ui import present, text
 from videomae_demo.ui.lenses.attend import rollout_panel, rollout_view
 from videomae_demo.ui.lenses.mask_fields import MaskQuestion
 from videomae_demo.ui.lenses.recognise import labels_panel, verdict
-from videomae_demo.ui.lenses.reconstruction import LEAK, reconstruction_panel, reconstruction_view
+from videomae_demo.ui.lenses.reconstruction import (
+    LEAK,
+    many_view,
+    reconstruction_panel,
+    reconstruction_view,
+)
 from videomae_demo.ui.token_player.sprites import sprite
 from videomae_demo.ui.token_player.value import Track, View
 
@@ -286,6 +292,8 @@ def test_what_depends_on_the_mask_is_known(save):
 @pytest.mark.parametrize(("grid", "chooses"), [(GRID, True), (TokenGrid(3, 4, 4), False)])
 def test_a_token_is_chosen_where_both_checkpoints_have_the_same_tokens(save, grid, chooses):
     assert shown(made_reconstruction(), save, grid).chooses is chooses
+    together = replace(made_reconstruction(), many=made_many())
+    assert many_view(together, grid, MaskQuestion(), save).chooses is chooses
 
 
 def test_the_panel_of_the_reconstruction_counts_tokens_and_decibels():
