@@ -158,7 +158,16 @@ def test_an_empty_file_takes_room_too(kept):
     for number in range(3):
         write(kept, str(number), 0)
     kept.sweep()
-    with pytest.raises(NoRoomError), kept.room(4 * MB - 3 * BLOCK + 1):
+    with (
+        pytest.raises(NoRoomError, match=r"room for 4\.0 MB more"),
+        kept.room(4 * MB - 3 * BLOCK + 1),
+    ):
+        pass
+    with (
+        kept.room(4 * MB - 3 * BLOCK),
+        pytest.raises(NoRoomError, match=r"room for 0\.1 MB more"),
+        kept.room(1),
+    ):
         pass
     with kept.room(4 * MB - 3 * BLOCK):
         pass

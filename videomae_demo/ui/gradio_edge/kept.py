@@ -222,7 +222,7 @@ class KeptFiles:
                 lacking -= file.size
         if lacking > 0:
             raise NoRoomError(
-                f"There is no room for {size / 2**20:.1f} MB more: the page keeps up to "
+                f"There is no room for {max(size / 2**20, 0.1):.1f} MB more: the page keeps up to "
                 f"{self._most // 2**20} MB of files (VIDEOMAE_MAX_UPLOADS_MB), and what is new or "
                 "shown on an open page is not deleted. Try again later, or with a smaller file."
             )
