@@ -1,7 +1,6 @@
 """The view as a program asks for just what the page shows."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,6 @@ MASK = MaskRequest("random", 0.65, 7)
 def asked_in(code: str, *names: str) -> list[object]:
     """What the program makes by calls of these names."""
     known = {
-        "Path": Path,
         "ClipRequest": ClipRequest,
         "MaskRequest": MaskRequest,
         "RolloutSettings": RolloutSettings,
@@ -38,10 +36,10 @@ def asked_in(code: str, *names: str) -> list[object]:
 @pytest.mark.parametrize(
     "clip",
     [
-        ClipRequest(Path("own.mp4")),
-        ClipRequest(Path("own.mp4"), 0.625),
-        ClipRequest(Path("own.mp4"), 0.0, SamplingRule.stride(0.375)),
-        ClipRequest(Path("own.mp4"), None, SamplingRule.uniform()),
+        ClipRequest("own.mp4"),
+        ClipRequest("own.mp4", 0.625),
+        ClipRequest("own.mp4", 0.0, SamplingRule.stride(0.375)),
+        ClipRequest("own.mp4", None, SamplingRule.uniform()),
     ],
 )
 def test_clip_settings_and_mask_are_those_of_the_session(clip):
@@ -54,6 +52,6 @@ def test_clip_settings_and_mask_are_those_of_the_session(clip):
 
 
 def test_what_is_usual_is_not_told():
-    code = view_in_python(Session("bundled", ClipRequest(Path("own.mp4"))), LENSES)
+    code = view_in_python(Session("bundled", ClipRequest("own.mp4")), LENSES)
     assert "RolloutSettings()" in code and "MaskRequest()" in code
     assert "SamplingRule" not in code and "start_s" not in code

@@ -186,7 +186,7 @@ def test_the_page_never_says_as_trained_of_a_guess(explorer, clip_path):
         (ClipRequest("own.mp4", sampling=SamplingRule.every(4)), "sampling=SamplingRule.every(4)"),
         (ClipRequest("own.mp4", sampling=SamplingRule.uniform()), "SamplingRule.uniform()"),
         (ClipRequest("own.mp4", sampling=SamplingRule.stride(0.25)), "SamplingRule.stride(0.25)"),
-        (ClipRequest("own.mp4", stored_pixels=True), "Path('own.mp4'), stored_pixels=True)"),
+        (ClipRequest("own.mp4", stored_pixels=True), "ClipRequest('own.mp4', stored_pixels=True)"),
     ],
 )  # fmt: skip
 def test_the_view_in_python_asks_for_the_same_frames(request_, words):

@@ -134,6 +134,47 @@ Measure = Callable[[int], tuple[Tensor, Mapping[str, float]]]
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step was taken.
+
+    Attributes
+    ----------
+    done : int
+        How many are done.
+    loss : float
+    others : mapping
+        What was measured beside the loss, by name.
+    factor : float
+        By which the rates were multiplied.
+    """
+
+    done: int
+    loss: float
+    others: Mapping[str, float]
+    factor: float
+
+
+def take_steps(
+    model: nn.Module,
+    optimisers: list[torch.optim.Optimizer],
+    measure: Measure,
+    steps: int,
+    warmup: int,
+    begin: int = 0,
+) -> Iterator[Step]:
+    """Take one step after the other; rates warm up, then fall to zero at the last of all `steps`.
+
+    Every training is this loop; whoever takes its steps may pause between two.
+    """
+    for step in range(begin, steps):
+        factor = warmup_then(step, steps, warmup, "linear")
+        set_rates(optimisers, factor)
+        loss, others = measure(step)
+        descend(model, loss, optimisers)
+        yield Step(step + 1, loss.item(), others, factor)
+
+
 def learn(
     run: Run,
     model: nn.Module,
@@ -142,27 +183,24 @@ def learn(
     measure: Measure,
     on_save: Callable[[], None],
 ) -> Iterator[Progress]:
-    """Learn step by step, from where the run was saved last; rates warm up, then fall to zero.
+    """Learn step by step, from where the run was saved last; see `take_steps`.
 
     `on_save` is called each time after the state was saved, also after the last step.
     """
     told: dict[str, list[float]] = {}
-    for step in range(run.resume(model, optimisers), pace.steps):
-        factor = warmup_then(step, pace.steps, pace.warmup, "linear")
-        set_rates(optimisers, factor)
-        loss, others = measure(step)
-        descend(model, loss, optimisers)
-        for name, value in {"loss": loss.item(), **others}.items():
+    begin = run.resume(model, optimisers)
+    for step in take_steps(model, optimisers, measure, pace.steps, pace.warmup, begin):
+        for name, value in {"loss": step.loss, **step.others}.items():
             told.setdefault(name, []).append(value)
-        done, logged = step + 1, {}
+        done, logged = step.done, {}
         if done % pace.log_every == 0 or done == pace.steps:  # a short run has a curve, too
-            logged = {name: fmean(values) for name, values in told.items()} | {"rate": factor}
+            logged = {name: fmean(values) for name, values in told.items()} | {"rate": step.factor}
             run.log(step=done, **logged)
             told.clear()
         if done % pace.save_every == 0 or done == pace.steps:
             run.save(done, model, optimisers)
             on_save()
-        yield Progress(done, pace.steps, loss.item(), logged)
+        yield Progress(done, pace.steps, step.loss, logged)
 
 
 class Told(Protocol):

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from videomae_demo.training.live.progress import HeldOut, LiveRun, Preparing, Step, is_measured
 from videomae_demo.training.live.stock import Stock
-from videomae_demo.training.optim import build_optimisers, descend, set_rates, warmup_then
+from videomae_demo.training.loop import take_steps
+from videomae_demo.training.optim import build_optimisers
 
 WARMUP = 20
 WEIGHT_DECAY = 0.05
@@ -34,11 +35,10 @@ def learn(
         model, "muon", settings.rate, settings.rate * ADAM_SHARE, WEIGHT_DECAY
     )
     yield Step(0, None, measure())
-    for step in range(settings.steps):
-        set_rates(optimisers, warmup_then(step, settings.steps, WARMUP, "linear"))
-        loss = loss_of(stock, step)
-        descend(model, loss, optimisers)
-        done = step + 1
-        told = loss.item()
-        is_due = is_measured(done, settings.steps, measured_every) and math.isfinite(told)
-        yield Step(done, told, measure() if is_due else None)
+
+    def loss_alone(step: int) -> tuple[Tensor, dict[str, float]]:
+        return loss_of(stock, step), {}
+
+    for step in take_steps(model, optimisers, loss_alone, settings.steps, WARMUP):
+        is_due = is_measured(step.done, settings.steps, measured_every) and math.isfinite(step.loss)
+        yield Step(step.done, step.loss, measure() if is_due else None)
