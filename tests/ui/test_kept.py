@@ -176,6 +176,8 @@ def test_an_empty_file_takes_room_too(kept):
 def test_what_is_not_there_is_not_remembered(kept):
     for number in range(1000):
         kept.named("anna", str(kept.folder / f"{number}.mp4"))
+    for name in ("x" * 5000, "\0"):
+        kept.named("anna", str(kept.folder / name))
     there = str(write(kept, "a"))
     kept.named("anna", there)
     assert list(kept._named) == [there]

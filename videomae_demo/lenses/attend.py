@@ -16,12 +16,7 @@ from numpy.typing import NDArray
 from videomae_demo.analysis.methods import Target
 from videomae_demo.analysis.settings import DEFAULT_ROLLOUT, RolloutSettings
 from videomae_demo.engine.clips import ClipRequest, SeenClip
-from videomae_demo.lenses.answer import (
-    Answer,
-    describe_clip,
-    made_folder,
-    write_npz,
-)
+from videomae_demo.lenses.answer import Answer, describe_clip, made_folder, write_npz
 from videomae_demo.lenses.clip_map import ClipMap
 from videomae_demo.lenses.trial import Trial
 from videomae_demo.rendering.colour import Scale

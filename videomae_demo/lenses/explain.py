@@ -16,13 +16,7 @@ from numpy.typing import NDArray
 from videomae_demo.analysis.methods import DEFAULT_METHOD, METHODS, Target, find_method
 from videomae_demo.engine.clips import ClipRequest, PreparedClip, SeenClip
 from videomae_demo.errors import RequestError, shown
-from videomae_demo.lenses.answer import (
-    Answer,
-    describe_clip,
-    made_folder,
-    share,
-    write_npz,
-)
+from videomae_demo.lenses.answer import Answer, describe_clip, made_folder, share, write_npz
 from videomae_demo.lenses.clip_map import ClipMap
 from videomae_demo.lenses.taken import check_bits, without_words
 from videomae_demo.lenses.trial import Trial, save_trial

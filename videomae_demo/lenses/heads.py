@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 from videomae_demo.analysis.settings import Head, as_token
 from videomae_demo.engine.clips import ClipRequest, SeenClip
 from videomae_demo.errors import RequestError, shown
-from videomae_demo.lenses.answer import (
-    Answer,
-    describe_clip,
-    made_folder,
-    write_npz,
-)
+from videomae_demo.lenses.answer import Answer, describe_clip, made_folder, write_npz
 from videomae_demo.lenses.attend import describe_start
 from videomae_demo.lenses.clip_map import ClipMap
 from videomae_demo.lenses.explain import check_label, find_target

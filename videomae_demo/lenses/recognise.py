@@ -16,12 +16,7 @@ from numpy.typing import NDArray
 from videomae_demo.checkpoints.catalog import BUNDLED_RECOGNISER
 from videomae_demo.engine.clips import ClipRequest, PreparedClip, SeenClip, is_example
 from videomae_demo.errors import CheckpointError
-from videomae_demo.lenses.answer import (
-    Answer,
-    describe_clip,
-    made_folder,
-    write_json,
-)
+from videomae_demo.lenses.answer import Answer, describe_clip, made_folder, write_json
 from videomae_demo.lenses.named_views import (
     mean_of,
     save_views,

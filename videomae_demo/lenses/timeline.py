@@ -20,13 +20,7 @@ from videomae_demo.analysis.dropping import probabilities
 from videomae_demo.analysis.stretches import Stretch, entropies, stretches
 from videomae_demo.engine.clips import ClipRequest, SeenClip
 from videomae_demo.given import number, whole
-from videomae_demo.lenses.answer import (
-    Answer,
-    describe_clip,
-    made_folder,
-    write_json,
-    write_npz,
-)
+from videomae_demo.lenses.answer import Answer, describe_clip, made_folder, write_json, write_npz
 from videomae_demo.lenses.explain import check_label
 from videomae_demo.lenses.plan import Plan, plan_of
 from videomae_demo.lenses.recognise import LIKELY, MOTIONS_ONLY, probability

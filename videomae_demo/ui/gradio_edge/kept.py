@@ -122,7 +122,7 @@ class KeptFiles:
         path = os.path.normpath(path)
         with self._lock:
             ours = any(Path(path).is_relative_to(folder.path) for folder in self._folders())
-            if ours and Path(path).is_file():
+            if ours and os.path.isfile(path):  # noqa: PTH113 - a name may be too long for Path
                 self._named[path] = self._clock()
                 self._of(visitor).clip = path
 
