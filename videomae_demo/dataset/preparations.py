@@ -16,7 +16,7 @@ from videomae_demo.analysis.paired import Paired
 from videomae_demo.dataset.listing import Item
 from videomae_demo.dataset.naming import Naming
 from videomae_demo.engine.batches import run_batches
-from videomae_demo.engine.clips import ClipRequest
+from videomae_demo.engine.clips import ClipRequest, pixel_values_of
 from videomae_demo.engine.engine import Engine
 from videomae_demo.engine.roles import usual_sampling
 from videomae_demo.errors import CheckpointError, ExplorerError
@@ -134,10 +134,7 @@ def _ways(own: VideoMAEImageProcessor) -> dict[str, Way]:
     def through(processor: VideoMAEImageProcessor, exchanged: bool = False) -> Way:
         def prepare(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
             given = frames[..., ::-1] if exchanged else frames
-            prepared: NDArray[np.float32] = processor(
-                given, return_tensors="np", input_data_format="channels_last"
-            ).pixel_values
-            return prepared
+            return pixel_values_of(processor, given).numpy()
 
         return prepare
 

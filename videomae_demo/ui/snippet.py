@@ -32,15 +32,17 @@ def view_in_python(
 def _clip(clip: ClipRequest) -> tuple[str, list[str]]:
     """Return the request as code, and the public names that it needs beside its own."""
     path, used = Path(clip.path), []
+    shown = repr(path.name)
     if path.parent == EXAMPLES_FOLDER:
         used.append("example_clip")
+        shown = f"example_clip({path.stem!r})"
     if clip.sampling is not None:
         used.append("SamplingRule")
     if clip.change is not None:
         used.append("ClipChange")
     code = call(
         "ClipRequest",
-        f"example_clip({path.stem!r})" if path.parent == EXAMPLES_FOLDER else repr(path.name),
+        shown,
         None if clip.start_s is None else f"start_s={clip.start_s!r}",
         None if clip.sampling is None else f"sampling={_rule(clip.sampling)}",
         "stored_pixels=True" if clip.stored_pixels else None,

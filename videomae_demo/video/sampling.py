@@ -75,7 +75,8 @@ class SamplingRule:
                 "leave it out."
             )
         if self.part is not None:
-            at, parts = self._part()
+            at, parts = _part(self.part)
+            object.__setattr__(self, "part", (at, parts))
             if self.kind != "uniform" or not 0 <= at < parts:
                 raise RequestError(
                     f"Part {at + 1} of {parts} of the frames was asked for: only frames spread "
@@ -95,19 +96,6 @@ class SamplingRule:
                     f"The step between frames is {shown(step)}: give {_LARGEST_STEP} or less."
                 )
             object.__setattr__(self, "step", step)
-
-    def _part(self) -> tuple[int, int]:
-        """Return the part as two plain numbers."""
-        part = self.part
-        if not isinstance(part, Sequence) or isinstance(part, str) or len(part) != 2:
-            raise RequestError(
-                f"The part of the frames is {shown(part)}: give two numbers, (which, of how many)."
-            )
-        at, parts = (whole(one, "part of the frames", least=-1) for one in part)
-        if parts > _LARGEST_STEP:
-            raise RequestError(f"There are {shown(parts)} parts: give {_LARGEST_STEP} or less.")
-        object.__setattr__(self, "part", (at, parts))
-        return at, parts
 
     def __str__(self) -> str:
         if self.kind == "every":
@@ -165,6 +153,18 @@ class SamplingRule:
                 f"The sampling is {quoted!r}: give the seconds between frames (0.1333), "
                 "every:N for every N-th frame by number (every:4), or uniform."
             ) from None
+
+
+def _part(given: object) -> tuple[int, int]:
+    """Return the part of a uniform choice as two plain numbers."""
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
+        raise RequestError(
+            f"The part of the frames is {shown(given)}: give two numbers, (which, of how many)."
+        )
+    at, parts = (whole(one, "part of the frames", least=-1) for one in given)
+    if parts > _LARGEST_STEP:
+        raise RequestError(f"There are {shown(parts)} parts: give {_LARGEST_STEP} or less.")
+    return at, parts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
