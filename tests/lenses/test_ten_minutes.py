@@ -7,7 +7,7 @@ from videomae_demo import ClipRequest, Explorer, TimelineRequest
 from videomae_demo.training.synthetic import FRAME_INTERVAL_S, HELD_OUT, LABELS, render
 from videomae_demo.video.encode import write_mp4
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.figures
 
 SCENE_S, SCENES, IN_A_ROW = 2.0, 300, 10
 HOP_S = 1.0  # half a window, as usual

@@ -1,5 +1,6 @@
 """A page that runs in a process of its own, and a browser to open it with."""
 
+import functools
 import json
 import os
 import shutil
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import pytest
 from forked import ForkedPage
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 from tiny import save_tiny
-from visitor import Visitor
+from visitor import PATIENCE_MS, Visitor
 
 from videomae_demo.model.videomae import VideoMAEForVideoClassification
 from videomae_demo.video.encode import write_mp4
@@ -105,9 +107,27 @@ def playwright():
         yield playwright
 
 
+def launch(playwright, chromium: str, *options: str):
+    """Open a browser all of whose pages are patient."""
+    browser = playwright.chromium.launch(
+        executable_path=chromium, args=[*CHROMIUM_OPTIONS, *options]
+    )
+
+    def patient(make: Callable) -> Callable:
+        def make_one(**settings):
+            made = make(**settings)
+            made.set_default_timeout(PATIENCE_MS)
+            return made
+
+        return make_one
+
+    browser.new_context, browser.new_page = map(patient, (browser.new_context, browser.new_page))
+    return browser
+
+
 @pytest.fixture(scope="session")
 def browser(chromium, playwright):
-    browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
+    browser = launch(playwright, chromium)
     yield browser
     browser.close()
 
@@ -156,6 +176,13 @@ def asked(gate) -> Callable[[], list[str]]:
     """What was to be reconstructed so far, as lines."""
     path = gate.with_name("gate.asked")
     return lambda: path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def begun(gate) -> Callable[[], int]:
+    """How many layers of models have begun so far."""
+    path = gate.with_name("layers")
+    return lambda: len(path.read_text().splitlines()) if path.exists() else 0
 
 
 def page_command(port: int, *arguments: object) -> list[str]:
@@ -209,16 +236,68 @@ def context_for(browser):
         context.close()
 
 
+class Tabs:
+    """Lends tabs; what was done in one before does not show.
+
+    A tab that showed the page before has compiled gradio's scripts: the page opens in half the
+    time.
+    """
+
+    def __init__(self) -> None:
+        self._idle: dict[BrowserContext, list[Page]] = {}
+        self._heard: dict[Page, list[tuple[str, Callable]]] = {}
+
+    def lend(self, context: BrowserContext) -> Page:
+        idle = self._idle.setdefault(context, [])
+        if idle:
+            page = idle.pop()
+            page.bring_to_front()  # else a browser does next to nothing for it
+        else:
+            page = context.new_page()
+            page.on = functools.partial(self._listen, page, page.on)
+        self._heard[page] = []
+        return page
+
+    def _listen(self, page: Page, on: Callable, event: str, listener: Callable) -> None:
+        self._heard[page].append((event, listener))
+        on(event, listener)
+
+    def take_back(self, page: Page) -> None:
+        if page.is_closed():
+            return
+        for heard in self._heard[page]:
+            page.remove_listener(*heard)
+        try:
+            page.unroute_all(behavior="ignoreErrors")
+            page.evaluate("sessionStorage.clear()")
+            page.mouse.move(0, 0)
+            page.goto("about:blank")
+        except PlaywrightError:  # whatever a test left of it
+            page.close()
+        else:
+            self._idle[page.context].append(page)
+
+
+@pytest.fixture(scope="session")
+def tabs() -> Tabs:
+    return Tabs()
+
+
 @pytest.fixture
-def open_page(context_for, page_address):
+def lend_tab(context_for, tabs) -> Iterator[Callable[..., Page]]:
+    """Lend a tab for the time of a test, in a context with these options."""
+    lent = []
+
+    def lend_tab(**options) -> Page:
+        lent.append(tabs.lend(context_for(**options)))
+        return lent[-1]
+
+    yield lend_tab
+    for page in lent:
+        tabs.take_back(page)
+
+
+@pytest.fixture
+def open_page(lend_tab, page_address):
     """Open the page in a tab of its own; what a page keeps, it keeps on the server alone."""
-    pages = []
-
-    def open_page(address: str = page_address, **options) -> Visitor:
-        page = context_for(**options).new_page()
-        pages.append(page)
-        return Visitor(page, address)
-
-    yield open_page
-    for page in pages:
-        page.close()
+    return lambda address=page_address, **options: Visitor(lend_tab(**options), address)

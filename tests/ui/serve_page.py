@@ -4,9 +4,9 @@ With FOLDER, what a test can't wait for otherwise is in its hands. Each layer of
 FOLDER/layers that it begins, and waits for as long as there is FOLDER/closed. No clip is read while
 there is FOLDER/unread; whoever cancels does not wait. Attention is waited for while there is
 FOLDER/gate, and what is reconstructed is noted in FOLDER/gate.asked, a line each, and waits from
-there on while there is FOLDER/unrebuilt. FOLDER/left is
-there once a visitor has left, and FOLDER/pid names the process. Files are deleted after
-FILES_KEPT_S seconds, if the environment says so.
+there on while there is FOLDER/unrebuilt. FOLDER/left is there once a visitor has left,
+FOLDER/stopped once a download was told to stop or has ended, and FOLDER/pid names the process.
+Files are deleted after FILES_KEPT_S seconds, if the environment says so.
 """
 
 import os
@@ -28,10 +28,12 @@ from videomae_demo.ui.gradio_edge.visitors import Visitors
 
 def put_into_the_hands_of(folder: Path) -> None:
     from videomae_demo.cancellation import check_cancelled
+    from videomae_demo.checkpoints.download import Download
     from videomae_demo.explorer import Explorer
     from videomae_demo.model.layers import Block
 
-    forward, see, attend, reconstruct, leave = (
+    end, forward, see, attend, reconstruct, leave = (
+        Download.__exit__,
         Block.forward,
         Explorer.see,
         Explorer.attend,
@@ -63,6 +65,10 @@ def put_into_the_hands_of(folder: Path) -> None:
         leave(visitors, request)
         (folder / "left").touch()
 
+    def end_and_tell(*given):
+        end(*given)
+        (folder / "stopped").touch()
+
     def note(name, line):
         with (folder / name).open("a") as notes:
             notes.write(f"{line}\n")
@@ -72,6 +78,7 @@ def put_into_the_hands_of(folder: Path) -> None:
             time.sleep(0.01)
 
     (folder / "pid").write_text(str(os.getpid()))
+    Download.__exit__ = end_and_tell
     Block.forward = wait_and_run
     Explorer.see, Explorer.attend = wait_and_see, wait_and_attend
     Explorer.reconstruct, Visitors.leave = note_and_reconstruct, leave_and_tell

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import free_port, page_command, serve
+from conftest import free_port, page_command, serve, wait_until
 from gradio_client import Client, handle_file
 from playwright.sync_api import expect
 from visitor import PATIENCE_MS, Visitor
@@ -31,9 +31,14 @@ def test_it_has_a_tab_that_asks_and_shows(browser, address):
         word.press("Enter")
         expect(counted).to_contain_text("4 pictures")
         visitor.page.locator("#python").get_by_role("button", name="This view in Python").click()
-        # Of a long text, the editor makes the lines alone that are in sight.
-        visitor.page.locator("#code").evaluate("code => code.scrollIntoView({ block: 'end' })")
-        expect(visitor.page.locator("#code")).to_contain_text("'pictures'")
+        code = visitor.page.locator("#code")
+
+        def is_told() -> bool:
+            # Of a long text, the editor makes the lines alone that are in sight.
+            code.evaluate("code => code.scrollIntoView({ block: 'end' })")
+            return "'pictures'" in code.inner_text()
+
+        wait_until(is_told)
         visitor.page.locator("#take-away-count").get_by_role("button", name="Take it away").click()
         visitor.page.locator("#write-count").click()
         expect(visitor.page.locator("#files-count")).to_contain_text("count", timeout=PATIENCE_MS)

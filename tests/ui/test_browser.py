@@ -149,14 +149,16 @@ def test_a_label_is_looked_up(open_page):
     )
 
 
-def test_an_example_and_an_upload_are_explored(open_page, clip_path):
+def test_an_example_and_an_upload_are_explored(open_page, hold, clip_path):
     visitor = open_page()
     visitor.pick(1)
     expect(visitor.page.locator("#seen")).to_contain_text("b ${1}<b>bold.mp4")
     expect(visitor.page.locator("#examples button")).to_have_count(2)
     visitor.wait_until_explored()
+    unread = hold("unread")
     visitor.press_explore()  # the same once more
     expect(visitor.page.locator("#working")).to_be_visible()
+    unread.unlink()
     visitor.wait_until_explored()
     expect(visitor.page.locator("#seen")).to_contain_text("bold.mp4")
     expect(visitor.page.get_by_test_id("toast-body")).to_have_count(0)

@@ -137,12 +137,11 @@ def listen(http: httpx.Client, session: str) -> None:
 @needs_sh
 def test_a_visitors_clip_is_explored_without_it(watched, uploads, browser):
     address, notes = watched
-    page = browser.new_page(reduced_motion="reduce")
-    visitor = Visitor(page, address)
-    visitor.clear()
-    page.locator("#clip input[type=file]").set_input_files(uploads["odd"])
-    expect(page.locator("#seen")).to_contain_text("clip.avi", timeout=PATIENCE_MS)
-    visitor.wait_until_explored()
-    expect(page.locator("#clip video")).to_have_attribute("src", re.compile("preview.mp4"))
-    page.close()
+    with contextlib.closing(browser.new_page(reduced_motion="reduce")) as page:
+        visitor = Visitor(page, address)
+        visitor.clear()
+        page.locator("#clip input[type=file]").set_input_files(uploads["odd"])
+        expect(page.locator("#seen")).to_contain_text("clip.avi", timeout=PATIENCE_MS)
+        visitor.wait_until_explored()
+        expect(page.locator("#clip video")).to_have_attribute("src", re.compile("preview.mp4"))
     assert not notes.exists(), notes.read_text()

@@ -108,17 +108,8 @@ class Guest:
 
 
 @pytest.fixture
-def guest(context_for, address):
-    pages = []
-
-    def guest(query: str = "", **options) -> Guest:
-        page = context_for(**options).new_page()
-        pages.append(page)
-        return Guest(page, address[0], query)
-
-    yield guest
-    for page in pages:
-        page.close()
+def guest(lend_tab, address):
+    return lambda query="", **options: Guest(lend_tab(**options), address[0], query)
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import free_port, serve
+from conftest import free_port, page_command, serve, wait_until
 from hub import PATIENCE_S, Hub
 from playwright.sync_api import expect
-from test_browser import PATIENCE_MS, Visitor
 from tiny import save_tiny
+from visitor import PATIENCE_MS, Visitor
 
 from videomae_demo.model.videomae import VideoMAEForPreTraining, VideoMAEForVideoClassification
 
@@ -50,13 +50,22 @@ def cache(tmp_path) -> Path:
 
 
 @pytest.fixture
-def address(tmp_path, far_hub, cache, recogniser_folder, reconstructor_folder, examples_folder):
+def hands(tmp_path) -> Path:
+    """What the page lays into our hands, see `serve_page.py`."""
+    folder = tmp_path / "hands"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def address(
+    tmp_path, far_hub, cache, recogniser_folder, reconstructor_folder, examples_folder, hands
+):
     """A page whose hub is slow when the test says so."""
     port = free_port()
-    script = str(Path(__file__).with_name("serve_page.py"))
-    command = [script, str(port), str(recogniser_folder), str(reconstructor_folder)]
+    command = page_command(port, recogniser_folder, reconstructor_folder, examples_folder, hands)
     hub = {"HF_ENDPOINT": far_hub.address, "HF_HOME": str(cache.parent), "HF_HUB_OFFLINE": "0"}
-    yield from serve([*command, str(examples_folder)], port, tmp_path / "log", **hub)
+    yield from serve(command, port, tmp_path / "log", **hub)
 
 
 @pytest.fixture
@@ -129,7 +138,7 @@ def test_what_is_not_here_is_offered_fetched_and_used(open_page, far_hub):
         expect(options.nth(3)).to_contain_text("to download")
 
 
-def test_cancel_breaks_the_download_off(open_page, far_hub, cache):
+def test_cancel_breaks_the_download_off(open_page, far_hub, cache, hands):
     held = far_hub.hold(WEIGHTS, 22 * MEBI)
     visitor = open_page()
     choose(visitor)
@@ -139,7 +148,8 @@ def test_cancel_breaks_the_download_off(open_page, far_hub, cache):
     visitor.page.locator("#cancel").click()
     toast = visitor.page.get_by_test_id("toast-body")
     expect(toast).to_contain_text("a download is broken off")
-    is_as_before(visitor)  # which takes longer than a download looks whether it is to stop
+    is_as_before(visitor)
+    wait_until((hands / "stopped").exists)
     held.set()
     wait_until_empty(cache)
     choose(visitor)

@@ -44,17 +44,12 @@ class Learner:
 
 
 @pytest.fixture
-def learner(context_for, page_address):
-    pages = []
-
+def learner(lend_tab, page_address):
     def learner(query: str = "", **options) -> Learner:
-        page = context_for(**{"viewport": {"width": 1280, "height": 720}} | options).new_page()
-        pages.append(page)
+        page = lend_tab(**{"viewport": {"width": 1280, "height": 720}} | options)
         return Learner(page, page_address, query)
 
-    yield learner
-    for page in pages:
-        page.close()
+    return learner
 
 
 def test_the_lesson_is_walked_from_first_to_last(learner):
@@ -307,7 +302,7 @@ def test_the_lesson_is_printed(learner):
         visitor.find("handout").click()
     page = opened.value
     expect(page.locator("section")).to_have_count(14)
-    assert page.locator("img").count() == 11
+    expect(page.locator("img")).to_have_count(11)
     page.close()
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import CHROMIUM_OPTIONS, free_port, serve, wait_until
+from conftest import free_port, launch, serve, wait_until
 from fake_camera import motion, write_film, write_y4m
 from playwright.sync_api import expect
 from test_access import GRADIOS_OWN
@@ -33,8 +33,7 @@ def film(tmp_path_factory, spin):
 def camera_browser(chromium, playwright, tmp_path_factory, spin):
     """Chromium, with the film as its camera."""
     film = write_y4m(tmp_path_factory.mktemp("camera") / "spin.y4m", spin)
-    options = [*CHROMIUM_OPTIONS, f"--use-file-for-fake-video-capture={film}"]
-    browser = playwright.chromium.launch(executable_path=chromium, args=options)
+    browser = launch(playwright, chromium, f"--use-file-for-fake-video-capture={film}")
     yield browser
     browser.close()
 
@@ -104,7 +103,7 @@ def test_a_camera_is_named_and_nothing_is_sent_before_start(guest):
     )
     assert stopped == "ended"
     expect(visitor.find("headline")).to_be_empty()
-    assert visitor.posts("leave")
+    wait_until(lambda: visitor.page.evaluate("true") and visitor.posts("leave"))
     sent = len(visitor.posts("look"))
     visitor.page.wait_for_timeout(500)
     assert len(visitor.posts("look")) == sent

@@ -86,7 +86,7 @@ def test_parts_that_were_cancelled_say_so_and_explore_goes_on(open_page, hold):
 def test_a_lens_whose_opening_is_cancelled_says_so_and_opens_again(open_page, hold):
     visitor = open_page()
     unrebuilt = hold("unrebuilt")
-    visitor.page.get_by_role("tab", name="Reconstruct").click()
+    visitor.open_tab("Reconstruct")
     expect(visitor.page.locator("#working")).to_contain_text("Reconstructing what was hidden")
     # Meanwhile the frames alone are shown.
     expect(visitor.page.locator("#player .vp-stage[data-drawn^=clip]")).to_be_visible()
@@ -109,9 +109,9 @@ def test_cancel_ends_what_waits_in_the_browser_too(open_page, hold, asked):
     visitor.pick(1)
     expect(visitor.page.locator("#working")).to_contain_text("Reading the clip")
     visitor.pick(1)
-    joined = [url for url in visitor.requests if "queue/join" in url]
+    joined = joins(visitor)
     cancel(visitor)
-    wait_until(lambda: joins(visitor) >= len(joined) + 2)  # Cancel's own, and the deferred one's
+    wait_until(lambda: joins(visitor) >= joined + 2)  # Cancel's own, and the deferred one's
     unread.unlink()
     visitor.page.locator("#another").click()  # this comes after it, in the same queue
     expect(visitor.page.locator("#reconstruction")).to_contain_text("seed 1")

@@ -107,7 +107,7 @@ def test_a_recogniser_alone_is_enough_and_clips_that_lack_are_said(open_with):
     expect(visitor.page.locator("#examples-note")).to_contain_text("these are synthetic motions")
     assert "orbiting" in titles(visitor)
     visitor.go_to("Attend")
-    visitor.page.get_by_role("tab", name="Reconstruct").click()
+    visitor.open_tab("Reconstruct")
     missing = visitor.page.locator("#reconstruction")
     expect(missing).to_contain_text("Not computed for this clip. The hub's MCG-NJU/videomae-base")
     assert visitor.complaints == []

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from test_serving import FILE, PATIENCE_S, call, upload
 from tiny import tiny_config
+from visitor import PATIENCE_MS
 
 from benchmarks.bombs import many_pictures_bomb, picture_stream_bomb, sample_table_bomb
 from benchmarks.soak import resident_mb
@@ -47,7 +48,9 @@ def test_bombs_take_neither_the_page_nor_another_visitors_clicks(
             column = (answers_meanwhile + 1) % COLUMNS  # another one each time
             width = visitor.stage().bounding_box()["width"]
             visitor.stage().click(position={"x": (column + 0.5) * width / COLUMNS, "y": 10})
-            expect(attention).to_contain_text(f"the token at time 0, row 0, column {column}")
+            expect(attention).to_contain_text(
+                f"the token at time 0, row 0, column {column}", timeout=PATIENCE_MS
+            )
             answers_meanwhile += not attacked.done()
             peak = max(peak, resident_mb(server))
     outcomes = attacked.result()

@@ -4,6 +4,7 @@ import re
 import zipfile
 
 import pytest
+from conftest import wait_until
 from playwright.sync_api import expect
 from test_access import GRADIOS_OWN, violations
 
@@ -33,8 +34,13 @@ class Guest:
         return self.page.locator(f"#train [name={name}]:visible").first
 
     def start(self) -> None:
+        # A page shows the training that was here before, until another one begins.
+        self.find("at").evaluate("node => { node.textContent = ''; }")
         self.find("main").click()
         expect(self.find("at")).to_have_text(re.compile(r"step \d"), timeout=SLOW)
+
+    def route(self, doing: str) -> str:
+        return f"{self.address}/gradio_api/train?do={doing}&visitor={OWNER}"
 
     def query(self) -> str:
         return self.page.evaluate("location.search")
@@ -65,11 +71,10 @@ def test_a_training_is_watched_from_start_to_end_then_saved_and_opened(guest, tm
     expect(visitor.find("main")).to_be_disabled()
     expect(visitor.find("verdict")).to_contain_text("dB on 16 held-out clips")
     expect(visitor.find("at")).to_have_text(", step 10")
-    drawn = visitor.page.locator("#train .train-loss polyline")
-    assert [len(one.get_attribute("points").split()) for one in drawn.all()] == [10, 4]
-    told = visitor.page.request.get(
-        f"{visitor.address}/gradio_api/train?do=state&visitor={OWNER}"
-    ).json()
+    lines = """() => [...document.querySelectorAll("#train .train-loss polyline")]
+        .map((line) => (line.getAttribute("points") || "").split(" ").length)"""
+    wait_until(lambda: visitor.page.evaluate(lines) == [10, 4])
+    told = visitor.page.request.get(visitor.route("state")).json()
     assert [row[0] for row in told["measured"]] == [0, 2, 5, 10]
     loss, score = told["measured"][-1][1:]
     expect(visitor.find("loss-name")).to_contain_text(f"held-out {float(f'{loss:.3g}'):g}")
@@ -108,7 +113,9 @@ def test_changed_settings_are_in_the_address_and_begin_anew(guest):
     visitor.field("mask").select_option("random")
     assert visitor.query() == "?steps=6000"
     expect(visitor.find("main")).to_have_text("Play")
-    before = int(visitor.find("pace").inner_text().split()[1])
+    # The zip comes after the step that was under way, and then no other one begins.
+    visitor.page.request.get(visitor.route("zip"))
+    before = visitor.page.request.get(visitor.route("state")).json()["step"]
     visitor.find("one").focus()
     visitor.page.keyboard.press("Enter")
     expect(visitor.find("pace")).to_contain_text(f"Step {before + 1} of 6000", timeout=SLOW)
@@ -127,7 +134,7 @@ def test_somebody_else_watches_and_may_not_touch(guest):
     other = guest(visitor=OTHER)
     expect(other.find("why")).to_contain_text("Somebody else is training here")
     expect(other.find("at")).to_have_text(re.compile(r"step \d"), timeout=SLOW)
-    assert other.field("seed").input_value() == "5"
+    expect(other.field("seed")).to_have_value("5")
     for name in ("main", "one", "open", "save"):
         expect(other.find(name)).to_be_disabled()
     expect(other.field("mask")).to_be_disabled()
@@ -145,6 +152,7 @@ def test_finetuning_shows_bars_and_chance(guest):
     expect(visitor.find("labels").locator("li")).to_have_count(4)
     expect(visitor.find("score").locator("text", has_text="chance, 1 of 4")).to_be_visible()
     expect(visitor.find("verdict")).to_contain_text("where chance is 25%")
+    expect(visitor.page.locator("#train .train")).to_have_attribute("data-at", "10", timeout=SLOW)
     named = re.search(r"rightly: (\d+%)", visitor.find("verdict").inner_text())[1]
     expect(visitor.find("score-name")).to_contain_text(named)
     expect(visitor.find("visible")).to_be_hidden()

@@ -343,7 +343,7 @@ def test_a_visitor_scans_a_clip_and_goes_where_something_happens(open_page, addr
     button.click()
     parts = player.locator(".vp-part")
     expect(button).not_to_be_visible(timeout=PATIENCE_MS)
-    expect(page.locator("#working")).not_to_be_visible()
+    expect(page.locator("#working")).not_to_be_visible(timeout=PATIENCE_MS)
     expect(parts.first).to_have_attribute("aria-label", re.compile("^0.0 to .* s: moving left, "))
     expect(player.locator(".vp-band-names")).to_contain_text("A moving left")
     assert player.bounding_box() == before
@@ -369,7 +369,7 @@ def test_a_visitor_scans_a_clip_and_goes_where_something_happens(open_page, addr
     expect(player.locator(".vp-window-text")).to_have_text(parts.nth(1).get_attribute("aria-label"))
     visitor.wait_until_explored()
     # The chart, in the lens: its cursor goes along, Enter opens, and the focus stays.
-    page.get_by_role("tab", name="When").click()
+    visitor.open_tab("When")
     chart = page.locator("#when .panel-inner")
     chart.focus()
     page.keyboard.press("End")
@@ -385,7 +385,7 @@ def test_a_visitor_scans_a_clip_and_goes_where_something_happens(open_page, addr
 
 @pytest.mark.slow
 def test_a_visitor_stops_a_scan_and_goes_on(open_page, address, hands):
-    visitor = open_page(f"{address}?windows=120")
+    visitor = open_page(f"{address}?windows=40")
     player, closed = visitor.page.locator("#player"), hands / "closed"
     player.get_by_role("button", name="Scan the clip").click()
     parts = player.locator(".vp-part")
@@ -397,12 +397,12 @@ def test_a_visitor_stops_a_scan_and_goes_on(open_page, address, hands):
     expect(button).to_be_visible()
     expect(visitor.page.locator("#working")).not_to_be_visible()
     left = int(re.match(r"\d+", button.get_attribute("data-cost")).group())
-    assert 0 < left < 120
+    assert 0 < left < 40
     expect(parts.first).to_be_visible()  # what was done stays
     button.click()
     expect(button).not_to_be_visible(timeout=PATIENCE_MS)
     expect(visitor.page.locator("#working")).not_to_be_visible(timeout=PATIENCE_MS)
-    visitor.page.get_by_role("tab", name="When").click()
+    visitor.open_tab("When")
     expect(visitor.page.locator("#when .panel-windows")).to_be_visible()
     expect(visitor.page.locator("#when .panel-main-act")).to_have_count(0)
     assert not visitor.complaints
@@ -416,7 +416,7 @@ def test_a_scanned_clip_can_be_read_by_everybody(open_page, address, width, sche
     if visitor.page.locator("#when .panel-main-act").count():
         visitor.page.locator("#when .panel-main-act").click()
     expect(visitor.page.locator("#player .vp-part").first).to_be_visible(timeout=PATIENCE_MS)
-    expect(visitor.page.locator("#working")).not_to_be_visible()
+    expect(visitor.page.locator("#working")).not_to_be_visible(timeout=PATIENCE_MS)
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
     found = Axe().run(visitor.page).response["violations"]
     assert {one["id"] for one in found} <= {"image-redundant-alt"}

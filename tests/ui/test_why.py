@@ -270,7 +270,7 @@ def model(recogniser_folder) -> Explorer:
 
 
 def open_why(visitor) -> None:
-    visitor.page.get_by_role("tab", name="Why").click()
+    visitor.open_tab("Why")
     expect(visitor.page.locator("#player .vp-stage[data-drawn^=explain]")).to_be_visible()
 
 
@@ -356,12 +356,15 @@ def test_two_visitors_explain_different_labels_at_once(open_page, model, clip_pa
     names = [score.label for score in model.classify(ClipRequest(clip_path)).classification.top(2)]
     visitors = [open_page(), open_page()]
     for visitor in visitors:
+        visitor.comes_to_the_front()
         open_why(visitor)
     for visitor, name in zip(visitors, names, strict=True):
+        visitor.comes_to_the_front()
         visitor.page.get_by_role("combobox", name="Label, or").fill(name)
         visitor.page.get_by_role("option", name=name, exact=True).click()
     for visitor, name in zip(visitors, names, strict=True):
         view = model.explain(ClipRequest(clip_path), ExplainRequest(name))
+        visitor.comes_to_the_front()
         expect(visitor.page.locator("#relevance .panel-lead")).to_have_text(f"Why {name}")
         expect(visitor.page.locator("#relevance")).to_contain_text(view.verdict())
         visitor.page.locator("#why-test").click()

@@ -8,6 +8,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 PATIENCE_MS = 180_000
+"""For what takes long, and for all that playwright waits for without being told how long."""
 expect.set_options(timeout=60_000)
 
 
@@ -21,28 +22,41 @@ class Visitor:
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._listen)
-        page.goto(address, timeout=PATIENCE_MS)
+        page.goto(address)
         self.wait_until_explored()
 
     def _listen(self, message) -> None:
         if message.type == "error":
             self.complaints.append(f"{message.text} ({message.location['url']})")
 
+    def comes_to_the_front(self) -> None:
+        """Of several tabs, a browser draws the others once a second at most."""
+        self.page.bring_to_front()
+
     def wait_until_explored(self) -> None:
-        """Wait until the lens that is open has drawn its answer, and nothing is at work."""
+        """Wait until the lens that is open has drawn its pictures, and nothing is at work."""
         self.page.wait_for_function(
             """() => {
                 const shown = document.querySelector("#player .vp")?.dataset;
-                const { drawn } = document.querySelector("#player .vp-stage")?.dataset ?? {};
                 const isReady = shown?.lens && shown.ready.split(" ").includes(shown.lens);
-                return isReady && drawn?.startsWith(`${shown.lens}:`);
+                const stages = [...document.querySelectorAll("#player .vp-stage")];
+                const isDrawn = (stage) => stage.dataset.drawn?.startsWith(`${shown.lens}:`);
+                return isReady && stages.length > 0 && stages.every(isDrawn);
             }""",
-            timeout=PATIENCE_MS,
         )
         expect(self.page.locator("#working")).not_to_be_visible()
 
     def go_to(self, lens: str) -> None:
-        """Open a lens, and wait until it shows its answer."""
+        """Open a lens, and wait until it has drawn its pictures."""
+        self.open_tab(lens)
+        name = lens.lower().replace(" ", "_")
+        expect(self.page.locator(f"#player .vp[data-lens={name}]")).to_be_visible()
+        drawn = f"[data-drawn^='{name}:']"
+        expect(self.page.locator(f"#player .vp-stage{drawn}").first).to_be_visible()
+        expect(self.page.locator(f"#player .vp-stage:not({drawn})")).to_have_count(0)
+
+    def open_tab(self, lens: str) -> None:
+        """Open a lens, and wait for nothing."""
         if self.page.locator(".sheet-open").count():
             self.page.keyboard.press("Escape")
         tab = self.page.get_by_role("tab", name=lens)
@@ -50,10 +64,6 @@ class Visitor:
             self.page.locator("#lenses .overflow-menu > button").click()
             tab = self.page.locator("#lenses .overflow-dropdown").get_by_text(lens, exact=True)
         tab.click()
-        name = lens.lower().replace(" ", "_")
-        expect(self.page.locator(f"#player .vp[data-lens={name}]")).to_be_visible()
-        drawn = self.page.locator(f"#player .vp-stage[data-drawn^={name}]")
-        expect(drawn.first).to_be_visible()
 
     def open_clips(self) -> None:
         """Open the sheet with the clip's field, the examples and the sampling."""

@@ -58,6 +58,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && opened() && !event.defaultPrevented) close({ andReturn: true });
 });
 document.addEventListener("pointerdown", (event) => {
+  // What was said has been read by whoever does something else.
+  if (event.target instanceof Node && !find("said").contains(event.target)) tell("");
   const name = opened();
   if (!name || !(event.target instanceof Element)) return;
   const isInside = sheetOf(name)?.contains(event.target) || OPENERS[name].contains(event.target);

@@ -103,6 +103,14 @@ function arrange() {
   find("progress").value = state.done;
   find("pace").textContent = state.pace;
   find("why").textContent = state.why;
+  showFiles();
+}
+
+// Links stay while they are the same: somebody may be about to click one, or have the focus on it.
+function showFiles() {
+  const told = JSON.stringify([state.folder, state.files]);
+  if (find("files").dataset.told === told) return;
+  find("files").dataset.told = told;
   find("files").replaceChildren(`${state.files.length ? "Files in" : "Files go to"} ${state.folder} `, ...state.files.flatMap((name) => {
     const link = document.createElement("a");
     [link.href, link.textContent, link.download] = [routeOf("file", { name }), name, name];

@@ -44,7 +44,10 @@ function drawPane(built) {
   const { pane, canvas } = built;
   const track = trackOf(pane);
   const image = track && imageOf(track);
-  if (!image) return;
+  if (!image) { // on its way: what is drawn here is of something else
+    delete built.stage.dataset.drawn;
+    return;
+  }
   const factor = Math.max(1, Math.floor(CANVAS_PX / track.width));
   const width = track.width * factor;
   const height = track.height * factor;
