@@ -1,5 +1,6 @@
 """A page that runs in a process of its own, and a browser to open it with."""
 
+import contextlib
 import functools
 import json
 import os
@@ -214,12 +215,20 @@ def own_address(tmp_path):
     yield from serve(["app.py"], free_port(), tmp_path / "log")
 
 
-@pytest.fixture(scope="session")
-def context_for(browser):
-    """Return a context with these options, always the same one: it has the page's scripts then."""
-    contexts = {}
+class Tabs:
+    """Lends tabs of a browser; what was done in one before does not show.
 
-    def context_for(**options):
+    A tab that showed the page before has compiled gradio's scripts: the page opens in half the
+    time. Those with the same options share a context, which has fetched the scripts.
+    """
+
+    def __init__(self, browser) -> None:
+        self._browser = browser
+        self._contexts: dict[str, BrowserContext] = {}
+        self._idle: dict[BrowserContext, list[Page]] = {}
+        self._heard: dict[Page, list[tuple[str, Callable]]] = {}
+
+    def context(self, **options) -> BrowserContext:
         settings = {
             "viewport": {"width": 1280, "height": 900},
             "reduced_motion": "reduce",
@@ -227,27 +236,12 @@ def context_for(browser):
             "color_scheme": "light",
         } | options
         key = json.dumps(settings, sort_keys=True)
-        if key not in contexts:
-            contexts[key] = browser.new_context(**settings)
-        return contexts[key]
+        if key not in self._contexts:
+            self._contexts[key] = self._browser.new_context(**settings)
+        return self._contexts[key]
 
-    yield context_for
-    for context in contexts.values():
-        context.close()
-
-
-class Tabs:
-    """Lends tabs; what was done in one before does not show.
-
-    A tab that showed the page before has compiled gradio's scripts: the page opens in half the
-    time.
-    """
-
-    def __init__(self) -> None:
-        self._idle: dict[BrowserContext, list[Page]] = {}
-        self._heard: dict[Page, list[tuple[str, Callable]]] = {}
-
-    def lend(self, context: BrowserContext) -> Page:
+    def lend(self, **options) -> Page:
+        context = self.context(**options)
         idle = self._idle.setdefault(context, [])
         if idle:
             page = idle.pop()
@@ -258,15 +252,12 @@ class Tabs:
         self._heard[page] = []
         return page
 
-    def _listen(self, page: Page, on: Callable, event: str, listener: Callable) -> None:
-        self._heard[page].append((event, listener))
-        on(event, listener)
-
     def take_back(self, page: Page) -> None:
+        heard = self._heard.pop(page)
         if page.is_closed():
             return
-        for heard in self._heard[page]:
-            page.remove_listener(*heard)
+        for event, listener in heard:
+            page.remove_listener(event, listener)
         try:
             page.unroute_all(behavior="ignoreErrors")
             page.evaluate("sessionStorage.clear()")
@@ -277,19 +268,28 @@ class Tabs:
         else:
             self._idle[page.context].append(page)
 
+    def close(self) -> None:
+        for context in self._contexts.values():
+            context.close()
+
+    def _listen(self, page: Page, on: Callable, event: str, listener: Callable) -> None:
+        self._heard[page].append((event, listener))
+        on(event, listener)
+
 
 @pytest.fixture(scope="session")
-def tabs() -> Tabs:
-    return Tabs()
+def tabs(browser) -> Iterator[Tabs]:
+    with contextlib.closing(Tabs(browser)) as tabs:
+        yield tabs
 
 
 @pytest.fixture
-def lend_tab(context_for, tabs) -> Iterator[Callable[..., Page]]:
+def lend_tab(tabs) -> Iterator[Callable[..., Page]]:
     """Lend a tab for the time of a test, in a context with these options."""
     lent = []
 
     def lend_tab(**options) -> Page:
-        lent.append(tabs.lend(context_for(**options)))
+        lent.append(tabs.lend(**options))
         return lent[-1]
 
     yield lend_tab

@@ -114,10 +114,10 @@ def test_ends_of_few_pages_are_kept(app, monkeypatch):
     assert [join(app, name) for name in ("anna", "berta", "cara")] == ["2", "0", "1"]
 
 
-def test_what_is_asked_for_before_the_end_is_heard_is_answered(open_page, context_for):
+def test_what_is_asked_for_before_the_end_is_heard_is_answered(open_page, tabs):
     # A context of its own: what an init script does, it does in every tab.
     own = {"extra_http_headers": {"x-late": "1"}}
-    context_for(**own).add_init_script(LATE_ENDINGS)
+    tabs.context(**own).add_init_script(LATE_ENDINGS)
     visitor = open_page(**own)
     for lens in "Attend", "Reconstruct", "Recognise", "Attend":
         visitor.go_to(lens)

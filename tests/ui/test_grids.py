@@ -34,11 +34,11 @@ def pane(title: str, grid: tuple[int, int, int], token: tuple[int, int, int]) ->
 
 
 @pytest.fixture
-def page(context_for, page_address):
+def page(tabs, page_address):
     panes = (pane("fine", (2, 4, 4), (0, 1, 2)), pane("coarse", (4, 2, 2), (0, 1, 0)))
     shown = Shown(lenses={"only": View("Two grids", panes)}).to_json()
     told = {"shown": shown, "panels": {"only": []}, "address": {}}
-    page = context_for(viewport={"width": 1280, "height": 720}).new_page()
+    page = tabs.context(viewport={"width": 1280, "height": 720}).new_page()
     page.route(re.compile("do=work"), lambda route: route.fulfill(body=json.dumps(told)))
     page.route(
         re.compile(r"file=/(fine|coarse)\.png"),

@@ -1,10 +1,11 @@
 """The page Live: labels of what is seen now, of a camera or of a film in its place."""
 
+import contextlib
 import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import free_port, launch, serve, wait_until
+from conftest import Tabs, free_port, launch, serve, wait_until
 from fake_camera import motion, write_film, write_y4m
 from playwright.sync_api import expect
 from test_access import GRADIOS_OWN
@@ -65,19 +66,18 @@ class Guest:
         chooser.value.set_files(film)
 
 
+@pytest.fixture(scope="module")
+def tabs(camera_browser):
+    with contextlib.closing(Tabs(camera_browser)) as tabs:
+        yield tabs
+
+
 @pytest.fixture
-def guest(camera_browser, address):
-    pages = []
-
+def guest(lend_tab, address):
     def guest(**options) -> Guest:
-        settings = {"viewport": {"width": 1280, "height": 720}, "reduced_motion": "reduce"}
-        page = camera_browser.new_page(**settings | options)
-        pages.append(page)
-        return Guest(page, address)
+        return Guest(lend_tab(**{"viewport": {"width": 1280, "height": 720}} | options), address)
 
-    yield guest
-    for page in pages:
-        page.close()
+    return guest
 
 
 def test_a_camera_is_named_and_nothing_is_sent_before_start(guest):

@@ -335,10 +335,10 @@ def test_the_page_has_an_icon_of_its_own(page_address):
         assert answer.read() == (ASSETS / "icon.svg").read_bytes()
 
 
-def test_a_busy_browser_loses_nothing_that_comes_in_quick_succession(open_page, context_for):
+def test_a_busy_browser_loses_nothing_that_comes_in_quick_succession(open_page, tabs):
     # A context of its own: what an init script does, it does in every tab.
     own = {"extra_http_headers": {"x-busy": "1"}}
-    context_for(**own).add_init_script(BUSY)
+    tabs.context(**own).add_init_script(BUSY)
     visitor = open_page(**own)
     visitor.go_to("Attend")
     for layer, number in ("first-layer", "1"), ("last-layer", "3"):

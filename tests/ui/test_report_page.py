@@ -34,11 +34,11 @@ def report(recogniser_folder, clip_path, tmp_path_factory):
 
 
 @pytest.fixture
-def opened(report, context_for):
+def opened(report, tabs):
     pages = []
 
     def opened(**options):
-        page = context_for(**options).new_page()
+        page = tabs.context(**options).new_page()
         pages.append(page)
         page.complaints, page.asked = [], []
         page.on("console", lambda message: page.complaints.append(message.text))

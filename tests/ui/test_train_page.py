@@ -47,11 +47,11 @@ class Guest:
 
 
 @pytest.fixture
-def guest(context_for, page_address):
+def guest(tabs, page_address):
     pages = []
 
     def guest(query: str = "", visitor: str = OWNER, **options) -> Guest:
-        page = context_for(**options).new_page()
+        page = tabs.context(**options).new_page()
         pages.append(page)
         return Guest(page, page_address, query, visitor)
 
