@@ -224,6 +224,19 @@ def test_gradios_own_tools_are_shut_and_nothing_large_is_taken(address):
     assert httpx.post(f"{address}/gradio_api/mcp", content=large, timeout=60).status_code == 413
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example:7860", "origin": "http://evil.example:7860"},  # its name leads here
+        {"x-forwarded-for": "203.0.113.7"},
+        {"forwarded": "for=203.0.113.7"},
+    ],
+)
+def test_whoever_may_name_files_asks_from_this_machine(address, headers):
+    answer = httpx.post(f"{address}/gradio_api/mcp", json={}, headers=headers, timeout=60)
+    assert (answer.status_code, answer.text) == (403, tools.ELSEWHERE)
+
+
 def test_without_being_asked_for_there_are_none(page_address):
     assert httpx.post(f"{page_address}/gradio_api/mcp", json={}).status_code == 404
 

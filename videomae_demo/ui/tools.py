@@ -34,7 +34,9 @@ from videomae_demo.pool import ExplorerPool
 from videomae_demo.ui import text
 from videomae_demo.ui.api import FRAMES, PICTURE, WEIGHTS, ask
 from videomae_demo.ui.examples import Example
+from videomae_demo.ui.gradio_edge.exposure import is_from_here
 from videomae_demo.ui.gradio_edge.gate import API
+from videomae_demo.ui.gradio_edge.refusals import Refusal, refuse
 from videomae_demo.ui.lenses.lens import Endpoint, PageLens
 from videomae_demo.ui.token_player.sprites import SaveBytes
 
@@ -49,6 +51,10 @@ INSTRUCTIONS = (
     "which labels it gives, where and when it looks, and what it imagines where the clip is "
     "hidden. Numbers are the model's own; attention shows where information flows, and is no proof "
     "of a reason."
+)
+ELSEWHERE = (
+    "These tools read a folder of the machine that they run on, so they answer that machine alone: "
+    "use them there, at its own address (127.0.0.1)."
 )
 _DATA_URL = re.compile(r"data:(?:video|image)/(?P<kind>[\w.+-]+)(?:;[\w.=-]+)*;base64,", re.ASCII)
 _SUFFIXES = {"quicktime": "mov", "x-matroska": "mkv", "x-msvideo": "avi"}
@@ -105,6 +111,9 @@ class Tools:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; when its sender leaves, its work ends."""
+        if self._clips.has_folders and not is_from_here(scope):
+            await refuse(Refusal(403, ELSEWHERE), scope, receive, send, plain=True)
+            return
         if scope["method"] != "POST":  # no call of a tool is answered later than at once
             refused = PlainTextResponse("Send POST.", 405, {"Allow": "POST"})
             await refused(scope, receive, send)
@@ -189,6 +198,11 @@ class Clips:
         self._examples = {example.name: example.path for example in examples}
         self._save = save
         self._folders = [folder.resolve() for folder in folders]
+
+    @property
+    def has_folders(self) -> bool:
+        """Whether files of this machine may be named."""
+        return bool(self._folders)
 
     @property
     def description(self) -> str:

@@ -6,7 +6,6 @@ Owns the route, and that this machine alone is answered: a path that is named he
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,7 +14,6 @@ from typing import Any
 
 import anyio
 from anyio.to_thread import run_sync
-from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -29,7 +27,7 @@ from videomae_demo.ui.dataset.checking import Checked, check, recent
 from videomae_demo.ui.dataset.columns import PAGE_ROWS, Query
 from videomae_demo.ui.dataset.runs import Run, Runs
 from videomae_demo.ui.dataset.settings import Settings, read_settings
-from videomae_demo.ui.gradio_edge.exposure import is_loopback
+from videomae_demo.ui.gradio_edge.exposure import is_from_here
 from videomae_demo.ui.gradio_edge.gate import API
 from videomae_demo.ui.route import Route
 from videomae_demo.video.sampling import SamplingRule
@@ -194,19 +192,6 @@ def files_of(run: Run) -> list[Path]:
     if run.state != "done" or not folder.is_dir():
         return []
     return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in KINDS)
-
-
-def is_from_here(scope: Scope) -> bool:
-    """Tell whether a browser on this machine sent a request to the page's own address.
-
-    The name in the address is looked at, too: another site's name may lead to this machine, and
-    then that site's scripts would be answered. A proxy may stand on this machine for others.
-    """
-    headers = Headers(scope=scope)
-    client = scope.get("client")
-    host = re.sub(r":\d+$", "", headers.get("host", ""))
-    forwarded = any(name in headers for name in ("forwarded", "x-forwarded-for"))
-    return not forwarded and is_loopback(host) and (client is None or is_loopback(client[0]))
 
 
 def _why(run: Run) -> str:
