@@ -2,11 +2,13 @@
 
 import json
 from itertools import repeat
+from types import SimpleNamespace
 
 import pytest
 from asgi_request import ask, echo
 
 from videomae_demo.ui.gradio_edge import bodies, gate
+from videomae_demo.ui.gradio_edge.events import Events
 from videomae_demo.ui.gradio_edge.gate import LARGEST_BODY, MOST_NAMED, Gate
 
 JOIN = "/gradio_api/queue/join"
@@ -19,9 +21,18 @@ def heard() -> list:
     return []
 
 
+EVENTS = {
+    0: SimpleNamespace(api_name="say", api_visibility="public"),
+    1: SimpleNamespace(api_name="hide", api_visibility="private"),
+    3: SimpleNamespace(api_name=False, api_visibility="private"),
+}
+"""Of a page, by their numbers."""
+
+
 @pytest.fixture
 def app(heard):
-    return Gate(echo, lambda visitor, files: heard.append([visitor, sorted(files)]))
+    events = Events(SimpleNamespace(fns=EVENTS))
+    return Gate(echo, lambda visitor, files: heard.append([visitor, sorted(files)]), events.check)
 
 
 def said(answer) -> str:
@@ -41,6 +52,47 @@ def said(answer) -> str:
 def test_what_the_page_sends_arrives_whole(app, body):
     answer = ask(app, JOIN, [body[:5], body[5:]], headers=CHUNKED)
     assert (answer.status, answer.body) == (200, body)
+
+
+@pytest.mark.parametrize(
+    ("route", "given"),
+    [
+        ("queue/join", {"fn_index": 0}),
+        ("queue/join", {"fn_index": 1}),
+        ("queue/join", {"fn_index": "none"}),  # gradio itself refuses it, and the next ones
+        ("queue/join", {}),
+        ("queue/join", [7]),
+        ("cancel", {"fn_index": 7}),
+        ("run/predict", {"fn_index": 1}),
+        *(
+            (f"{kind}/{name}", {})
+            for kind in ("run", "call", "call/v2")
+            for name in ("say", "hide")
+        ),
+        ("call/say/", {"fn_index": 7}),  # there it means nothing
+    ],
+)
+def test_events_of_the_page_are_asked_for(app, route, given):
+    answer = ask(app, f"/gradio_api/{route}", [json.dumps(given).encode()], headers=CHUNKED)
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("route", "given", "sentence"),
+    [
+        ("queue/join", {"fn_index": 2}, "The page has no event 2 (any more)"),
+        ("queue/join", {"fn_index": -1}, "The page has no event -1"),
+        ("run/say", {"fn_index": 10**6}, "The page has no event 1000000"),
+        ("call/none", {}, "There is no endpoint '/none'; see /say."),
+        ("call/v2/none", {}, "There is no endpoint '/none'; see /say."),
+        ("api/predict/", {}, "There is no endpoint '/predict'; see /say."),
+        ("run/predict", [], "There is no endpoint '/predict'; see /say."),
+    ],
+)
+def test_events_that_the_page_has_not_are_refused_with_a_sentence(app, route, given, sentence):
+    answer = ask(app, f"/gradio_api/{route}", [json.dumps(given).encode()], headers=CHUNKED)
+    assert answer.status == 404
+    assert said(answer).startswith(sentence)
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_no_answer_gives_another_site_leave_to_read(page_address, host, origin):
 )
 def test_an_upload_is_no_page_of_ours(page_address, name, content):
     files = {"files": (name, content)}
-    (path,) = httpx.post(f"{page_address}/gradio_api/upload", files=files).json()
+    (path,) = httpx.post(f"{page_address}/gradio_api/upload", files=files, timeout=60).json()
     answer = httpx.get(f"{page_address}/gradio_api/file={path}")
     assert answer.content == content
     assert answer.headers["content-disposition"].startswith("attachment")
@@ -128,6 +128,16 @@ def test_behind_a_proxy_the_page_finds_itself(page_address):
     asked = {"session_hash": "proxied", "fn_index": 10**6, "data": []}
     headers = proxied | {"origin": "https://o-s.hf.space"}
     assert httpx.post(page_address + JOIN, json=asked, headers=headers).status_code != 403
+
+
+def test_what_the_page_has_not_is_refused_with_a_sentence(page_address):
+    asked = {"session_hash": "nobody", "fn_index": 10**6, "data": []}
+    answer = httpx.post(page_address + JOIN, json=asked, timeout=60)
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("The page has no event 1000000")
+    answer = httpx.post(f"{page_address}/gradio_api/call/none", json={"data": []}, timeout=60)
+    assert answer.status_code == 404
+    assert "see /attend, " in answer.json()["detail"] and "/classify" in answer.json()["detail"]
 
 
 def test_another_site_shows_no_page_of_ours(browser, page_address):

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from videomae_demo.limits import DEFAULT_LIMITS, Limits
 from videomae_demo.ui.gradio_edge.bodies import Body
 from videomae_demo.ui.gradio_edge.endings import Endings
+from videomae_demo.ui.gradio_edge.events import Events
 from videomae_demo.ui.gradio_edge.gate import Gate, route_of
 from videomae_demo.ui.gradio_edge.headers import HeadersAndOrigins
 from videomae_demo.ui.gradio_edge.listeners import Listeners, awaited_on
@@ -87,7 +88,7 @@ class Edge:
         # change its answer to another site any more.
         assert app.middleware_stack is not None  # it runs this function
         listeners = Listeners(app.middleware_stack, awaited_on(app.get_blocks()))
-        app.middleware_stack = self.around(Endings(listeners))
+        app.middleware_stack = self.around(Endings(listeners), Events(app.get_blocks()).check)
         spare_descriptions(app)
         async with AsyncExitStack() as running:
             for application in self._mounted:
@@ -98,12 +99,14 @@ class Edge:
             sweeping.cancel()
             listening.cancel()
 
-    def around(self, app: ASGIApp) -> ASGIApp:
-        """Return `app` behind the edge."""
+    def around(
+        self, app: ASGIApp, check: Callable[[str, Any], None] = lambda route, content: None
+    ) -> ASGIApp:
+        """Return `app` behind the edge; `check` as of `Gate`."""
         kept = self.served.kept
         visits = Visits(kept)
         larger = {application.route: application.largest_body for application in self._mounted}
-        gate = Gate(self._beside(app), visits.heard, larger)
+        gate = Gate(self._beside(app), visits.heard, check, larger)
         guarded = UploadRoute(visits.around(gate), kept, self.limits)
         answering = HeadersAndOrigins(self.stopping.around(guarded, larger), shared=self._shared)
 

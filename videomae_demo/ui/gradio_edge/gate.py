@@ -62,6 +62,8 @@ class Gate:
     app : ASGI application
     heard : callable
         Is told which visitor asks for something, and the paths of the files that they name.
+    check : callable
+        Is given a route, and what is sent there as JSON, None if it is none; may raise `Refusal`.
     larger : mapping of str to int, optional
         More routes that are open, and how large a body may be there, in bytes.
     """
@@ -70,10 +72,12 @@ class Gate:
         self,
         app: ASGIApp,
         heard: Callable[[str, list[str]], None],
+        check: Callable[[str, Any], None],
         larger: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._app = app
         self._heard = heard
+        self._check = check
         self._larger = larger
         self._being_read = 0
 
@@ -86,7 +90,7 @@ class Gate:
                 _check_route(route)
             if _has_body(scope):
                 body = await self._read(receive, larger or LARGEST_BODY)
-                self._look_at(body)
+                self._look_at(route, body)
                 receive = _first(body, receive)
         except Refusal as refusal:
             await refuse(refusal, scope, receive, send)
@@ -112,12 +116,13 @@ class Gate:
             self._being_read -= len(body)
         return bytes(body)
 
-    def _look_at(self, body: bytes) -> None:
-        """Refuse files given by their URLs; remember which are named."""
+    def _look_at(self, route: str, body: bytes) -> None:
+        """Refuse files given by their URLs, and unknown events; remember which files are named."""
         try:
             content = json.loads(body)
         except (ValueError, RecursionError):  # no JSON: the page itself refuses it
-            return
+            content = None
+        self._check(route, content)
         visitor = content.get("session_hash") if isinstance(content, dict) else None
         if visitor is not None and not (
             isinstance(visitor, str) and len(visitor) <= LONGEST_VISITOR
