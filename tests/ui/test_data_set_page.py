@@ -143,6 +143,13 @@ def test_a_run_is_cancelled_survives_a_reload_and_goes_on(guest, gate, hold, cli
     expect(visitor.find("pace")).to_have_text("0 of 51 clips", timeout=SLOW)
     expect(visitor.field("source")).to_be_disabled()
     expect(visitor.field("source")).to_have_value(str(clips))
+    # Where files are told stays as it is while the page asks on: links, too, can be clicked.
+    expect(visitor.find("files")).to_contain_text(f"{tmp_path}/out")
+    told = visitor.find("files").evaluate_handle("node => node.firstChild")
+    for _ in range(2):
+        with visitor.page.expect_response(re.compile("do=state")):
+            pass
+    assert told.evaluate("node => node.isConnected")
     visitor.find("cancel").click()
     expect(visitor.find("why")).to_contain_text("Stopping")
     held.unlink()

@@ -121,7 +121,8 @@ class Gate:
         try:
             content = json.loads(body)
         except (ValueError, RecursionError):  # no JSON: the page itself refuses it
-            content = None
+            self._check(route, None)
+            return
         self._check(route, content)
         visitor = content.get("session_hash") if isinstance(content, dict) else None
         if visitor is not None and not (
