@@ -70,6 +70,7 @@ def test_a_clip_whose_reading_is_cancelled_leaves_the_field(open_page, hold):
 def test_parts_that_were_cancelled_say_so_and_explore_goes_on(open_page, hold):
     visitor = open_page()
     visitor.go_to("Attend")
+    visitor.wait_until_explored()  # its end would hide what comes to work next
     gate = hold("gate")
     visitor.pick(1)
     expect(visitor.page.locator("#working")).to_contain_text("Following attention")
@@ -104,6 +105,7 @@ def test_cancel_ends_what_waits_in_the_browser_too(open_page, hold, asked):
     """Gradio begins a deferred event by itself; it is not done if Cancel came after it."""
     visitor = open_page()
     visitor.go_to("Reconstruct")
+    visitor.wait_until_explored()  # its end would hide what comes to work next
     before = len(asked())
     unread = hold("unread")
     visitor.pick(1)
@@ -143,6 +145,7 @@ def joins(visitor) -> int:
 def test_controls_go_back_to_what_is_shown(open_page, hold, asked):
     visitor = open_page()
     visitor.go_to("Reconstruct")
+    visitor.wait_until_explored()  # its end would hide what comes to work next
     before = len(asked())
     closed = hold("closed")
     visitor.page.locator("#mask-kind").get_by_label(

@@ -93,6 +93,7 @@ def test_two_visitors_at_once_each_see_their_own_clip(
     for round_of_clips in ((1, 0), (0, 1)):
         visitors[0].comes_to_the_front()
         visitors[0].go_to("Attend")
+        visitors[0].wait_until_explored()  # its end would hide what comes to work next
         gate.touch()  # nobody's work ends before both have begun
         try:
             for visitor, index, said in zip(
