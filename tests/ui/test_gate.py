@@ -24,7 +24,7 @@ def heard() -> list:
 EVENTS = {
     0: SimpleNamespace(api_name="say", api_visibility="public"),
     1: SimpleNamespace(api_name="hide", api_visibility="private"),
-    3: SimpleNamespace(api_name=False, api_visibility="private"),
+    3: SimpleNamespace(api_name=None, api_visibility="public"),
 }
 """Of a page, by their numbers."""
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import anyio
 import httpx
 import pytest
+from asgi_request import ask
 from conftest import free_port, serve
 from gradio_client import Client, handle_file
 from mcp import ClientSession, types
@@ -235,6 +236,13 @@ def test_gradios_own_tools_are_shut_and_nothing_large_is_taken(address):
 def test_whoever_may_name_files_asks_from_this_machine(address, headers):
     answer = httpx.post(f"{address}/gradio_api/mcp", json={}, headers=headers, timeout=60)
     assert (answer.status_code, answer.text) == (403, tools.ELSEWHERE)
+
+
+def test_where_no_files_may_be_named_everybody_is_answered():
+    shared = Tools(None, (), (), None)
+    elsewhere = {"host": "explorer.example", "x-forwarded-for": "203.0.113.7"}
+    answer = ask(shared, Tools.route, method="GET", headers=elsewhere)
+    assert (answer.status, answer.body) == (405, b"Send POST.")
 
 
 def test_without_being_asked_for_there_are_none(page_address):

@@ -63,7 +63,7 @@ class Gate:
     heard : callable
         Is told which visitor asks for something, and the paths of the files that they name.
     check : callable
-        Is given a route, and what is sent there as JSON, None if it is none; may raise `Refusal`.
+        Is given a route, and what is sent there as JSON; may raise `Refusal`.
     larger : mapping of str to int, optional
         More routes that are open, and how large a body may be there, in bytes.
     """
@@ -121,7 +121,6 @@ class Gate:
         try:
             content = json.loads(body)
         except (ValueError, RecursionError):  # no JSON: the page itself refuses it
-            self._check(route, None)
             return
         self._check(route, content)
         visitor = content.get("session_hash") if isinstance(content, dict) else None
